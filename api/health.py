@@ -1,0 +1,42 @@
+"""Liveness and readiness."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from api.errors import responses
+from api.state import Service
+from coordinator.errors import Unavailable
+from coordinator.models import SERVICE
+
+router = APIRouter(tags=["health"])
+
+
+class Health(BaseModel):
+    status: Literal["ok"] = "ok"
+    version: str
+
+
+class Readiness(BaseModel):
+    status: Literal["ready"] = "ready"
+    database: Literal["ok"] = "ok"
+    engine: Literal["ok", "off"]
+    running_stories: int
+
+
+@router.get("/healthz")
+async def healthz(service: Service) -> Health:
+    """The process is up."""
+    return Health(version=service.version)
+
+
+@router.get("/readyz", responses=responses("unavailable"))
+async def readyz(service: Service) -> Readiness:
+    """The database and the engine can be reached."""
+    await service.manager.store.gateway.read("running_sessions", SERVICE, limit=1)
+    if service.engine is not None and not service.engine.alive:
+        raise Unavailable("The engine does not answer.")
+    return Readiness(engine="ok" if service.engine else "off", running_stories=service.engine.running if service.engine else 0)

@@ -1,0 +1,141 @@
+"""Running the app: in the foreground for `storyloom serve`, or inside another process for the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass
+
+import uvicorn
+import uvloop
+from fastapi import FastAPI
+
+from api.app import create_app, running
+from api.auth import local_token
+from coordinator.errors import Misconfigured
+from coordinator.settings import Settings
+
+DRAIN_S = 10
+"""Open requests and sockets have this long to end at a shutdown."""
+
+
+@dataclass(frozen=True, slots=True)
+class InProcess:
+    """A service inside this process, and a token of the machine's own writer."""
+
+    url: str
+    token: str
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM. Raises Misconfigured where it can't start: port in use, database, settings."""
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    for name in ("httpx", "httpcore", "httpx2", "httpcore2", "psycopg.pool"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    with closing(_listen(settings.host, settings.port)) as listening:
+        uvloop.run(_serve(settings, listening))
+
+
+async def _serve(settings: Settings, listening: socket.socket) -> None:
+    async with running(settings) as state:
+        server = _Server(_config(settings, create_app(settings, state)), signals=(signal.SIGINT, signal.SIGTERM))
+        announcing = asyncio.create_task(_announce(settings, server, listening))
+        await server.serve([listening])
+        announcing.cancel()
+
+
+@asynccontextmanager
+async def in_process(settings: Settings, *, run_stories: bool = True) -> AsyncIterator[InProcess]:
+    """A service on a free loopback port for as long as the block runs; drained and stopped at its end."""
+    with closing(_listen("127.0.0.1", 0)) as listening:
+        async with running(settings, run_stories=run_stories) as state:
+            server = _Server(_config(settings, create_app(settings, state), quiet=True))
+            serving = asyncio.create_task(server.serve([listening]), name="in-process service")
+            try:
+                await server.ready.wait()
+                port = listening.getsockname()[1]
+                yield InProcess(f"http://127.0.0.1:{port}", local_token(settings))
+            finally:
+                server.should_exit = True
+                await asyncio.gather(serving, return_exceptions=True)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which tells when it is ready. Signals only ask it to stop: what was started is ended by us."""
+
+    def __init__(self, config: uvicorn.Config, signals: Sequence[signal.Signals] = ()) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+        self._signals = signals
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in self._signals:
+            loop.add_signal_handler(number, self._stop)
+        try:
+            yield
+        finally:
+            for number in self._signals:
+                loop.remove_signal_handler(number)
+
+    def _stop(self) -> None:
+        # A second signal does not wait for those who are still connected.
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+def _config(settings: Settings, app: FastAPI, *, quiet: bool = False) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        ws="websockets-sansio",
+        ws_max_size=settings.frame_bytes,
+        ws_ping_interval=settings.heartbeat_s,
+        ws_ping_timeout=settings.heartbeat_s,
+        ws_per_message_deflate=False,
+        lifespan="off",
+        log_config=None,
+        log_level="critical" if quiet else settings.log_level,
+        access_log=False,
+        timeout_graceful_shutdown=DRAIN_S,
+        server_header=False,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise Misconfigured(
+            f"The service can't listen on {host}:{port} ({error.strerror}): stop what uses it, "
+            "or choose another with --port or STORYLOOM_PORT."
+        ) from error
+    return listening
+
+
+async def _announce(settings: Settings, server: _Server, listening: socket.socket) -> None:
+    await server.ready.wait()
+    host, port = listening.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    lines = [
+        f"Storyloom is listening on http://{shown}:{port}",
+        f"  WebSocket    ws://{shown}:{port}/ws/stories",
+        f"  API          http://{shown}:{port}/openapi.json",
+        f"  model        {settings.default_model}",
+        f"  database     {'your own' if settings.database_url else f'embedded, in {settings.data_dir}'}",
+        f"  admin token  {local_token(settings, admin=True)}",
+    ]
+    print("\n".join(lines), file=sys.stderr, flush=True)

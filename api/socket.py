@@ -1,0 +1,293 @@
+"""WebSocket /ws/stories: one connection, its reader, and the sessions it watches."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from pydantic_core import to_json
+from starlette.websockets import WebSocketState
+
+from api import protocol
+from api.auth import LEEWAY_S, bearer
+from api.errors import error_frame
+from api.state import State, state_of
+from coordinator.errors import Conflict, Internal, StoryloomError, Unauthorized
+from coordinator.events import Event, from_storage
+from coordinator.models import Identity
+from coordinator.streams import Attachment, Reader, TooSlow
+
+router = APIRouter()
+
+REPLAY_CHUNK = 200
+"""Events read at a time, so that a long past is neither one long query nor one large answer."""
+
+
+class Close(Exception):
+    """End the connection with a code of the contract."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+@router.websocket("/ws/stories")
+async def stories(websocket: WebSocket) -> None:
+    offered = websocket.scope.get("subprotocols", [])
+    await websocket.accept(protocol.SUBPROTOCOL if protocol.SUBPROTOCOL in offered else None)
+    await Connection(websocket, state_of(websocket)).serve()
+
+
+class Connection:
+    """Three tasks: one receives, one sends what the reader's queue holds, one watches the token's end."""
+
+    def __init__(self, websocket: WebSocket, state: State) -> None:
+        self._websocket = websocket
+        self._state = state
+        self._reader = Reader(state.settings.reader_queue)
+        self._identity: Identity | None = None
+        self._renewed = asyncio.Event()
+        self._attachments: dict[UUID, Attachment] = {}
+        self._attaching: dict[UUID, asyncio.Task[None]] = {}
+
+    async def serve(self) -> None:
+        """Until either side ends it. Raises nothing; every task it made has ended on return."""
+        code, reason = 1000, ""
+        try:
+            self._check_origin()
+            await self._authenticate()
+            await self._work()
+        except Close as close:
+            code, reason = close.code, close.reason
+        except TooSlow:
+            code, reason = protocol.TRY_AGAIN_LATER, "reading too slowly: reconnect and attach"
+        except WebSocketDisconnect:
+            pass
+        finally:
+            attaching = list(self._attaching.values())
+            for task in attaching:
+                task.cancel()
+            await asyncio.gather(*attaching, return_exceptions=True)
+            for attachment in self._attachments.values():
+                self._state.manager.streams.detach(attachment)
+        if self._websocket.client_state is WebSocketState.CONNECTED:
+            try:
+                await self._websocket.close(code, reason)
+            except (RuntimeError, WebSocketDisconnect):
+                # The client has gone in the same moment, which is what closing was for.
+                pass
+
+    # -- Coming in ---------------------------------------------------------------------------------------------------
+
+    def _check_origin(self) -> None:
+        """A browser names the page that connects; only our own and the allowed ones may. Others name none."""
+        origin = self._websocket.headers.get("origin")
+        if origin is None or origin in self._state.settings.allowed_origins:
+            return
+        if urlsplit(origin).netloc != self._websocket.headers.get("host"):
+            raise Close(protocol.ORIGIN_REFUSED, "this origin may not connect")
+
+    async def _authenticate(self) -> None:
+        token = bearer(self._websocket.headers.get("authorization"))
+        try:
+            if token is None:
+                async with asyncio.timeout(self._state.settings.auth_timeout_s):
+                    frame = protocol.parse(await self._receive_text())
+                if not isinstance(frame, protocol.Auth):
+                    raise Close(protocol.NOT_AUTHENTICATED, "the first frame must be auth")
+                token = frame.token
+            self._identity = self._state.auth.verify(token)
+        except TimeoutError:
+            raise Close(protocol.NO_AUTH_IN_TIME, "no auth in time") from None
+        except StoryloomError as error:
+            await self._websocket.send_text(_encoded(error_frame(error)))
+            raise Close(protocol.NOT_AUTHENTICATED, "not authenticated") from None
+        self._tell_ready()
+
+    def _tell_ready(self) -> None:
+        assert self._identity is not None and self._identity.user_id is not None
+        ready = protocol.Ready(
+            user_id=self._identity.user_id, role=self._identity.role, version=self._state.version,
+            heartbeat_s=self._state.settings.heartbeat_s,
+        )  # fmt: skip
+        self._reader.offer(ready.model_dump_json())
+
+    # -- The three tasks ---------------------------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        tasks = [asyncio.create_task(work()) for work in (self._receive, self._send, self._watch_token)]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for task in done:
+            task.result()
+
+    async def _send(self) -> None:
+        while True:
+            await self._websocket.send_text(await self._reader.next())
+
+    async def _watch_token(self) -> None:
+        """Closes the connection when its token expires unless another came before. The stories go on."""
+        while True:
+            assert self._identity is not None
+            left = float(self._identity.claims["exp"]) + LEEWAY_S - time.time()
+            self._renewed.clear()
+            try:
+                async with asyncio.timeout(max(left, 0)):
+                    await self._renewed.wait()
+            except TimeoutError:
+                raise Close(protocol.NOT_AUTHENTICATED, "the token has expired") from None
+
+    async def _receive(self) -> None:
+        while True:
+            try:
+                frame = protocol.parse(await self._receive_text())
+                await self._handle(frame)
+            except protocol.Refused as error:
+                self._tell(error_frame(error, request_id=error.request_id, session_id=error.session_id))
+
+    async def _receive_text(self) -> str:
+        message = await self._websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", 1005))
+        text = message.get("text")
+        if text is None:
+            raise protocol.Refused("Frames are text, not binary.")
+        return str(text)
+
+    # -- Frames ------------------------------------------------------------------------------------------------------
+
+    async def _handle(self, frame: protocol.ClientFrame) -> None:
+        request_id = getattr(frame, "request_id", None)
+        session_id = getattr(frame, "session_id", None)
+        try:
+            await self._act(frame)
+        except StoryloomError as error:
+            self._tell(error_frame(error, request_id=request_id, session_id=str(session_id) if session_id else None))
+
+    async def _act(self, frame: protocol.ClientFrame) -> None:
+        assert self._identity is not None
+        coordinator = self._state.coordinator
+        match frame:
+            case protocol.Ping():
+                self._tell({"type": "pong", "t": frame.t})
+            case protocol.Auth():
+                self._renew(frame.token)
+            case protocol.StoryStart():
+                await self._start(frame)
+            case protocol.SessionAttach():
+                self._attach(frame.session_id, frame.epoch, frame.after_seq)
+            case protocol.SessionDetach():
+                self._detach(frame.session_id)
+            case protocol.SessionCancel():
+                await coordinator.cancel(self._identity, frame.session_id)
+            case protocol.SessionResume():
+                await coordinator.resume(self._identity, frame.session_id)
+
+    def _renew(self, token: str) -> None:
+        renewed = self._state.auth.verify(token)
+        assert self._identity is not None
+        if renewed.user_id != self._identity.user_id:
+            raise Unauthorized("A connection stays with its user: connect again to be another.")
+        self._identity = renewed
+        self._renewed.set()
+        self._tell_ready()
+
+    async def _start(self, frame: protocol.StoryStart) -> None:
+        assert self._identity is not None
+        self._check_room()
+        session, _ = await self._state.coordinator.create(
+            self._identity, frame.prompt, template=frame.template, title=frame.title, config=frame.config,
+            request_id=frame.request_id,
+        )  # fmt: skip
+        # Watched before it runs; a repeated request is told its story from the beginning.
+        self._attach(session.id, 0, 0)
+        await self._state.coordinator.begin(session)
+
+    # -- Watching ----------------------------------------------------------------------------------------------------
+
+    def _check_room(self) -> None:
+        limit = self._state.settings.attach_limit
+        if len(self._attachments) >= limit:
+            raise Conflict(f"One connection may watch {limit} sessions. Detach from one, or open another connection.")
+
+    def _attach(self, session_id: UUID, epoch: int | None, after_seq: int | None) -> None:
+        """Begins to watch; a second attach to the same session takes the place of the first."""
+        self._detach(session_id)
+        self._check_room()
+        streams = self._state.manager.streams
+        attachment = streams.attach(self._reader, session_id, self._state.settings.reader_queue)
+        attachment.on_diverged = lambda: self._attach(session_id, None, None)
+        self._attachments[session_id] = attachment
+        # Beside the frames that follow, so that a long replay holds none of them up.
+        self._attaching[session_id] = asyncio.create_task(self._catch_up(attachment, epoch, after_seq))
+
+    def _detach(self, session_id: UUID) -> None:
+        if (task := self._attaching.pop(session_id, None)) is not None:
+            task.cancel()
+        if (attachment := self._attachments.pop(session_id, None)) is not None:
+            self._state.manager.streams.detach(attachment)
+
+    async def _catch_up(self, attachment: Attachment, epoch: int | None, after_seq: int | None) -> None:
+        """The past after `after_seq`, or a snapshot where that is not what was kept; then live."""
+        session_id = attachment.session_id
+        try:
+            if after_seq is None or not await self._replay(attachment, epoch, after_seq):
+                snapshot = await self._state.manager.snapshot(self._caller, session_id)
+                await attachment.replay(Event(snapshot))
+            attachment.go_live()
+        except TooSlow:
+            # The sending task ends the connection.
+            return
+        except StoryloomError as error:
+            self._give_up(attachment, error)
+        except Exception as error:
+            self._give_up(attachment, Internal("The session could not be replayed. Attach again."))
+            raise error
+        finally:
+            if self._attaching.get(session_id) is asyncio.current_task():
+                del self._attaching[session_id]
+
+    def _give_up(self, attachment: Attachment, error: StoryloomError) -> None:
+        session_id = attachment.session_id
+        if self._attachments.get(session_id) is attachment:
+            del self._attachments[session_id]
+        self._state.manager.streams.detach(attachment)
+        self._tell(error_frame(error, session_id=str(session_id)))
+
+    async def _replay(self, attachment: Attachment, epoch: int | None, after_seq: int) -> bool:
+        """False where only a snapshot can tell it."""
+        manager, session_id = self._state.manager, attachment.session_id
+        told = manager.streams.last_told(session_id)
+        seen = after_seq
+        while True:
+            page = await manager.replay(self._caller, session_id, 2**31 - 1 if epoch is None else epoch, seen, REPLAY_CHUNK)
+            if seen == after_seq:
+                if after_seq > max(page.last_seq, told) or (epoch is not None and not page.same_past):
+                    return False
+                attachment.last_seq = after_seq
+            for item in page.items:
+                await attachment.replay(from_storage(item, seen))
+                seen = item["seq"]
+            if not page.more:
+                return True
+
+    @property
+    def _caller(self) -> Identity:
+        assert self._identity is not None
+        return self._identity
+
+    def _tell(self, frame: dict[str, Any]) -> None:
+        self._reader.offer(_encoded(frame))
+
+
+def _encoded(frame: dict[str, Any]) -> str:
+    return to_json(frame).decode()

@@ -1,0 +1,60 @@
+"""What a running service is made of. Built by `api.app`, read by every door."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from starlette.requests import HTTPConnection
+
+from api.auth import LocalAuth, bearer
+from coordinator.agents.library import Library
+from coordinator.engine import Engine
+from coordinator.errors import Forbidden, Unauthorized
+from coordinator.llm.models import Models
+from coordinator.models import Identity
+from coordinator.sessions import StorySessionManager
+from coordinator.settings import Settings
+from coordinator.stories import StoryCoordinator
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    settings: Settings
+    version: str
+    auth: LocalAuth
+    manager: StorySessionManager
+    coordinator: StoryCoordinator
+    library: Library
+    models: Models
+    engine: Engine | None
+    sign_in: Callable[[Identity], Awaitable[None]]
+
+
+def state_of(connection: HTTPConnection) -> State:
+    state: State = connection.app.state.storyloom
+    return state
+
+
+def _state(request: Request) -> State:
+    return state_of(request)
+
+
+def _identity(request: Request) -> Identity:
+    token = bearer(request.headers.get("authorization"))
+    if token is None:
+        raise Unauthorized("A bearer token is needed: sign in, and send it as Authorization: Bearer.")
+    return state_of(request).auth.verify(token)
+
+
+def _admin(identity: Annotated[Identity, Depends(_identity)]) -> Identity:
+    if not identity.is_admin:
+        raise Forbidden("Only an admin may do that.")
+    return identity
+
+
+Service = Annotated[State, Depends(_state)]
+Caller = Annotated[Identity, Depends(_identity)]
+Admin = Annotated[Identity, Depends(_admin)]

@@ -1,0 +1,168 @@
+"""Why a model gave no usable answer, in words for a writer. Never a key, a header or the body of a request."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic_ai.exceptions import (
+    AgentRunError,
+    ContentFilterError,
+    ModelAPIError,
+    ModelAuthenticationError,
+    ModelConnectionError,
+    ModelContextWindowExceededError,
+    ModelHTTPError,
+    ModelNotFoundError,
+    ModelOverloadedError,
+    ModelQuotaExceededError,
+    ModelRateLimitError,
+    ModelRequestRejectedError,
+    ModelRequestTimeout,
+    ModelServerError,
+    ModelTimeoutError,
+    ModelUnavailableError,
+    OutputTokenLimitExceeded,
+    UserError,
+)
+
+from coordinator.errors import ModelFailed
+from coordinator.llm.http import is_quota
+from coordinator.template import StepKind
+
+LATER = "Resume the story in a while."
+OTHER = "Choose another model, then resume the story."
+OWNER = "The owner of this server must mend that, or choose another model; then resume the story."
+
+THINGS: dict[StepKind, str] = {
+    "brainstorm": "the first ideas",
+    "outline": "the outline",
+    "outline-review": "the review of the outline",
+    "draft": "this section",
+    "record": "the notes for the story bible",
+    "notes": "the reader's notes",
+    "lore-review": "the lore review",
+    "review": "the verdict",
+    "revise": "this section",
+    "polish": "this section",
+}
+"""What a step of this kind was to bring forth, as a writer calls it."""
+
+
+class Fault(Exception):
+    """One call that failed: what happened, what a person can do, and whether the same model may be asked again."""
+
+    def __init__(
+        self, what: str, remedy: str, *, again: bool = False, pause: bool = False, retry_after_s: float | None = None
+    ) -> None:
+        """`again` where asking once more may help; `pause` where a moment should pass before that."""
+        super().__init__(what)
+        self.what = what
+        self.remedy = remedy
+        self.again = again
+        self.pause = pause
+        self.retry_after_s = retry_after_s
+
+
+def refused(model: str, kind: StepKind) -> Fault:
+    return Fault(
+        f"The model {model} refused to write {THINGS[kind]}.",
+        "Change the prompt or choose another model, then resume the story.",
+        again=True,
+    )
+
+
+def empty(model: str, kind: StepKind) -> Fault:
+    return Fault(f"The model {model} sent an empty answer for {THINGS[kind]}.", OTHER, again=True)
+
+
+def cut_off(model: str, kind: StepKind) -> Fault:
+    return Fault(
+        f"The model {model} reached its limit of length before it had finished {THINGS[kind]}.",
+        "Choose a model that may write longer answers, then resume the story.",
+        again=True,
+    )
+
+
+def ran_on(model: str, kind: StepKind) -> Fault:
+    return Fault(f"The model {model} did not come to an end with {THINGS[kind]}.", OTHER, again=True)
+
+
+def broken(model: str) -> Fault:
+    return Fault(f"The connection to the model {model} broke while it was writing.", LATER, again=True, pause=True)
+
+
+def silent(model: str, seconds: float) -> Fault:
+    return Fault(f"The model {model} fell silent for {seconds:g} s.", LATER, again=True, pause=True)
+
+
+def nonsense(model: str, kind: StepKind) -> Fault:
+    return Fault(
+        f"The model {model} did not give {THINGS[kind]} in the form that was asked for, even when told what was wrong.",
+        "Choose a more capable model, then resume the story.",
+    )
+
+
+def fault_of(error: AgentRunError | UserError, model: str, kind: StepKind, *, tries: int, begun: bool) -> Fault:
+    """What a library's error means. `tries` is how often the HTTP client asked; `begun`, whether an answer had begun:
+    only then was nothing tried again yet."""
+    if isinstance(error, ContentFilterError):
+        return refused(model, kind)
+    if isinstance(error, OutputTokenLimitExceeded):
+        return cut_off(model, kind)
+    if isinstance(error, ModelAPIError):
+        return _api_fault(error, model, tries=tries, begun=begun or error.in_stream)
+    if isinstance(error, UserError):
+        return Fault(f"The model {model} can't be used for {THINGS[kind]}.", OTHER)
+    return nonsense(model, kind)
+
+
+def _api_fault(error: ModelAPIError, model: str, *, tries: int, begun: bool) -> Fault:
+    status = f" ({error.status_code})" if isinstance(error, ModelHTTPError) else ""
+    often = "" if begun else f" and did not recover after {tries} tries" if tries > 1 else ""
+    if isinstance(error, ModelQuotaExceededError) or is_quota(error.provider_error_code or ""):
+        return Fault(f"The account that pays for {model} has no credit left{status}.", OWNER)
+    if isinstance(error, ModelRateLimitError):
+        what = f"The model {model} is asking for fewer requests{status}{often}."
+        return Fault(what, LATER, again=begun, pause=True, retry_after_s=error.retry_after)
+    if isinstance(error, ModelOverloadedError | ModelUnavailableError):
+        what = f"The model {model} is overloaded or down{status}{often}."
+        return Fault(what, LATER, again=begun, pause=True, retry_after_s=error.retry_after)
+    if isinstance(error, ModelServerError):
+        return Fault(f"The server of the model {model} failed{status}{often}.", LATER, again=begun, pause=True)
+    if isinstance(error, ModelRequestRejectedError):
+        return _rejected(error, model, status)
+    if isinstance(error, ModelTimeoutError | ModelRequestTimeout) and not begun:
+        return Fault(f"The model {model} did not answer in time{often}.", LATER)
+    if isinstance(error, ModelConnectionError):
+        if begun or error.phase == "read":
+            return broken(model)
+        return Fault(f"The model {model} can't be reached{often}.", f"Check that its server runs. {LATER}")
+    if error.in_stream:
+        what = f"The model {model} reported an error while it was writing{status}."
+        return Fault(what, LATER, again=True, pause=True)
+    if isinstance(error, ModelHTTPError):
+        return Fault(f"The server of the model {model} failed{status}.", LATER)
+    return Fault(f"The model {model} sent an answer that can't be read.", OTHER, again=True, pause=True)
+
+
+def _rejected(error: ModelRequestRejectedError, model: str, status: str) -> Fault:
+    if isinstance(error, ModelAuthenticationError):
+        return Fault(f"The key for the model {model} was rejected{status}.", OWNER)
+    if isinstance(error, ModelNotFoundError):
+        return Fault(f"The model {model} is not known to its provider{status}.", OWNER)
+    if isinstance(error, ModelContextWindowExceededError):
+        return Fault(
+            f"What the model {model} was given to read is longer than it can take in.",
+            "Choose a model with a larger context, then resume the story.",
+        )
+    code = error.provider_error_code or ""
+    # A code is a provider's own fixed word; anything longer may repeat what was sent.
+    named = f": {code}" if re.fullmatch(r"[\w.-]{1,60}", code) else ""
+    return Fault(f"The provider of the model {model} did not accept the request{status}{named}.", OTHER)
+
+
+def model_failed(faults: list[Fault]) -> ModelFailed:
+    """The error for the writer: what each model of the chain did, and the remedy for the chosen one."""
+    what = " ".join(dict.fromkeys(fault.what for fault in faults))
+    waits = [fault.retry_after_s for fault in faults if fault.retry_after_s is not None]
+    return ModelFailed(f"{what} {faults[0].remedy}", retry_after_s=min(waits, default=None))

@@ -1,0 +1,99 @@
+"""Text that others wrote, put between marks that it can't forge, and cut to a length. Pure.
+
+What a person or a model wrote reaches a model only as `<material name="…">…</material>`. Inside it no other mark of
+that kind can stand, however it is disguised, so the end of the material is always where we set it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from coordinator.words import count_words
+
+CHARACTERS_PER_WORD = 6
+"""With its space. Bounds what counting words does not: scripts without spaces, and one endless word."""
+
+LONGEST_WORD = 40
+"""Characters looked at for each word wanted, so that cutting three words out of a megabyte costs nothing."""
+
+SHORTENED = "[… shortened …]"
+
+_UNSEEN = "[\\s\u00ad\u034f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]*"
+_WIDE = 0xFEE0
+"""From an ASCII character to its full-width twin."""
+
+
+def _either(letter: str) -> str:
+    return "[" + "".join(form + chr(ord(form) + _WIDE) for form in (letter, letter.upper())) + "]"
+
+
+_MARK = re.compile(f"[<＜﹤](?={_UNSEEN}[/／∕⁄]?{_UNSEEN}" + _UNSEEN.join(map(_either, "material")) + ")")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\U000e0000-\U000e007f]")
+"""Control characters, broken halves of characters, and the invisible "tags" in which commands have been hidden."""
+
+
+def fence(name: str, text: str) -> str:
+    """`text` as material; nothing at all where it is empty. `name` is ours and never a person's."""
+    clean = defuse(text)
+    return f'<material name="{name}">\n{clean}\n</material>' if clean else ""
+
+
+def defuse(text: str) -> str:
+    """`text` without control characters, and with each `<` that would begin a mark of ours turned into `[`."""
+    return _MARK.sub("[", _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))).strip()
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def weigh(text: str) -> int:
+    """The length of a text in words, or what its characters would come to as words, whichever is more."""
+    return max(count_words(text), -(-len(text) // CHARACTERS_PER_WORD))
+
+
+def clip(text: str, words: int) -> str:
+    """The first `words` of a text on one line."""
+    line = one_line(text[: words * LONGEST_WORD])
+    most = words * CHARACTERS_PER_WORD
+    if len(text) <= words * LONGEST_WORD and len(line) <= most and count_words(line) <= words:
+        return line
+    line = line[:most]
+    return line[: _room(line, words)].rsplit(" ", 1)[0].rstrip(",;: ") + " …"
+
+
+def fit(text: str, words: int) -> str:
+    """`text` where it weighs at most `words`, else its beginning and its end with a mark between."""
+    if weigh(text) <= words:
+        return text
+    room = max(_room(text, words) - len(SHORTENED) - 2, 0)
+    head, tail = room * 2 // 3, room // 3
+    return f"{text[:head].rstrip()}\n{SHORTENED}\n{text[len(text) - tail :].lstrip()}"
+
+
+def end_of(text: str, words: int) -> str:
+    """The end of `text`, at most `words`, from the beginning of a sentence where there is one."""
+    if weigh(text) <= words:
+        return text
+    end = text[len(text) - _room(text, words) :]
+    start = re.search(r"(?:[.!?…؟।]+[\"”’»]?\s+|[。！？][”」』]?|\n)(?=\S)", end[: len(end) // 2])
+    return end[start.end() if start else 0 :]
+
+
+def shares(texts: Sequence[str], words: int) -> list[int]:
+    """What each text may weigh so that all together stay within `words`: what the short leave goes to the long."""
+    given = [0] * len(texts)
+    left = words
+    order = sorted(range(len(texts)), key=lambda index: weigh(texts[index]))
+    for place, index in enumerate(order):
+        given[index] = min(weigh(texts[index]), left // (len(order) - place))
+        left -= given[index]
+    return given
+
+
+def _room(text: str, words: int) -> int:
+    """How many characters of `text` weigh about `words`; fewer, never more, where its words are uneven."""
+    if words <= 0:
+        return 0
+    return min(len(text) * words // max(weigh(text), 1), words * CHARACTERS_PER_WORD)

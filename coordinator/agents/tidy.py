@@ -1,0 +1,81 @@
+"""Prose as a model sent it: what is no story at all, and the few wrappings that are taken off."""
+
+from __future__ import annotations
+
+import re
+
+from coordinator.brief import Brief
+
+LONGEST_REFUSAL = 120
+SHORTEST_LIMIT = 40
+"""In words. A longer text, or half of what was asked for, is an attempt at the task whatever it opens with."""
+
+_NOT = r"(?:can(?:'t|not| not)|won't|will not|(?:unable|not able) to|not (?:comfortable|willing)|must decline)"
+_REFUSAL = re.compile(
+    r"^\W*(?:(?:i'm|i am) (?:very |really |so )?sorry|sorry|i apologi[sz]e|unfortunately|as an ai\b[^,.]*)?"
+    r"[\s,.:;!—-]*(?:but |however,? )?(?:as an ai\b[^,.]*, )?i(?:'m| am)?\s*" + _NOT + r"\b[^.!?\n]{0,80}?"
+    r"\b(?:help(?! but)|assist|writ|creat|continu|provid|compl|fulfil|generat|engag|produc|do that"
+    r"|with (?:that|this)|discuss)",
+    re.IGNORECASE,
+)
+_SORRY = re.compile(r"^\W*i(?:'m| am) sorry,? but (?:i|this|that|as an ai)\b", re.IGNORECASE)
+
+_FENCE = re.compile(r"\A(```+|~~~+)[\w-]*[ \t]*\n(?P<inside>.*)\n\1[ \t]*\Z", re.DOTALL)
+_PREAMBLE = re.compile(
+    r"\A(?:(?:sure|certainly|absolutely|of course|okay|great)\b[,.!]?\s*)?(?:here(?:'s| is| are)|below (?:is|are))\b"
+    r"(?:[^.?!\n]{0,80}\b(?:section|draft|revis\w+|rewritten|polished|edited|version|continuation|brainstorm\w*|ideas)\b"
+    r"[^.?!\n]{0,80}|[^.?!\n]{0,40}\b(?:story|scene|chapter|text)):[ \t]*\n\s*(?=\S)",
+    re.IGNORECASE,
+)
+_CLOSING = re.compile(
+    r"\n[ \t]*\n(?:let me know if you(?:'d| would)? (?:like|want)|would you like me to"
+    r"|i hope this (?:section|draft|version|meets)|feel free to (?:ask|let))[^\n]{0,300}\Z",
+    re.IGNORECASE,
+)
+_HEADING = re.compile(r"\A(?:#{1,6}\s+(?P<marked>[^\n]+?)\s*#*|\*\*(?P<bold>[^*\n]+)\*\*)[ \t]*\n\s*(?=\S)")
+_SECTION_NUMBER = re.compile("(?:section|part) (\\d+)(?: of \\d+)?(?:\\s*[:.\u2013\u2014-].*)?", re.IGNORECASE)
+
+
+def is_refusal(text: str, wanted_words: int = 0) -> bool:
+    """Whether a short text only says that it will not do what was asked. `wanted_words` is its budget, or 0."""
+    limit = min(LONGEST_REFUSAL, max(SHORTEST_LIMIT, wanted_words // 2)) if wanted_words else LONGEST_REFUSAL
+    if len(text.split()) > limit:
+        return False
+    plain = text.strip().replace("\u2019", "'")
+    return bool(_REFUSAL.match(plain) or _SORRY.match(plain))
+
+
+def tidy(text: str, brief: Brief) -> str:
+    """The prose without what is unmistakably none of it: a surrounding code fence, a line that only announces it, a
+    closing offer, or a heading that repeats the section's number or the story's title."""
+    text = text.replace("\r\n", "\n").strip()
+    for _ in range(2):  # A preamble may stand before a fence or within one.
+        text = _without_preamble(text)
+        if fenced := _FENCE.match(text):
+            text = fenced["inside"].strip()
+    closing = _CLOSING.search(text)
+    if closing:
+        text = text[: closing.start()].rstrip()
+    return _without_repeated_heading(text, brief)
+
+
+def _without_preamble(text: str) -> str:
+    found = _PREAMBLE.match(text.replace("\u2019", "'"))
+    return text[found.end() :] if found else text
+
+
+def _without_repeated_heading(text: str, brief: Brief) -> str:
+    found = _HEADING.match(text)
+    if not found or not brief.section:
+        return text
+    heading = (found["marked"] or found["bold"]).strip(" *_")
+    number = _SECTION_NUMBER.fullmatch(heading)
+    title = brief.outline.title if brief.outline else ""
+    rest = text[found.end() :]
+    again = _HEADING.match(rest)
+    repeated = (
+        (number is not None and int(number[1]) == brief.section)
+        or (brief.section > 1 and heading.casefold() == title.casefold())
+        or (again is not None and again[0].strip() == found[0].strip())
+    )
+    return rest if repeated else text

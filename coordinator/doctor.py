@@ -1,0 +1,213 @@
+"""`storyloom doctor`: is everything there that the service needs, and what to do where it is not."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from coordinator.errors import Misconfigured, StoryloomError
+from coordinator.settings import Settings
+
+if TYPE_CHECKING:
+    from coordinator.store.survey import Survey
+
+NEEDED_PYTHON = (3, 11)
+LITTLE_SPACE_BYTES = 500 * 2**20
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding. `remedy` is one sentence and there whenever `ok` is not; neither text holds a secret."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = field(default="")
+
+
+async def examine(settings: Settings) -> list[Check]:
+    """Everything, in the order in which to mend it. Changes nothing but that it starts the embedded server meanwhile,
+    which makes an empty database where there is none. Raises nothing: what goes wrong is a finding."""
+    checks = [_python(), _settings(settings)]
+    for name, look in (("data folder", _data_folder), ("templates", _templates), ("model", _model), ("port", _port)):
+        checks.append(await _guarded(name, look, settings))
+    return [*checks, *await _database(settings)]
+
+
+async def _guarded(name: str, look: Callable[[Settings], Awaitable[Check]], settings: Settings) -> Check:
+    try:
+        return await look(settings)
+    except Exception as error:  # of a library, or a fault of ours: a finding, and the examination goes on
+        return _surprise(name, error)
+
+
+def _surprise(name: str, error: Exception) -> Check:
+    return Check(name, False, f"{type(error).__name__}: {error}"[:300], "Reinstall Storyloom, or report this.")
+
+
+def _python() -> Check:
+    wanted = ".".join(map(str, NEEDED_PYTHON))
+    return Check(
+        "python",
+        sys.version_info[:2] >= NEEDED_PYTHON,
+        f"Python {platform.python_version()} on {platform.system()} {platform.machine()}",
+        "" if sys.version_info[:2] >= NEEDED_PYTHON else f"Install Python {wanted} or newer.",
+    )
+
+
+def _settings(settings: Settings) -> Check:
+    database = "a database of your own" if settings.database_url else "the embedded database"
+    return Check("settings", True, f"valid: {database}, model {settings.default_model}, port {settings.port}")
+
+
+async def _data_folder(settings: Settings) -> Check:
+    folder = settings.data_dir.expanduser()
+    another = "or choose another folder with STORYLOOM_DATA_DIR."
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"0" * 4096)
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        detail = f"{folder} can't be written: {error.strerror or error}"
+        return Check("data folder", False, detail, f"Mend it, {another}")
+    detail = f"{folder}, {free / 2**30:.1f} GB free"
+    if free < LITTLE_SPACE_BYTES:
+        return Check("data folder", False, detail, f"Free {LITTLE_SPACE_BYTES // 2**20} MB of disk space, {another}")
+    return Check("data folder", True, detail)
+
+
+async def _templates(settings: Settings) -> Check:
+    from coordinator.agents.library import load_library
+
+    name = "templates"
+    try:
+        load_library(settings.templates)
+    except Misconfigured as error:
+        return Check(name, False, error.message, "Mend the file that is named, or unset STORYLOOM_TEMPLATES.")
+    more = f" and those in {settings.templates}" if settings.templates else ""
+    return Check(name, True, f"the built-in ones{more} load")
+
+
+async def _model(settings: Settings) -> Check:
+    from coordinator.llm.models import Models
+
+    name, models = "model", Models(settings)
+    try:
+        models.verify()
+    except Misconfigured as error:
+        return Check(
+            name, False, error.message, "Set what is missing, or unset STORYLOOM_MODEL to use the built-in one."
+        )
+    finally:
+        await models.close()
+    return Check(name, True, f"{settings.default_model}: what it needs is set (no call was made)")
+
+
+async def _port(settings: Settings) -> Check:
+    if settings.port == 0:
+        return Check("port", True, "any free one")
+    address = f"{settings.host}:{settings.port}"
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        # As the server does, so that connections just closed are not taken for somebody who listens.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            remedy = (
+                "Stop what listens there, or choose another port with STORYLOOM_PORT (and address with STORYLOOM_HOST)."
+            )
+            return Check("port", False, f"{address}: {error.strerror or error}", remedy)
+    return Check("port", True, f"{address} is free")
+
+
+async def _database(settings: Settings) -> list[Check]:
+    name = "database"
+    # Late: the driver takes a while to load, and a broken one is a finding too.
+    try:
+        from coordinator.store.survey import survey
+
+        async with _url(settings) as url:
+            found = await survey(url)
+    except StoryloomError as error:
+        # What the store says of a database ends, after one of these marks, with what to do about it.
+        end = max(error.message.rfind(mark) for mark in ("; ", ": ", ". "))
+        detail, remedy = error.message[:end], error.message[end + 2 :]
+        return [Check(name, False, f"{detail}.", remedy[0].upper() + remedy[1:])]
+    except Exception as error:
+        return [_surprise(name, error)]
+    return [
+        Check(name, True, f"{found.server}, {found.place}"),
+        _migrations(found, embedded=settings.database_url is None),
+        *([_roles(found), _functions(found), _rls(found)] if found.history.applied else []),
+    ]
+
+
+@asynccontextmanager
+async def _url(settings: Settings) -> AsyncIterator[str]:
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value()
+        return
+    from coordinator.store.embedded import EmbeddedPostgres
+
+    server = await EmbeddedPostgres.start(settings.data_dir)
+    try:
+        yield server.admin_url
+    finally:
+        await server.stop()
+
+
+def _migrations(found: Survey, *, embedded: bool) -> Check:
+    from coordinator.store import migrate
+
+    name, history = "migrations", found.history
+    if history.unknown:
+        return Check(
+            name, False, f"the database has {history.unknown[-1]}, newer than this version", "Upgrade Storyloom."
+        )
+    if not history.pending:
+        return Check(name, True, f"all {len(history.applied)} applied")
+    if embedded:
+        return Check(name, True, f"{len(history.pending)} to be applied by themselves at the next start")
+    return Check(name, False, migrate.behind(history), "Run `storyloom migrate`.")
+
+
+def _roles(found: Survey) -> Check:
+    if not found.roles_out_of_reach:
+        return Check("roles", True, "the login may act as anon, authenticated and service_role")
+    missing = ", ".join(found.roles_out_of_reach)
+    return Check(
+        "roles", False, f"the login can't act as {missing}", f"As a superuser, run `grant {missing} to` the login."
+    )
+
+
+def _functions(found: Survey) -> Check:
+    if not found.functions_missing:
+        return Check("functions", True, f"all {found.functions} present")
+    missing = ", ".join(found.functions_missing[:5])
+    return Check(
+        "functions",
+        False,
+        f"{len(found.functions_missing)} of {found.functions} missing: {missing}",
+        "Restore the database from a backup: something else than the migrations changed it.",
+    )
+
+
+def _rls(found: Survey) -> Check:
+    if not found.tables_without_rls:
+        return Check("row level security", True, f"on for all {found.tables} tables")
+    tables = ", ".join(found.tables_without_rls)
+    return Check(
+        "row level security",
+        False,
+        f"off for {tables}",
+        "Run `alter table … enable row level security` for each, or move tables of other programs to another schema.",
+    )

@@ -1,0 +1,212 @@
+"""The session events of the wire contract: one pydantic model a type. They describe and validate; the hot path carries dicts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic_core import to_json
+
+from coordinator.models import Draft, Failure, Message, Progress, Session, Status, Usage
+
+
+class SessionEvent(BaseModel):
+    """`seq` counts 1, 2, 3 … within the session and goes on rising over epochs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    session_id: UUID
+    epoch: int = Field(ge=0)
+    seq: int = Field(ge=0)
+    at: datetime
+
+
+class SessionCreated(SessionEvent):
+    type: Literal["session.created"]
+    request_id: str | None = None
+    session: Session
+
+
+class SessionStatus(SessionEvent):
+    """Also told when the title changes, with the status as it is."""
+
+    type: Literal["session.status"]
+    status: Status
+    reason: str | None = None
+    error: Failure | None = None
+    title: str | None = None
+
+
+class Partial(BaseModel):
+    message_id: UUID
+    agent: str
+    attempt: int
+    text: str
+
+
+class SessionSnapshot(SessionEvent):
+    """Sent, not numbered: `seq` is the last event that it contains. `messages` are the newest 200."""
+
+    type: Literal["session.snapshot"]
+    session: Session
+    messages: list[Message]
+    draft: Draft | None = None
+    partial: Partial | None = None
+
+
+class StepStarted(SessionEvent):
+    type: Literal["step.started"]
+    step: str
+    stage: str
+    agent: str
+    attempt: int
+
+
+class AgentState(SessionEvent):
+    type: Literal["agent.state"]
+    agent: str
+    state: Literal["thinking", "writing", "waiting"]
+    activity: str
+
+
+class AgentDelta(SessionEvent):
+    """Text of a message that is being written. `offset`: characters before it. A higher `attempt` begins again."""
+
+    type: Literal["agent.delta"]
+    message_id: UUID
+    agent: str
+    attempt: int
+    offset: int = Field(ge=0)
+    text: str
+
+
+class AgentMessage(SessionEvent):
+    """Settles a message: replaces all deltas of its id."""
+
+    type: Literal["agent.message"]
+    message: Message
+
+
+class DraftSaved(SessionEvent):
+    type: Literal["draft.saved"]
+    version: int
+    current: bool
+    author: str
+    step: str | None = None
+    word_count: int
+    scores: dict[str, int] | None = None
+
+
+class ProgressMade(SessionEvent, Progress):
+    type: Literal["progress"]
+
+
+class ApprovalRequested(SessionEvent):
+    type: Literal["approval.requested"]
+    step: str
+    content: str
+    draft_version: int | None = None
+
+
+class StepFinished(SessionEvent):
+    type: Literal["step.finished"]
+    step: str
+    duration_ms: int
+    tokens: int
+    cost_usd: float
+
+
+class UsageCounted(SessionEvent):
+    type: Literal["usage"]
+    tokens: int
+    cost_usd: float
+    by_agent: dict[str, Usage]
+
+
+class StoryCompleted(SessionEvent):
+    type: Literal["story.completed"]
+    story_id: UUID
+    title: str
+    word_count: int
+
+
+AnyEvent = Annotated[
+    SessionCreated | SessionStatus | SessionSnapshot | StepStarted | AgentState | AgentDelta | AgentMessage | DraftSaved
+    | ProgressMade | ApprovalRequested | StepFinished | UsageCounted | StoryCompleted,
+    Field(discriminator="type"),
+]  # fmt: skip
+EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
+"""Validates any session event."""
+
+
+class Event:
+    """An event on its way to readers: its fields as a dict, encoded once for all of them."""
+
+    __slots__ = ("_frame", "fields")
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        self.fields = fields
+        self._frame: str | None = None
+
+    @property
+    def seq(self) -> int:
+        return int(self.fields["seq"])
+
+    @property
+    def epoch(self) -> int:
+        return int(self.fields["epoch"])
+
+    @property
+    def type(self) -> str:
+        return str(self.fields["type"])
+
+    def frame(self) -> str:
+        if self._frame is None:
+            self._frame = to_json(self.fields).decode()
+        return self._frame
+
+    def joined(self, later: Event) -> Event | None:
+        """One delta for two neighbouring ones of the same message and attempt, None for anything else."""
+        mine, other = self.fields, later.fields
+        if mine["type"] != "agent.delta" or other["type"] != "agent.delta":
+            return None
+        if mine["message_id"] != other["message_id"] or mine["attempt"] != other["attempt"]:
+            return None
+        return Event({**other, "offset": mine["offset"], "text": mine["text"] + other["text"]})
+
+
+def stored(event: Event) -> dict[str, Any]:
+    """An event as a row: without what the row has columns for."""
+    return {key: value for key, value in event.fields.items() if key not in ("session_id", "epoch")}
+
+
+def join_for_storage(events: list[Event]) -> list[dict[str, Any]]:
+    """A batch as rows, neighbouring deltas as one. `parts` has the lengths, so that a replay can start within a row."""
+    rows: list[dict[str, Any]] = []
+    last: Event | None = None
+    for event in events:
+        joined = last.joined(event) if last is not None else None
+        if joined is not None:
+            parts = [*rows[-1]["parts"], len(event.fields["text"])]
+            rows[-1] = {**stored(joined), "parts": parts}
+            last = joined
+            continue
+        row = stored(event)
+        if event.type == "agent.delta":
+            row["parts"] = [len(event.fields["text"])]
+        rows.append(row)
+        last = event
+    return rows
+
+
+def from_storage(item: dict[str, Any], after_seq: int) -> Event:
+    """A stored event for somebody who has seen up to `after_seq`: of a joined delta only the part that is new."""
+    parts = item.pop("parts", None)
+    if parts:
+        seen = max(0, len(parts) - (item["seq"] - after_seq))
+        cut = sum(parts[:seen])
+        item["text"] = item["text"][cut:]
+        item["offset"] += cut
+    return Event(item)

@@ -1,0 +1,163 @@
+"""A run's journal: numbers its events, tells them at once and stores them in batches."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from coordinator.errors import Fenced, StoryloomError
+from coordinator.events import Event, join_for_storage
+from coordinator.models import Failure
+from coordinator.store.runs import RunOperations
+from coordinator.store.sessions import Changed, Json
+from coordinator.streams import Streams
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Journal:
+    """Of one run, which alone numbers the session's events while it holds `epoch`.
+
+    Functions of the store number the events that they make. While one is under way nothing else is numbered: what is
+    emitted meanwhile waits and follows it. Everything pending is stored before it, or with it.
+    """
+
+    def __init__(
+        self, session_id: UUID, epoch: int, seq: int, delta_from: int | None, runs: RunOperations, streams: Streams,
+        flush_s: float,
+    ) -> None:  # fmt: skip
+        self.session_id = session_id
+        self.epoch = epoch
+        self.fenced = False
+        self.on_fenced: Callable[[], object] = lambda: None
+        self._seq = seq
+        self._delta_from = delta_from
+        self._runs = runs
+        self._streams = streams
+        self._flush_s = flush_s
+        self._pending: list[Event] = []
+        self._waiting: list[tuple[str, Json]] | None = None
+        self._lock = asyncio.Lock()
+        self._flusher: asyncio.Task[None] | None = None
+
+    def emit(self, type: str, **payload: Any) -> None:
+        """Tell an event now, store it within a flush interval. May be lost with the process until then."""
+        if self.fenced:
+            return
+        if self._waiting is not None:
+            self._waiting.append((type, payload))
+            return
+        self._seq += 1
+        event = Event(
+            {"type": type, "session_id": str(self.session_id), "epoch": self.epoch, "seq": self._seq,
+             "at": datetime.now(UTC).isoformat(), **payload}
+        )  # fmt: skip
+        if type == "agent.delta" and self._delta_from is None:
+            self._delta_from = self._seq
+        self._pending.append(event)
+        self._streams.publish(self.session_id, [event], saved=False)
+        if self._flusher is None or self._flusher.done():
+            self._flusher = asyncio.create_task(self._flush_later(), name=f"journal {self.session_id}")
+
+    async def finish_step(self, result: Json) -> Changed:
+        """Stores the pending events and the step in one call, then tells what it made. Durable on return."""
+
+        async def write(pending: list[Json]) -> Changed:
+            whole = {**result, "after_seq": self._seq, "delta_from": self._delta_from or self._seq + 1}
+            answer = await self._runs.finish_step(self.session_id, self.epoch, pending, whole)
+            self._delta_from = None
+            return answer
+
+        return await self._numbered_by_store(write, lambda answer: answer.events)
+
+    async def fail(self, error: Failure, step: str | None) -> Changed:
+        """Stores the pending events and the failure in one call."""
+
+        async def write(pending: list[Json]) -> Changed:
+            return await self._runs.fail(
+                self.session_id, None, error, epoch=self.epoch, step=step, events=pending
+            )
+
+        return await self._numbered_by_store(write, lambda answer: answer.events)
+
+    async def through(self, write: Callable[[int], Awaitable[T]], events: Callable[[T], list[Json]]) -> T:
+        """Any other write of the store that makes events: `write` gets the epoch to name; its events are told in order."""
+
+        async def after_pending(pending: list[Json]) -> T:
+            if pending:
+                await self._runs.append_events(self.session_id, self.epoch, pending)
+            return await write(self.epoch)
+
+        return await self._numbered_by_store(after_pending, events)
+
+    async def flush(self) -> None:
+        """Store what is pending. On return it is durable. Raises Fenced once a newer run holds the session."""
+        async with self._lock:
+            batch, self._pending = self._pending, []
+            if not batch or self.fenced:
+                return
+            try:
+                await self._runs.append_events(self.session_id, self.epoch, join_for_storage(batch))
+            except BaseException:
+                self._pending = batch + self._pending
+                raise
+            self._streams.mark_saved(self.session_id, batch[-1].seq)
+
+    def fence(self) -> None:
+        """Another epoch has begun: this run tells and stores nothing more, and is stopped."""
+        self.fenced = True
+        self._pending.clear()
+        self.on_fenced()
+
+    async def close(self) -> None:
+        """Stop the flusher and store the rest, as far as the store takes it."""
+        if self._flusher is not None:
+            self._flusher.cancel()
+            await asyncio.gather(self._flusher, return_exceptions=True)
+        try:
+            await self.flush()
+        except StoryloomError as error:
+            logger.info("events of session %s not stored at the end of its run: %s", self.session_id, error)
+        finally:
+            self._streams.forget(self.session_id)
+
+    async def _numbered_by_store(
+        self, write: Callable[[list[Json]], Awaitable[T]], events: Callable[[T], list[Json]]
+    ) -> T:
+        async with self._lock:
+            batch, self._pending = self._pending, []
+            self._waiting = []
+            try:
+                answer = await write(join_for_storage(batch))
+                self._told([Event(fields) for fields in events(answer)])
+                return answer
+            except BaseException:
+                self._pending = batch
+                raise
+            finally:
+                waiting, self._waiting = self._waiting, None
+                for type, payload in waiting:
+                    self.emit(type, **payload)
+
+    def _told(self, events: list[Event]) -> None:
+        if events:
+            self._seq = events[-1].seq
+        self._streams.mark_saved(self.session_id, self._seq)
+        self._streams.publish(self.session_id, events, saved=True)
+
+    async def _flush_later(self) -> None:
+        # One task lives while there is something to store, so an idle run has none.
+        while self._pending and not self.fenced:
+            await asyncio.sleep(self._flush_s)
+            try:
+                await self.flush()
+            except Fenced:
+                self.fence()
+            except StoryloomError as error:
+                # The gateway has waited already; the batch stays pending and the next step's write decides.
+                logger.warning("events of session %s are not stored yet: %s", self.session_id, error)

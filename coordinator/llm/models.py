@@ -1,0 +1,247 @@
+"""Which models there are, who may choose them, and how they are reached.
+
+Imports no model library until a model is wanted: a node that only serves the studio starts without them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import random
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from coordinator.errors import InvalidMessage, Misconfigured
+
+if TYPE_CHECKING:
+    import httpx2
+    from pydantic_ai.models import Model
+    from pydantic_ai.providers import Provider
+    from pydantic_ai.settings import ModelSettings
+
+    from coordinator.brief import Brief
+    from coordinator.settings import Settings
+
+OFFLINE = "offline:storyteller"
+NO_KEY = "no-key-was-set"
+"""Sent to a server of one's own that asks for none. The OpenAI key of the environment is never sent there."""
+
+_SHOWN = 60
+_TEMPERATURE_TO_ONE = frozenset({"anthropic", "bedrock", "bedrock-mantle", "mistral", "cohere"})
+"""Providers that refuse a temperature above 1."""
+
+
+class ModelInfo(BaseModel):
+    """A model that a writer may choose."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    default: bool = Field(description="whether it writes when nothing is chosen")
+    offline: bool = Field(description="whether it is the built-in storyteller")
+    description: str
+
+
+class Models:
+    """The models of one node. Providers and their one HTTP client are made when first used and shared by all calls."""
+
+    def __init__(self, settings: Settings, *, backoff_s: float = 1.0) -> None:
+        """`backoff_s` is the first wait before a request is tried again; it doubles from try to try."""
+        self.timeout_s = settings.model_timeout_s
+        self.attempts = settings.model_attempts
+        self._settings = settings
+        self._backoff_s = backoff_s
+        self._turns = asyncio.Semaphore(settings.model_concurrency)
+        self._client: httpx2.AsyncClient | None = None
+        self._providers: dict[str, Provider[Any]] = {}
+        self._models: dict[str, Model] = {}
+
+    def available(self) -> list[ModelInfo]:
+        """What writers may choose, the default first. offline:storyteller is always among them."""
+        return [
+            ModelInfo(
+                name=name,
+                default=name == self._settings.default_model,
+                offline=name == OFFLINE,
+                description=self._description(name),
+            )
+            for name in self._names()
+        ]
+
+    def check(self, name: str | None) -> str:
+        """The model to use for what was chosen; nothing chosen is the default.
+
+        Raises InvalidMessage, naming the choices, for any other model: a writer must not make the server call
+        providers, or spend money on models, that its owner did not name.
+        """
+        if name is None:
+            return self._settings.default_model
+        names = self._names()
+        if name not in names:
+            shown = name if len(name) <= _SHOWN else name[:_SHOWN] + "…"
+            raise InvalidMessage(f"The model {shown!r} can't be chosen here. Choose one of: {', '.join(names)}.")
+        return name
+
+    def chain(self, name: str) -> list[str]:
+        """The chosen model and then those to fall back on, in order. The built-in one falls back on nothing.
+
+        Raises InvalidMessage as `check` does: a story may be resumed after its model was taken from the settings.
+        """
+        name = self.check(name)
+        if name == OFFLINE:
+            return [name]
+        return list(dict.fromkeys([name, *self._settings.fallback_models]))
+
+    def resolve(self, name: str, brief: Brief) -> Model:
+        """The pydantic-ai model of that one name, which the settings must hold. Raises Misconfigured, as `verify`."""
+        if name == OFFLINE:
+            from coordinator.llm.offline import offline_model
+
+            return offline_model(brief, self._settings.offline_words_per_second)
+        if name not in self._models:
+            self._models[name] = self._build(name)
+        return self._models[name]
+
+    def model_settings(self, name: str, brief: Brief, attempt: int) -> ModelSettings:
+        """How a model is to write this brief. A seed is varied by attempt, or a refused answer would come again."""
+        if name == OFFLINE:
+            return {}
+        temperature = brief.template.agents[brief.agent].temperature
+        if name.partition(":")[0] in _TEMPERATURE_TO_ONE:
+            temperature = min(temperature, 1.0)
+        chosen: ModelSettings = {
+            "temperature": temperature,
+            "timeout": self.timeout_s,
+            # A server may send signs of life for ever and no answer: the longest that all tries can take.
+            "first_event_timeout": self.attempts * (self.timeout_s + 60),
+        }
+        if brief.config.seed is not None:
+            chosen["seed"] = (brief.config.seed + attempt) % 2**31
+        return chosen
+
+    @asynccontextmanager
+    async def turn(self, name: str) -> AsyncIterator[None]:
+        """One of the node's places for model calls. The built-in model needs none: no provider has to bear it."""
+        if name == OFFLINE:
+            yield
+            return
+        async with self._turns:
+            yield
+
+    def crowded(self, name: str) -> bool:
+        """Whether a call to this model would now have to wait for its turn."""
+        return name != OFFLINE and self._turns.locked()
+
+    def pause_s(self, tries: int) -> float:
+        """How long to wait before a call that broke in the middle is made again, after so many tries."""
+        return float(min(self._backoff_s * 2 ** (tries - 1) + random.uniform(0, self._backoff_s), 30.0))
+
+    def verify(self) -> None:
+        """Builds every configured model, without a call to the network. Raises Misconfigured telling all faults found.
+
+        It imports the providers' libraries, which takes up to a second or two: at start-up, best in a thread.
+        """
+        faults = []
+        for name in self._names():
+            if name == OFFLINE:
+                continue
+            try:
+                self._models[name] = self._build(name)
+            except Misconfigured as fault:
+                faults.append(fault.message)
+        if faults:
+            raise Misconfigured(" ".join(faults))
+
+    async def close(self) -> None:
+        """Closes the connections to all providers."""
+        client, self._client = self._client, None
+        self._models.clear()
+        self._providers.clear()
+        if client is not None:
+            await client.aclose()
+
+    def _names(self) -> list[str]:
+        settings = self._settings
+        return list(dict.fromkeys([settings.default_model, *settings.models, *settings.fallback_models, OFFLINE]))
+
+    def _description(self, name: str) -> str:
+        if name == OFFLINE:
+            return "built in, no key needed; its tales come from a fixed set of forms and words"
+        provider = name.partition(":")[0]
+        if provider == "openai" and self._settings.model_base_url:
+            return "on an OpenAI-compatible server that this service's owner chose"
+        return f"by {provider}"
+
+    def _build(self, name: str) -> Model:
+        provider, _, model = name.partition(":")
+        if not provider or not model:
+            raise Misconfigured(f"The model {name!r} is not a provider:name, as openai:gpt-5 or ollama:llama3.")
+
+        from pydantic_ai.exceptions import UserError
+        from pydantic_ai.models import infer_model
+
+        # Plain `openai` would be OpenAI's Responses API, which compatible servers do not speak.
+        kind = "openai-chat" if provider == "openai" else provider
+        try:
+            return infer_model(f"{kind}:{model}", provider_factory=self._provider)
+        except ImportError as error:
+            raise Misconfigured(
+                f"The model {name} needs a library that is not installed: pip install 'pydantic-ai-slim[{provider}]'."
+            ) from error
+        except (UserError, ValueError) as error:
+            raise Misconfigured(_told(name, str(error))) from error
+
+    def _provider(self, kind: str) -> Provider[Any]:
+        if kind not in self._providers:
+            provider = self._new_provider(kind)
+            # The HTTP client already tries again; the SDK's own retries would multiply its tries.
+            if hasattr(provider.client, "max_retries"):
+                provider.client.max_retries = 0
+            self._providers[kind] = provider
+        return self._providers[kind]
+
+    def _new_provider(self, kind: str) -> Provider[Any]:
+        from pydantic_ai.providers import infer_provider_class
+
+        make = infer_provider_class(kind)
+        parameters = inspect.signature(make).parameters
+        options: dict[str, Any] = {}
+        # A few SDKs still take the older httpx client only; those keep a client, and retries, of their own.
+        if "http_client" in parameters and "httpx.AsyncClient" not in str(parameters["http_client"].annotation):
+            options["http_client"] = self._http_client()
+        if kind in ("openai-chat", "openai-responses"):
+            key, address = self._settings.model_api_key, self._settings.model_base_url
+            if address:
+                _check_address(address)
+                options["base_url"] = address
+            if key is not None or address:
+                options["api_key"] = key.get_secret_value() if key is not None else NO_KEY
+        return make(**options)
+
+    def _http_client(self) -> httpx2.AsyncClient:
+        if self._client is None:
+            from coordinator.llm.http import retrying_client
+
+            self._client = retrying_client(attempts=self.attempts, timeout_s=self.timeout_s, backoff_s=self._backoff_s)
+        return self._client
+
+
+def _check_address(address: str) -> None:
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Misconfigured("STORYLOOM_MODEL_BASE_URL must be an address as http://localhost:8080/v1.")
+
+
+def _told(name: str, reason: str) -> str:
+    """A library's complaint about a model, as a sentence that says what to set."""
+    if wanted := re.search(r"`([A-Z][A-Z0-9_]*(?:KEY|TOKEN|URL))`", reason):
+        other = " (or STORYLOOM_MODEL_API_KEY)" if wanted[1] == "OPENAI_API_KEY" else ""
+        return f"The model {name} needs {wanted[1]}{other} to be set in the environment."
+    if "nknown provider" in reason or "nknown model" in reason:
+        return f"The model {name} names a provider that is not known: write it as openai:gpt-5 or ollama:llama3."
+    return f"The model {name} can't be used: {reason.splitlines()[0].rstrip('.')}."

@@ -1,0 +1,70 @@
+"""`offline:storyteller`, the built-in model, as a pydantic-ai model: it answers a brief, and streams at a set speed."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
+from pydantic_ai.models.function import AgentInfo, DeltaToolCall, DeltaToolCalls, FunctionModel
+
+from coordinator.llm.models import OFFLINE
+
+if TYPE_CHECKING:
+    from coordinator.brief import Brief
+
+DELTAS_PER_SECOND = 50
+"""Above twice this many words a second, words are sent in groups, so that no faster stream of events arises."""
+
+_CALL_ID = "offline"
+
+
+def offline_model(brief: Brief, words_per_second: float) -> FunctionModel:
+    """A model that answers this one brief; 0 words a second is all at once.
+
+    It reads the brief, not the messages. The answer is made once, in a thread: a new tale takes a tenth of a
+    second or more of computing, in which the node has other streams to serve.
+    """
+    made: list[str | BaseModel] = []
+
+    async def answer() -> str | BaseModel:
+        if not made:
+            # Late: its word banks are only loaded by a node that uses them.
+            from coordinator.llm import storyteller
+
+            made.append(await asyncio.to_thread(storyteller.answer, brief))
+        return made[0]
+
+    async def whole(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        output = await answer()
+        if isinstance(output, str):
+            return ModelResponse(parts=[TextPart(output)])
+        return ModelResponse(parts=[ToolCallPart(info.output_tools[0].name, output.model_dump_json(), _CALL_ID)])
+
+    async def streamed(messages: list[ModelMessage], info: AgentInfo) -> AsyncIterator[str | DeltaToolCalls]:
+        output = await answer()
+        if isinstance(output, str):
+            async for text in paced(output, words_per_second):
+                yield text
+        else:
+            yield {0: DeltaToolCall(info.output_tools[0].name, output.model_dump_json(), tool_call_id=_CALL_ID)}
+
+    return FunctionModel(whole, stream_function=streamed, model_name=OFFLINE)
+
+
+async def paced(text: str, words_per_second: float) -> AsyncIterator[str]:
+    """Pieces of the text that joined are the text; each is due at its own moment, so that no delay adds up."""
+    if not words_per_second:
+        yield text
+        return
+    pieces = re.findall(r"\s*\S+\s*|\s+", text)
+    size = math.ceil(words_per_second / DELTAS_PER_SECOND) if words_per_second > 2 * DELTAS_PER_SECOND else 1
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    for first in range(0, len(pieces), size):
+        await asyncio.sleep(max(0.0, start + first / words_per_second - loop.time()))
+        yield "".join(pieces[first : first + size])

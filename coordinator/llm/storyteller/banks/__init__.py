@@ -1,0 +1,148 @@
+"""The storyteller's word banks, read once from the TOML files beside this one."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+_HERE = Path(__file__).parent
+GENRES = ("short-story", "noir", "fairy-tale", "horror", "science-fiction")
+RUNGS = ("disturbance", "record", "turn", "dark", "climax", "ending")
+
+
+@dataclass(frozen=True)
+class Place:
+    name: str
+    preposition: str
+    details: tuple[str, ...]
+
+    @property
+    def within(self) -> str:
+        return f"{self.preposition} {self.name}"
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One step of a story's spine; `lines` in the order of telling, the first being enough."""
+
+    title: str
+    summary: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Ladder:
+    name: str
+    logline: str
+    rule: str
+    only: tuple[str, ...]
+    rungs: dict[str, Rung]
+
+
+@dataclass(frozen=True)
+class Secret:
+    object: str
+    not_in: tuple[str, ...]
+    clue: str
+    tell: str
+    found: str
+    told: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image that opens a story, is seen again at the turn and closes it."""
+
+    noun: str
+    open: str
+    turn: str
+    close: str
+
+
+@dataclass(frozen=True)
+class Genre:
+    name: str
+    first_person: bool
+    words: dict[str, tuple[str, ...]]
+    units: dict[str, tuple[str, ...]]
+    home: Place
+    far: Place
+    places: tuple[Place, ...]
+    images: tuple[Image, ...]
+
+
+def _load(name: str) -> dict[str, Any]:
+    return tomllib.loads((_HERE / f"{name}.toml").read_text("utf-8"))
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
+def _place(text: str) -> Place:
+    name, preposition, details = text.split("|")
+    return Place(name, preposition, tuple(part.strip() for part in details.split(";")))
+
+
+@lru_cache(maxsize=len(GENRES))
+def genre(name: str) -> Genre:
+    """The bank of one genre; a name that is not a genre's gives the short story's."""
+    data = _load(name if name in GENRES else "short-story")
+    return Genre(
+        name=name if name in GENRES else "short-story",
+        first_person=data["person"] == "first",
+        words={key: tuple(value) for key, value in data.items() if isinstance(value, list) and key != "image"},
+        units={key: _lines(value) for key, value in data.items() if isinstance(value, str) and "\n" in value},
+        home=_place(data["home"]),
+        far=_place(data["far"]),
+        places=tuple(_place(text) for text in data["places"]),
+        images=tuple(Image(**entry) for entry in data["image"]),
+    )
+
+
+@lru_cache(maxsize=1)
+def shared() -> dict[str, tuple[str, ...]]:
+    """Units that fit every genre; the keys of the weaving bank begin with `weave-`, of the tones with `tone-`."""
+    banks = {**_load("scenes"), **_load("talk")}
+    banks |= {f"weave-{key}": value for key, value in _load("weave").items()}
+    banks |= {f"tone-{key}": value for key, value in _load("tone").items()}
+    banks |= {f"cast-{key}": value for key, value in _load("cast").items()}
+    return {key: _lines(value) if isinstance(value, str) else tuple(value) for key, value in banks.items()}
+
+
+@lru_cache(maxsize=1)
+def ladders() -> tuple[Ladder, ...]:
+    return tuple(
+        Ladder(
+            name=entry["name"],
+            logline=entry["logline"],
+            rule=entry["rule"],
+            only=tuple(entry.get("only", ())),
+            rungs={
+                key: Rung(entry[key]["title"], entry[key]["summary"], tuple(entry[key]["lines"])) for key in RUNGS
+            },
+        )
+        for entry in _load("ladders")["ladder"]
+    )
+
+
+@lru_cache(maxsize=1)
+def secrets() -> tuple[Secret, ...]:
+    return tuple(
+        Secret(
+            object=entry["object"],
+            not_in=tuple(entry.get("not_in", ())),
+            **{key: entry[key] for key in ("clue", "tell", "found", "told", "after")},
+        )
+        for entry in _load("secrets")["secret"]
+    )
+
+
+@lru_cache(maxsize=1)
+def report() -> dict[str, Any]:
+    """The bank of containment reports."""
+    return _load("report")

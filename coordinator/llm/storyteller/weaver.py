@@ -1,0 +1,142 @@
+"""Filling units of prose so that no sentence is ever used twice."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+Slots = Mapping[str, "str | Callable[[], str]"]
+
+_CHOICE = re.compile(r"\[([^\[\]]*)\]")
+_SLOT = re.compile(r"\{(\w+)(\^?)\}")
+_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"”’')*]*\s+|\n+|:\s+(?=[\"“*])")
+_LIFTED = {"He": "he", "Time": "time", "Years": "years", "They": "they"}
+_OBJECT = re.compile(r"\b(to|for|from|with|at|on|brought|took|found|saw|told|gave|seen|heard|asked|by|let|past|behind) \{P\}")
+"""Words after which the protagonist is an object, which a first person must show (`saw me`, not `saw I`)."""
+_START = re.compile(r"(^|\n\n|[.!?] )([\"“*]?)([a-z])")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A filled unit. `text` may begin with a pronoun; `named` is the same with the name in its place."""
+
+    text: str
+    named: str
+    others: bool
+    """Whether somebody else than the protagonist is spoken of, so that a pronoun after it would be unclear."""
+
+    @property
+    def words(self) -> int:
+        return len(self.text.split())
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of `text`, as finely cut as a reader could, trimmed of white space."""
+    return [part.strip() for part in _SENTENCE_END.split(text) if part.strip()]
+
+
+def plain(sentence: str) -> str:
+    """`sentence` without case and punctuation, for comparison."""
+    return " ".join(re.findall(r"\w+", sentence.lower()))
+
+
+def slots_of(template: str) -> frozenset[str]:
+    return frozenset(name for name, _ in _SLOT.findall(template))
+
+
+def length_of(template: str) -> int:
+    return len(_CHOICE.sub(lambda match: match[1].split("|")[0], template).split())
+
+
+def capitalise(text: str) -> str:
+    return _START.sub(lambda match: match[1] + match[2] + match[3].upper(), text)
+
+
+class Weaver:
+    """Draws units from banks, the least used first, and keeps every sentence that has been used."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+        self.used: set[str] = set()
+        self.counts: Counter[str] = Counter()
+        self._sizes: dict[str, tuple[frozenset[str], int]] = {}
+        self._orders: dict[str, dict[str, float]] = {}
+
+    def draw(self, bank: str, lines: Sequence[str], slots: Slots, room: int = 999) -> Unit | None:
+        """A unit of `bank` of at most about `room` words whose sentences are all new, or None."""
+        order = self._orders.setdefault(bank, {})
+        fit = []
+        for line in lines:
+            needed, size = self._size(line)
+            if size <= room and all(name in slots for name in needed):
+                fit.append((self.counts[line], order.setdefault(line, self.rng.random()), line))
+        for _, _, line in sorted(fit)[:8]:
+            for _ in range(3):
+                unit = self.fill(line, slots)
+                if unit is not None:
+                    return unit
+            self.counts[line] += 1
+        return None
+
+    def fill(self, line: str, slots: Slots, force: bool = False) -> Unit | None:
+        """`line` filled, or None where a sentence of it has been used before (kept all the same if `force`)."""
+        chosen = _CHOICE.sub(lambda match: self.rng.choice(match[1].split("|")), line)
+        text = self._render(_OBJECT.sub(r"\1 {Po}", chosen), slots)
+        fresh = [plain(part) for part in sentences(text)]
+        fresh = [part for part in fresh if part.count(" ") >= 2]
+        if not force and (len(set(fresh)) < len(fresh) or any(part in self.used for part in fresh)):
+            return None
+        self.used.update(fresh)
+        self.counts[line] += 1
+        lead = re.match(r"\{[Hh]e\^?\}", chosen)
+        name = slots.get("P")
+        named = text
+        if lead and isinstance(name, str) and name != "I":
+            rest = text.split(" ", 1)[1] if " " in text else ""
+            named = capitalise(f"{name} {rest}")
+            self.used.update(plain(part) for part in sentences(named))
+        others = bool(slots_of(line) & {"A", "N", "X", "W", "E", "C", "Nhe", "Xhe", "Ahe", "Ehe", "minor"})
+        return Unit(text, named, others)
+
+    def _size(self, line: str) -> tuple[frozenset[str], int]:
+        if line not in self._sizes:
+            self._sizes[line] = (slots_of(line), length_of(line))
+        return self._sizes[line]
+
+    def _render(self, chosen: str, slots: Slots) -> str:
+        drawn: dict[str, str] = {}
+
+        def value(match: re.Match[str]) -> str:
+            name = match[1]
+            key = _LIFTED.get(name, name)
+            lifted = match[2] == "^" or key != name
+            if key not in drawn:
+                found = slots.get(key, "")
+                drawn[key] = found if isinstance(found, str) else found()
+            word = drawn[key]
+            return word[:1].upper() + word[1:] if lifted else word
+
+        text = re.sub(r"\s*¶\s*", "\n\n", _SLOT.sub(value, chosen))
+        return capitalise(re.sub(r" {2,}", " ", text).strip())
+
+
+class Deck:
+    """Endless draws from a list: all of it in a shuffled order, then again in another."""
+
+    def __init__(self, rng: random.Random, items: Sequence[str]) -> None:
+        self._rng = rng
+        self._items = list(items)
+        self._left: list[str] = []
+        self._last = ""
+
+    def draw(self) -> str:
+        if not self._left:
+            self._left = list(self._items)
+            self._rng.shuffle(self._left)
+            if len(self._left) > 1 and self._left[-1] == self._last:
+                self._left.insert(0, self._left.pop())
+        self._last = self._left.pop()
+        return self._last

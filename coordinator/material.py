@@ -1,0 +1,137 @@
+"""What agents make and hand on: the typed answers of a story run. Pure data; the models are also the schemas that models fill."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Line = Annotated[str, Field(min_length=1, max_length=2_000)]
+Prose = Annotated[str, Field(min_length=1, max_length=20_000)]
+
+
+class Material(BaseModel):
+    model_config = ConfigDict(str_strip_whitespace=True, extra="ignore")
+
+
+class Person(Material):
+    name: Line
+    role: Line = Field(description="what they are in the story, in a few words")
+    description: Line = Field(description="looks, habits, what they want and what they hide")
+    voice: str = Field(default="", max_length=2_000, description="how they speak")
+
+
+class Place(Material):
+    name: Line
+    description: Line
+
+
+class Beat(Material):
+    title: Line
+    summary: Line = Field(description="what happens and what changes by it")
+    words: int = Field(ge=20, le=3_000, description="word budget of this beat")
+    place: str = Field(default="", max_length=2_000)
+    people: list[Line] = Field(default_factory=list, max_length=20)
+
+
+class Outline(Material):
+    title: Line
+    logline: Line
+    setting: Line = Field(description="where and when, and what it feels like to be there")
+    people: list[Person] = Field(min_length=1, max_length=40)
+    places: list[Place] = Field(default_factory=list, max_length=40)
+    rules: list[Line] = Field(default_factory=list, max_length=40, description="what is always true in this world")
+    beats: list[Beat] = Field(min_length=1, max_length=400)
+
+
+class OutlineReview(Material):
+    approved: bool = Field(description="false only where the story could not work as outlined")
+    strengths: list[Line] = Field(default_factory=list, max_length=10)
+    problems: list[Line] = Field(default_factory=list, max_length=10)
+    advice: Line
+
+
+class Note(Material):
+    section: int | None = Field(default=None, ge=1, description="the number of the section that it speaks of")
+    quote: str = Field(default="", max_length=2_000, description="the passage it speaks of, word for word")
+    comment: Line = Field(description="what to do about it")
+
+
+class Notes(Material):
+    impression: Line
+    notes: list[Note] = Field(default_factory=list, max_length=12)
+
+
+class Fact(Material):
+    text: Line
+    section: int = Field(ge=0, description="the section that set it; 0 is the outline")
+
+
+class Bible(Material):
+    """What the story has established. Grows by `Record`s; the outline sets its first entries."""
+
+    people: list[Person] = Field(default_factory=list)
+    places: list[Place] = Field(default_factory=list)
+    rules: list[Line] = Field(default_factory=list)
+    facts: list[Fact] = Field(default_factory=list)
+
+
+class Record(Material):
+    """What one section adds to the bible, and the running summary up to and with it."""
+
+    summary: Prose = Field(description="the whole story so far in at most 300 words, replacing the last summary")
+    people: list[Person] = Field(default_factory=list, max_length=20, description="people new or changed in this section")
+    places: list[Place] = Field(default_factory=list, max_length=20, description="places new or changed in this section")
+    facts: list[Line] = Field(default_factory=list, max_length=30, description="what later sections must not contradict")
+
+
+class Contradiction(Material):
+    section: int = Field(ge=1, description="the section to mend")
+    earlier: Line = Field(description="the passage or fact that came first, word for word")
+    later: Line = Field(description="the passage that contradicts it, word for word")
+    remedy: Line
+
+
+class LoreReview(Material):
+    remarks: Line
+    contradictions: list[Contradiction] = Field(default_factory=list, max_length=20)
+
+
+class Score(Material):
+    score: int = Field(ge=1, le=10)
+    evidence: Line = Field(description="a passage of the text, word for word, that shows it")
+    comment: Line
+
+
+class SectionNote(Material):
+    section: int = Field(ge=1)
+    note: Line
+
+
+class Verdict(Material):
+    """The reader's rubric. Each score rests on a quoted passage."""
+
+    plot: Score
+    character: Score
+    prose: Score
+    pacing: Score
+    originality: Score
+    fit: Score = Field(description="fit to what the writer asked for")
+    approved: bool
+    summary: Line
+    rewrite: list[SectionNote] = Field(default_factory=list, max_length=40, description="sections to write again, and why")
+
+    def scores(self) -> dict[str, int]:
+        names = ("plot", "character", "prose", "pacing", "originality", "fit")
+        return {name: getattr(self, name).score for name in names}
+
+    def total(self) -> float:
+        """Mean of the six scores, 1 to 10."""
+        return sum(self.scores().values()) / 6
+
+
+class Section(Material):
+    """A numbered part of the text, 1, 2, 3 …, written by one call."""
+
+    number: int = Field(ge=1)
+    text: str

@@ -1,0 +1,169 @@
+"""The things of the wire contract, as pydantic models: session, message, draft, step, story, identity."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Kind = Literal["story", "chat", "adventure"]
+Status = Literal["active", "awaiting_approval", "paused", "completed", "failed", "cancelled", "expired"]
+StepStatus = Literal["running", "done", "failed", "skipped"]
+MessageRole = Literal["user", "assistant", "system"]
+Role = Literal["anon", "authenticated", "service_role"]
+Gate = Literal["outline", "draft", "final"]
+
+FINISHED: frozenset[Status] = frozenset({"completed", "failed", "cancelled", "expired"})
+"""Statuses in which nothing runs; `failed` and `expired` may be resumed, the others may not."""
+
+Prompt = Annotated[str, Field(min_length=1, max_length=20_000)]
+Title = Annotated[str, Field(min_length=1, max_length=200)]
+ShortText = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Budget(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    tokens: int | None = Field(default=None, ge=1, description="tokens in and out, all agents together")
+    usd: float | None = Field(default=None, gt=0, description="money in US dollars")
+
+
+class StoryConfig(BaseModel):
+    """What a writer may choose for a story. A page is 300 words."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    pages: int = Field(default=3, ge=1, le=100, description="length in pages of 300 words")
+    protagonist: ShortText | None = None
+    tone: ShortText | None = None
+    language: ShortText | None = Field(default=None, description="language to write in; otherwise that of the prompt")
+    model: ShortText | None = Field(default=None, description="provider:name; otherwise the server's default")
+    seed: int | None = Field(default=None, ge=0, le=2**63 - 1)
+    max_revisions: int = Field(default=2, ge=0, le=5)
+    approvals: list[Gate] = Field(default_factory=list, max_length=3)
+    budget: Budget | None = None
+    theme_options: dict[str, str] = Field(default_factory=dict, max_length=20)
+
+
+class Progress(BaseModel):
+    completed_steps: int = Field(default=0, ge=0)
+    total_steps: int = Field(default=0, ge=0, description="grows when a revision becomes needed")
+    percent: float = Field(default=0, ge=0, le=100)
+    current_step: str | None = None
+    stages: dict[str, float] = Field(default_factory=dict, description="stage: 0 to 1")
+    eta_s: float | None = Field(default=None, ge=0, description="estimated seconds left")
+    words: int = Field(default=0, ge=0)
+    target_words: int = Field(default=0, ge=0)
+
+
+class Failure(BaseModel):
+    code: str
+    message: str
+
+
+class Session(BaseModel):
+    id: UUID
+    kind: Kind
+    user_id: UUID
+    title: str
+    template: str
+    status: Status
+    config: StoryConfig
+    progress: Progress
+    epoch: int
+    message_count: int
+    draft_version: int = Field(description="the current draft's version, 0 before the first")
+    tokens: int
+    cost_usd: float
+    model: str
+    parent_session_id: UUID | None = None
+    error: Failure | None = None
+    created_at: datetime
+    updated_at: datetime
+    last_activity_at: datetime
+    expires_at: datetime
+    completed_at: datetime | None = None
+
+
+class SessionDetail(Session):
+    usage_by_agent: dict[str, Usage] = Field(default_factory=dict)
+
+
+class Usage(BaseModel):
+    tokens: int = 0
+    cost_usd: float = 0
+
+
+class Message(BaseModel):
+    id: UUID
+    seq: int
+    role: MessageRole
+    agent: str | None = None
+    step: str | None = None
+    content: str
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    audio_url: str | None = None
+    model: str | None = None
+    tokens: int = 0
+    cost_usd: float = 0
+    created_at: datetime
+
+
+class Draft(BaseModel):
+    version: int
+    current: bool
+    author: str = Field(description="an agent, or `writer` for the person's own edit")
+    step: str | None = None
+    content: str
+    word_count: int
+    scores: dict[str, int] | None = None
+    created_at: datetime
+
+
+class Step(BaseModel):
+    step: str
+    stage: str
+    agent: str
+    status: StepStatus
+    attempt: int
+    started_at: datetime
+    finished_at: datetime | None = None
+    duration_ms: int | None = None
+    tokens: int = 0
+    cost_usd: float = 0
+    error: Failure | None = None
+
+
+class Story(BaseModel):
+    session_id: UUID
+    story_id: UUID | None = None
+    title: str
+    content: str
+    word_count: int
+    version: int
+    status: Status
+    model: str
+    created_at: datetime
+
+
+class Identity(BaseModel):
+    """Who is asking. Built from a verified token, or by the service for its own work."""
+
+    model_config = ConfigDict(frozen=True)
+
+    user_id: UUID | None
+    role: Role
+    claims: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def is_admin(self) -> bool:
+        metadata = self.claims.get("app_metadata")
+        return isinstance(metadata, dict) and metadata.get("role") == "admin"
+
+
+SERVICE = Identity(user_id=None, role="service_role")
+"""The service itself: what runs and the sweep act as this."""
+
+SessionDetail.model_rebuild()

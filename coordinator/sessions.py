@@ -1,0 +1,367 @@
+"""StorySessionManager: the one door to session state. A cache of active sessions in front, the store behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+from uuid import UUID, uuid4
+
+from coordinator.cache import Cache, CacheStats, SingleFlight
+from coordinator.errors import Forbidden, NotFound
+from coordinator.events import Event, from_storage
+from coordinator.journal import Journal
+from coordinator.models import (
+    Draft,
+    Failure,
+    Identity,
+    Kind,
+    Message,
+    MessageRole,
+    Progress,
+    Session,
+    SessionDetail,
+    Status,
+    Step,
+    Story,
+    StoryConfig,
+    Usage,
+)
+from coordinator.store import Store
+from coordinator.store.record import Replay
+from coordinator.store.sessions import Changed, Json, Page
+from coordinator.streams import Streams
+from coordinator.words import count_words
+
+FRESH_S = 1.0
+"""How old an answer from memory may be for a session that this node does not run: another node may have changed it."""
+SWEEP_BATCH = 100
+T = TypeVar("T")
+
+
+@dataclass
+class Entry:
+    """A cached session. Complete and current while this node runs it, else good for `FRESH_S` after `loaded`."""
+
+    session: SessionDetail
+    loaded: float
+    draft: Draft | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """A session taken up by this node: its new epoch's journal, and all that its run goes on from."""
+
+    session: Session
+    prompt: str
+    steps: list[Json]
+    journal: Journal
+
+
+class StorySessionManager:
+    """Creates, finds, changes and ends sessions. What a method awaits is durable when it returns.
+
+    Every method for a person takes their identity; a session that is not theirs is NotFound, from memory as from the store.
+    """
+
+    def __init__(
+        self, store: Store, streams: Streams, *, node: str, ttl_s: int = 7200, cache_sessions: int = 1000,
+        cache_idle_s: float = 900, flush_s: float = 0.1, clock: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        self.store = store
+        self.streams = streams
+        self.node = node
+        self._ttl_s = ttl_s
+        self._flush_s = flush_s
+        self._clock = clock
+        self._cache: Cache[UUID, Entry] = Cache(cache_sessions, cache_idle_s, clock)
+        self._loads: SingleFlight[tuple[UUID, UUID | None, bool], SessionDetail] = SingleFlight()
+        self._held: dict[UUID, Journal] = {}
+
+    @property
+    def cache_stats(self) -> CacheStats:
+        """Hits, misses, evictions and size of the memory of sessions since the start."""
+        return self._cache.stats
+
+    # -- For a person ------------------------------------------------------------------------------------------------
+
+    async def create_session(
+        self, identity: Identity, prompt: str, *, template: str, model: str, config: StoryConfig | None = None,
+        title: str | None = None, request_id: str | None = None, kind: Kind = "story", progress: Progress | None = None,
+    ) -> Changed:  # fmt: skip
+        """A new session, or with a `request_id` used before the one it made then (`changed` is false)."""
+        made = await self.store.sessions.create(
+            _owner(identity), kind=kind, title=title, prompt=prompt, template=template, config=config or StoryConfig(),
+            model=model, ttl_s=self._ttl_s, request_id=request_id,
+            progress=(progress or Progress()).model_dump(mode="json"),
+        )  # fmt: skip
+        return made
+
+    async def get_session(self, identity: Identity, session_id: UUID) -> SessionDetail:
+        """From memory where this node runs it, or has read it within the last second; else read as the identity."""
+        entry = self._cache.get(session_id)
+        if entry is not None and self._current(session_id, entry):
+            _check_visible(identity, entry.session)
+            return entry.session
+        key = (session_id, identity.user_id, identity.is_admin)
+        session = await self._loads.load(key, lambda: self.store.sessions.get(identity, session_id))
+        if session_id not in self._held:
+            self._cache.put(session_id, Entry(session, self._clock()))
+        return session
+
+    async def list_sessions(
+        self, identity: Identity, *, everybody: bool = False, owner: UUID | None = None, status: Status | None = None,
+        kind: Kind | None = None, template: str | None = None, since: str | None = None, q: str | None = None,
+        limit: int = 20, cursor: str | None = None,
+    ) -> Page[Session]:  # fmt: skip
+        """Newest activity first: the identity's own, or `everybody`'s for an admin (Forbidden for others)."""
+        if everybody and not identity.is_admin:
+            raise Forbidden("Only an admin may list everybody's sessions.")
+        return await self.store.sessions.search(
+            identity, owner=owner if everybody else _owner(identity), status=status, kind=kind, template=template,
+            since=since, q=q, limit=limit, cursor=cursor,
+        )  # fmt: skip
+
+    async def rename_session(self, identity: Identity, session_id: UUID, title: str) -> Session:
+        owner = _owner(identity)
+        change = await self._write(
+            session_id, lambda epoch: self.store.sessions.rename(session_id, owner, title, epoch), _events
+        )
+        self._remember(change.session)
+        return change.session
+
+    async def delete_session(self, identity: Identity, session_id: UUID) -> None:
+        """The session and all that hangs on it; the caller has stopped its run. An admin may delete anybody's."""
+        await self.store.sessions.delete(session_id, None if identity.is_admin else _owner(identity))
+        self._cache.drop(session_id)
+
+    async def change_status(
+        self, identity: Identity | None, session_id: UUID, to: Status, allowed: tuple[Status, ...],
+        reason: str | None = None,
+    ) -> Changed:  # fmt: skip
+        """Fences the session's run. Conflict where the present status is not among `allowed`. None is the service."""
+        owner = None if identity is None or identity.is_admin else _owner(identity)
+        # Through the journal, so that what the run has told is stored before the epoch ends.
+        change = await self._write(
+            session_id,
+            lambda _: self.store.sessions.change_status(session_id, owner, to=to, allowed=allowed, reason=reason),
+            _events,
+        )
+        self._cache.drop(session_id)
+        journal = self._held.get(session_id)
+        if journal is not None and journal.epoch < change.session.epoch:
+            journal.fence()
+        return change
+
+    async def save_message(
+        self, identity: Identity | None, session_id: UUID, role: MessageRole, content: str, *,
+        message_id: UUID | None = None, agent: str | None = None, step: str | None = None, metadata: Json | None = None,
+    ) -> Message:  # fmt: skip
+        """The next message of the session. The same `message_id` again answers the message that it made before."""
+        message, _ = await self._write(
+            session_id,
+            lambda epoch: self.store.record.append_message(
+                session_id, _owner(identity) if identity else None, message_id=message_id or uuid4(), role=role,
+                content=content, agent=agent, step=step, metadata=metadata, epoch=epoch,
+            ),
+            lambda answer: answer[1],
+        )  # fmt: skip
+        return message
+
+    async def save_draft(
+        self, identity: Identity | None, session_id: UUID, content: str, *, version: int, author: str = "writer",
+        current: bool = True, step: str | None = None, scores: dict[str, int] | None = None,
+    ) -> Draft:  # fmt: skip
+        """A version of the text. Conflict where `version` is not the next; the same draft again changes nothing."""
+        draft, _ = await self._write(
+            session_id,
+            lambda epoch: self.store.record.append_draft(
+                session_id, _owner(identity) if identity else None, version=version, author=author, content=content,
+                word_count=count_words(content), current=current, step=step, scores=scores, epoch=epoch,
+            ),
+            lambda answer: answer[1],
+        )  # fmt: skip
+        return draft
+
+    async def get_latest_draft(self, identity: Identity, session_id: UUID) -> Draft | None:
+        """The current draft, None before the first."""
+        entry = self._cache.peek(session_id)
+        if entry is not None and entry.draft is not None and session_id in self._held:
+            _check_visible(identity, entry.session)
+            return entry.draft
+        draft = await self.store.record.draft(identity, session_id, None)
+        if entry is not None and session_id in self._held:
+            entry.draft = draft
+        return draft
+
+    async def get_draft(self, identity: Identity, session_id: UUID, version: int) -> Draft:
+        draft = await self.store.record.draft(identity, session_id, version)
+        if draft is None:
+            raise NotFound("There is no such draft.")
+        return draft
+
+    async def list_messages(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Message]:
+        return await self.store.record.messages(identity, session_id, limit, cursor)
+
+    async def list_drafts(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Draft]:
+        return await self.store.record.drafts(identity, session_id, limit, cursor)
+
+    async def list_steps(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Step]:
+        return await self.store.record.steps(identity, session_id, limit, cursor)
+
+    async def list_events(self, identity: Identity, session_id: UUID, after_seq: int, limit: int) -> Page[Json]:
+        return await self.store.record.events(identity, session_id, after_seq, limit)
+
+    async def get_story(self, identity: Identity, session_id: UUID) -> Story:
+        """The current text. Conflict before the first draft."""
+        return await self.store.record.story(identity, session_id)
+
+    async def snapshot(self, identity: Identity, session_id: UUID) -> Json:
+        return await self.store.record.snapshot(identity, session_id)
+
+    async def replay(self, identity: Identity, session_id: UUID, epoch: int, after_seq: int, limit: int) -> Replay:
+        return await self.store.record.replay(identity, session_id, epoch, after_seq, limit)
+
+    async def inspect_session(self, admin: Identity, session_id: UUID) -> Json:
+        return await self.store.sessions.inspect(admin, session_id)
+
+    # -- For a run ---------------------------------------------------------------------------------------------------
+
+    async def recover_session(self, session_id: UUID) -> Recovered:
+        """Take the session up on this node: begins its next epoch, so that every older run is fenced.
+
+        Raises Conflict where it is not active, NotFound where it is gone. `release` it when the run ends.
+        """
+        claim = await self.store.runs.claim(session_id, self.node)
+        session = Session.model_validate(claim["session"])
+        seq = claim["events"][-1]["seq"]
+        journal = Journal(
+            session_id, session.epoch, seq, claim["delta_from"], self.store.runs, self.streams, self._flush_s
+        )
+        self._held[session_id] = journal
+        self._remember(session)
+        await self._catch_up(session_id, seq - 1)
+        self.streams.publish(session_id, [Event(event) for event in claim["events"]], saved=True)
+        return Recovered(session, claim["prompt"], claim["steps"], journal)
+
+    async def finish_step(self, journal: Journal, result: Json) -> Session:
+        """Durable on return, in one call, with all events before it."""
+        answer = await journal.finish_step(result)
+        self._remember(answer.session, by_agent=_usage(answer.events))
+        return answer.session
+
+    async def complete_session(self, session_id: UUID) -> Session:
+        """The current draft is the story. Again changes nothing."""
+        change = await self._write(
+            session_id, lambda epoch: self.store.runs.complete(session_id, None, epoch), _events
+        )
+        self._remember(change.session)
+        return change.session
+
+    async def fail_session(self, session_id: UUID, error: Failure, step: str | None = None) -> Session:
+        """Failed with a reason that its writer may read; it may be resumed."""
+        journal = self._held.get(session_id)
+        if journal is not None:
+            answer = await journal.fail(error, step)
+            self._remember(answer.session)
+            return answer.session
+        return self._apply(await self.store.runs.fail(session_id, None, error, step=step)).session
+
+    async def release(self, journal: Journal) -> None:
+        """The run on this node is over, whatever its end."""
+        await journal.close()
+        if self._held.get(journal.session_id) is journal:
+            del self._held[journal.session_id]
+            self._cache.drop(journal.session_id)
+
+    async def cleanup_expired_sessions(self) -> list[Session]:
+        """Ends the sessions whose time is over, in batches; answers them."""
+        ended: list[Session] = []
+        while batch := await self.store.sessions.expire(SWEEP_BATCH):
+            ended += [self._apply(change).session for change in batch]
+            if len(batch) < SWEEP_BATCH:
+                break
+        return ended
+
+    # -- For readers of runs on other nodes --------------------------------------------------------------------------
+
+    async def follow(self) -> None:
+        """Tell readers here what the runs of other nodes have stored; one call of the store for all of them."""
+        wanted = {
+            session_id: seq for session_id, seq in self.streams.positions().items() if session_id not in self._held
+        }
+        if wanted:
+            for session_id, events in (await self.store.record.events_after(wanted)).items():
+                if session_id not in self._held:
+                    self._publish_stored(session_id, events)
+
+    async def _catch_up(self, session_id: UUID, up_to_seq: int) -> None:
+        """Before this node's own events: those that another node stored and readers here have not seen."""
+        seq = self.streams.positions().get(session_id, up_to_seq)
+        while seq < up_to_seq:
+            events = (await self.store.record.events_after({session_id: seq})).get(session_id)
+            if not events:
+                return
+            self._publish_stored(session_id, [event for event in events if event["seq"] <= up_to_seq])
+            seq = events[-1]["seq"]
+
+    def _publish_stored(self, session_id: UUID, events: list[Json]) -> None:
+        seen = self.streams.positions().get(session_id, 0)
+        self.streams.publish(session_id, [from_storage(event, seen) for event in events], saved=True)
+
+    # -- Memory ------------------------------------------------------------------------------------------------------
+
+    def _current(self, session_id: UUID, entry: Entry) -> bool:
+        return session_id in self._held or self._clock() - entry.loaded < FRESH_S
+
+    def _remember(self, session: Session, by_agent: dict[str, Usage] | None = None) -> None:
+        """A session that this node runs is kept as it now stands; of any other the memory is out of date."""
+        entry = self._cache.peek(session.id)
+        if session.id not in self._held:
+            self._cache.drop(session.id)
+            return
+        usage = by_agent if by_agent is not None else entry.session.usage_by_agent if entry else {}
+        detail = SessionDetail.model_validate({**session.model_dump(), "usage_by_agent": usage})
+        same = entry is not None and entry.session.draft_version == session.draft_version
+        self._cache.put(session.id, Entry(detail, self._clock(), entry.draft if entry and same else None))
+
+    async def _write(
+        self, session_id: UUID, write: Callable[[int | None], Awaitable[T]], events: Callable[[T], list[Json]]
+    ) -> T:
+        """A write that makes events: through the journal where a run here numbers them, else told as they are."""
+        journal = self._held.get(session_id)
+        if journal is not None:
+            return await journal.through(write, events)
+        answer = await write(None)
+        self._cache.drop(session_id)
+        self.streams.publish(session_id, [Event(event) for event in events(answer)], saved=True)
+        return answer
+
+    def _apply(self, change: Changed) -> Changed:
+        """What another epoch has done to the session is told, and the memory of it forgotten."""
+        self._cache.drop(change.session.id)
+        self.streams.publish(change.session.id, [Event(event) for event in change.events], saved=True)
+        return change
+
+
+def _events(change: Changed) -> list[Json]:
+    return change.events
+
+
+def _usage(events: list[Json]) -> dict[str, Usage] | None:
+    told = next((event for event in events if event["type"] == "usage"), None)
+    return {agent: Usage.model_validate(spent) for agent, spent in told["by_agent"].items()} if told else None
+
+
+def _owner(identity: Identity) -> UUID:
+    if identity.user_id is None or identity.role != "authenticated":
+        raise Forbidden("Only a signed-in writer may do that.")
+    return identity.user_id
+
+
+def _check_visible(identity: Identity, session: Session) -> None:
+    """The same answer as the database's: somebody else's session does not exist."""
+    if identity.role == "service_role" or identity.is_admin or identity.user_id == session.user_id:
+        return
+    raise NotFound("There is no such session.")

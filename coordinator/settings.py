@@ -1,0 +1,114 @@
+"""Every knob of the service, in one place. Nothing else reads the environment.
+
+Values come from the environment, then from `.env` in the working directory, then from the defaults here.
+`.env.example` lists them all; a test keeps the two the same.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import platformdirs
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from coordinator.errors import Misconfigured
+
+CommaList = Annotated[list[str], NoDecode]
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix="STORYLOOM_", env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore",
+        populate_by_name=True,
+    )
+
+    # Where things are kept
+    data_dir: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("storyloom", appauthor=False)),
+        description="Folder of the embedded database, the local secret and the node's lock files",
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("database_url", "DATABASE_URL", "SUPABASE_DB_URL"),
+        description="A PostgreSQL of your own, 15 or newer; without it an embedded one runs in the data folder",
+    )
+    database_pool: int = Field(default=10, ge=1, le=200, description="Connections to the database at the most")
+    database_wait_s: float = Field(
+        default=30, gt=0, le=600, description="How long a write of a story waits for a database that went away, in seconds"
+    )
+    templates: Path | None = Field(default=None, description="A folder with templates (*.toml) of your own")
+
+    # The server
+    host: str = Field(default="127.0.0.1", description="Address to listen on")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one")
+    allowed_origins: CommaList = Field(
+        default_factory=list, description="Web origins that may connect besides the service's own, separated by commas"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged")
+
+    # Models
+    model: str | None = Field(
+        default=None,
+        description="provider:name, as openai:gpt-5 or ollama:llama3; without it the built-in offline:storyteller writes",
+    )
+    fallback_models: CommaList = Field(
+        default_factory=list, description="Models to try, in order, when the first fails, separated by commas"
+    )
+    models: CommaList = Field(
+        default_factory=list,
+        description="Further models that writers may choose, separated by commas",
+    )
+    model_base_url: str | None = Field(
+        default=None, description="Address of an OpenAI-compatible server, used for openai:… models"
+    )
+    model_api_key: SecretStr | None = Field(default=None, description="Key for that server, or for openai:… models")
+    model_timeout_s: float = Field(default=120, gt=0, le=3600, description="Longest silence of a model, in seconds")
+    model_attempts: int = Field(default=4, ge=1, le=10, description="Tries of one call before the fallback, the first included")
+    model_concurrency: int = Field(default=16, ge=1, le=1000, description="Model calls at once from this node")
+    offline_words_per_second: float = Field(
+        default=60, ge=0, le=100_000, description="Speed at which offline:storyteller writes, words a second; 0 is at once"
+    )
+
+    # Sessions
+    session_ttl_s: float = Field(default=7200, ge=10, description="A session expires after this time without activity, in seconds")
+    cache_sessions: int = Field(default=1000, ge=1, le=1_000_000, description="Sessions kept in memory at the most")
+    cache_idle_s: float = Field(default=900, gt=0, description="A session unused for this long leaves the memory, in seconds")
+    stories_per_node: int = Field(default=50, ge=1, le=10_000, description="Stories that this node writes at once")
+    event_flush_s: float = Field(default=0.1, gt=0, le=5, description="Streamed text is kept in batches of this length, in seconds")
+
+    # WebSocket
+    auth_timeout_s: float = Field(default=10, gt=0, le=120, description="Time for the first `auth` frame, in seconds")
+    heartbeat_s: float = Field(default=20, ge=1, le=300, description="Time between pings, in seconds")
+    reader_queue: int = Field(default=1024, ge=16, le=100_000, description="Events waiting for one slow reader at the most")
+    frame_bytes: int = Field(default=262_144, ge=1024, description="Largest frame that a client may send, in bytes")
+    attach_limit: int = Field(default=100, ge=1, le=10_000, description="Sessions that one socket may watch at once")
+
+    # Who may come in
+    jwt_secret: SecretStr | None = Field(
+        default=None, min_length=32,
+        description="Secret of locally issued tokens, 32 characters or more; otherwise made at first start and kept in the data folder",
+    )
+    token_ttl_s: float = Field(default=3600, ge=10, description="How long a locally issued token is good, in seconds")
+
+    @field_validator("allowed_origins", "fallback_models", "models", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @property
+    def default_model(self) -> str:
+        return self.model or "offline:storyteller"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from environment and `.env`. Raises Misconfigured with one line a fault, never with a secret's value."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}"
+            for fault in error.errors(include_input=False, include_url=False)
+        )
+        raise Misconfigured(f"The settings are not valid: {faults}. See .env.example.") from None

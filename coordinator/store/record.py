@@ -1,0 +1,93 @@
+"""Operations on a session's record: messages, drafts, steps, events, the story, snapshot and replay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from coordinator.models import SERVICE, Draft, Identity, Message, MessageRole, Step, Story
+from coordinator.store.gateway import Gateway
+from coordinator.store.sessions import Json, Page
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Stored events after a number. `same_past` is false where what was seen up to it is not what was kept."""
+
+    items: list[Json]
+    more: bool
+    last_seq: int
+    same_past: bool
+
+
+class RecordOperations:
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def append_message(
+        self, session_id: UUID, owner: UUID | None, *, message_id: UUID, role: MessageRole, content: str,
+        epoch: int | None = None, agent: str | None = None, step: str | None = None, metadata: Json | None = None,
+        model: str | None = None, tokens: int = 0, cost_usd: float = 0,
+    ) -> tuple[Message, list[Json]]:  # fmt: skip
+        """Durable on return, with the events it made; the same `message_id` again answers the same message."""
+        answer = await self._gateway.write(
+            "append_message", SERVICE, session_id=session_id, owner=owner, id=message_id, role=role, content=content,
+            epoch=epoch, agent=agent, step=step, metadata=metadata or {}, model=model, tokens=tokens, cost_usd=cost_usd,
+        )  # fmt: skip
+        return Message.model_validate(answer["message"]), answer["events"]
+
+    async def append_draft(
+        self, session_id: UUID, owner: UUID | None, *, version: int, author: str, content: str, word_count: int,
+        current: bool = True, step: str | None = None, scores: dict[str, int] | None = None, epoch: int | None = None,
+    ) -> tuple[Draft, list[Json]]:  # fmt: skip
+        """Durable on return. Raises Conflict where `version` is not the next one."""
+        answer = await self._gateway.write(
+            "append_draft", SERVICE, session_id=session_id, owner=owner, version=version, author=author,
+            content=content, word_count=word_count, current=current, step=step, scores=scores, epoch=epoch,
+        )  # fmt: skip
+        return Draft.model_validate(answer["draft"]), answer["events"]
+
+    async def messages(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Message]:
+        answer = await self._gateway.read("list_messages", identity, session_id=session_id, limit=limit, cursor=cursor)
+        return Page([Message.model_validate(item) for item in answer["items"]], answer["next_cursor"])
+
+    async def drafts(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Draft]:
+        answer = await self._gateway.read("list_drafts", identity, session_id=session_id, limit=limit, cursor=cursor)
+        return Page([Draft.model_validate(item) for item in answer["items"]], answer["next_cursor"])
+
+    async def draft(self, identity: Identity, session_id: UUID, version: int | None) -> Draft | None:
+        """A version, or NotFound; without one the current draft, None before the first."""
+        answer = await self._gateway.read("get_draft", identity, session_id=session_id, version=version)
+        return Draft.model_validate(answer) if answer else None
+
+    async def steps(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Step]:
+        answer = await self._gateway.read("list_steps", identity, session_id=session_id, limit=limit, cursor=cursor)
+        return Page([Step.model_validate(item) for item in answer["items"]], answer["next_cursor"])
+
+    async def events(self, identity: Identity, session_id: UUID, after_seq: int, limit: int) -> Page[Json]:
+        answer = await self._gateway.read(
+            "list_events", identity, session_id=session_id, after_seq=after_seq, limit=limit
+        )
+        return Page(answer["items"], answer["next_cursor"])
+
+    async def events_after(self, wanted: dict[UUID, int]) -> dict[UUID, list[Json]]:
+        """For the service: of each session the next events after a number; sessions without any are left out."""
+        positions = {str(session_id): seq for session_id, seq in wanted.items()}
+        answer = await self._gateway.read("events_after", SERVICE, wanted=positions)
+        return {UUID(session_id): events for session_id, events in answer.items()}
+
+    async def story(self, identity: Identity, session_id: UUID) -> Story:
+        """Raises Conflict before the first draft."""
+        return Story.model_validate(await self._gateway.read("get_story", identity, session_id=session_id))
+
+    async def snapshot(self, identity: Identity, session_id: UUID) -> Json:
+        """The `session.snapshot` frame as of one moment."""
+        answer: Json = await self._gateway.read("get_snapshot", identity, session_id=session_id)
+        return answer
+
+    async def replay(self, identity: Identity, session_id: UUID, epoch: int, after_seq: int, limit: int) -> Replay:
+        answer: dict[str, Any] = await self._gateway.read(
+            "get_replay", identity, session_id=session_id, epoch=epoch, after_seq=after_seq, limit=limit
+        )
+        return Replay(answer["items"], answer["next_cursor"] is not None, answer["last_seq"], answer["same_past"])

@@ -1,0 +1,49 @@
+"""Operations of a run. Each names the run's epoch and raises Fenced once a newer run has claimed the session."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from coordinator.models import SERVICE, Failure
+from coordinator.store.gateway import Gateway
+from coordinator.store.sessions import Changed, Json, changed
+
+
+class RunOperations:
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def claim(self, session_id: UUID, node: str) -> Json:
+        """Begins the next epoch. Raises Conflict where the session is not active, NotFound where it is gone."""
+        answer: Json = await self._gateway.write("claim_run", SERVICE, session_id=session_id, node=node)
+        return answer
+
+    async def append_events(self, session_id: UUID, epoch: int, events: list[Json]) -> None:
+        """Keeps numbered events; the same batch again changes nothing."""
+        await self._gateway.write("append_events", SERVICE, session_id=session_id, epoch=epoch, events=events)
+
+    async def finish_step(self, session_id: UUID, epoch: int, events: list[Json], result: Json) -> Changed:
+        """All that a step made, in one transaction, once, however often it is called."""
+        return changed(
+            await self._gateway.write(
+                "finish_step", SERVICE, session_id=session_id, epoch=epoch, events=events, result=result
+            )
+        )
+
+    async def complete(self, session_id: UUID, owner: UUID | None, epoch: int | None) -> Changed:
+        """The current draft becomes the story. Raises Conflict where there is no draft."""
+        return changed(
+            await self._gateway.write("complete_session", SERVICE, session_id=session_id, owner=owner, epoch=epoch)
+        )
+
+    async def fail(
+        self, session_id: UUID, owner: UUID | None, error: Failure, *, epoch: int | None = None, step: str | None = None,
+        events: list[Json] | None = None,
+    ) -> Changed:  # fmt: skip
+        """The session failed, and with it the step at hand; it may be resumed."""
+        return changed(
+            await self._gateway.write(
+                "fail_session", SERVICE, session_id=session_id, owner=owner, error=error.model_dump(), epoch=epoch,
+                step=step, events=events or [],
+            )
+        )  # fmt: skip

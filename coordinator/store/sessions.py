@@ -1,0 +1,103 @@
+"""Operations on sessions: create, read, list, move, rename, delete, sweep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from coordinator.models import SERVICE, Failure, Identity, Kind, SessionDetail, Session, Status, StoryConfig
+from coordinator.store.gateway import Gateway
+
+Json = dict[str, Any]
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What a change answers: the session as it stands, and the events that it made, already stored and numbered."""
+
+    session: Session
+    events: list[Json]
+    changed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    items: list[Item]
+    next_cursor: str | None
+
+
+def changed(answer: Json) -> Changed:
+    fresh = answer.get("changed", answer.get("created", True))
+    return Changed(Session.model_validate(answer["session"]), answer["events"], fresh)
+
+
+class SessionOperations:
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def create(
+        self, owner: UUID, *, kind: Kind, title: str | None, prompt: str, template: str, config: StoryConfig, model: str,
+        ttl_s: int, request_id: str | None, progress: Json,
+    ) -> Changed:  # fmt: skip
+        """Durable on return. The same `request_id` of the same owner answers the session that it made before."""
+        return changed(
+            await self._gateway.write(
+                "create_session", SERVICE, user_id=owner, kind=kind, title=title, prompt=prompt, template=template,
+                config=config.model_dump(mode="json", exclude_none=True), model=model, ttl_s=ttl_s,
+                request_id=request_id, progress=progress,
+            )
+        )  # fmt: skip
+
+    async def get(self, identity: Identity, session_id: UUID) -> SessionDetail:
+        """Raises NotFound where it is absent or not the identity's to see."""
+        return SessionDetail.model_validate(await self._gateway.read("get_session", identity, session_id=session_id))
+
+    async def search(
+        self, identity: Identity, *, owner: UUID | None, status: Status | None = None, kind: Kind | None = None,
+        template: str | None = None, since: str | None = None, q: str | None = None, limit: int = 20,
+        cursor: str | None = None,
+    ) -> Page[Session]:  # fmt: skip
+        """Newest activity first; `owner` None is every session that the identity may see."""
+        answer = await self._gateway.read(
+            "list_sessions", identity, user_id=owner, status=status, kind=kind, template=template, since=since, q=q,
+            limit=limit, cursor=cursor,
+        )  # fmt: skip
+        return Page([Session.model_validate(item) for item in answer["items"]], answer["next_cursor"])
+
+    async def inspect(self, admin: Identity, session_id: UUID) -> Json:
+        """One session whole, with the first page of each of its lists. NotFound for anybody but an admin."""
+        answer: Json = await self._gateway.read("inspect_session", admin, session_id=session_id)
+        return answer
+
+    async def change_status(
+        self, session_id: UUID, owner: UUID | None, *, to: Status, allowed: tuple[Status, ...],
+        reason: str | None = None, error: Failure | None = None,
+    ) -> Changed:  # fmt: skip
+        """Fences the session's run. Raises Conflict where the session's status is not among `allowed`."""
+        return changed(
+            await self._gateway.write(
+                "change_status", SERVICE, session_id=session_id, owner=owner, to=to, **{"from": allowed}, reason=reason,
+                error=error.model_dump() if error else None,
+            )
+        )  # fmt: skip
+
+    async def rename(self, session_id: UUID, owner: UUID, title: str, epoch: int | None) -> Changed:
+        return changed(
+            await self._gateway.write(
+                "rename_session", SERVICE, session_id=session_id, owner=owner, title=title, epoch=epoch
+            )
+        )
+
+    async def delete(self, session_id: UUID, owner: UUID | None) -> None:
+        await self._gateway.write("delete_session", SERVICE, session_id=session_id, owner=owner)
+
+    async def expire(self, limit: int) -> list[Changed]:
+        """Ends up to `limit` sessions whose time is over."""
+        return [changed(item) for item in await self._gateway.write("expire_sessions", SERVICE, limit=limit)]
+
+    async def running(self) -> list[Json]:
+        """Sessions that should be running: id, epoch and the node of the last run."""
+        answer: list[Json] = await self._gateway.read("running_sessions", SERVICE)
+        return answer

@@ -1,0 +1,183 @@
+"""Live fan-out of session events to the readers on this node.
+
+A reader is one connection with one bounded queue for all the sessions it watches. An attachment is its watch of one
+session: while the past is being replayed into it, live events wait in it; then they go straight to the queue. A reader
+that falls behind has its deltas joined; one that is too slow all the same is told so and dropped. It delays nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from uuid import UUID
+
+from coordinator.events import Event
+
+JOIN_BEYOND = 8
+"""Events waiting for a reader before its deltas are joined: a reader that keeps up never sees a joined one."""
+
+
+class TooSlow(Exception):
+    """The reader's queue is full and nothing more can be joined."""
+
+
+class Reader:
+    """A bounded queue of frames, filled from the event loop, emptied by one task."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._waiting: deque[Event | str] = deque()
+        self._ready = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self.too_slow = False
+
+    def offer(self, item: Event | str) -> None:
+        """Queue without waiting; joins deltas when behind. A reader that is full is marked too slow and gets no more."""
+        if self.too_slow:
+            return
+        if isinstance(item, Event) and len(self._waiting) > JOIN_BEYOND:
+            last = self._waiting[-1]
+            joined = last.joined(item) if isinstance(last, Event) and _same_session(last, item) else None
+            if joined is not None:
+                self._waiting[-1] = joined
+                return
+        if len(self._waiting) >= self._limit:
+            self.too_slow = True
+        else:
+            self._waiting.append(item)
+        self._ready.set()
+
+    async def put(self, item: Event | str) -> None:
+        """Queue, waiting for room: for a replay, whose pace is the reader's own. Raises TooSlow once it is marked so."""
+        while len(self._waiting) >= self._limit and not self.too_slow:
+            self._room.clear()
+            await self._room.wait()
+        if self.too_slow:
+            raise TooSlow
+        self._waiting.append(item)
+        self._ready.set()
+
+    async def next(self) -> str:
+        """The next frame. Raises TooSlow at once when the reader is marked so: it will attach again and be replayed to."""
+        while not self._waiting and not self.too_slow:
+            self._ready.clear()
+            await self._ready.wait()
+        if self.too_slow:
+            self._room.set()
+            raise TooSlow
+        item = self._waiting.popleft()
+        self._room.set()
+        return item.frame() if isinstance(item, Event) else item
+
+
+def _same_session(one: Event, other: Event) -> bool:
+    return bool(one.fields["session_id"] == other.fields["session_id"])
+
+
+class Attachment:
+    """One reader's watch of one session. Gives it each event once, in order."""
+
+    def __init__(self, reader: Reader, session_id: UUID, unsaved: Iterable[Event], limit: int) -> None:
+        self.reader = reader
+        self.session_id = session_id
+        self.last_seq = 0
+        self.on_diverged: Callable[[], object] = lambda: None
+        self._epoch = 0
+        self._limit = limit
+        self._held: deque[Event] | None = deque(unsaved)
+
+    @property
+    def live(self) -> bool:
+        return self._held is None
+
+    def publish(self, event: Event) -> None:
+        if self._held is None:
+            self._pass_on(event)
+        elif len(self._held) >= self._limit:
+            self.reader.too_slow = True
+            self.reader.offer("")
+        else:
+            self._held.append(event)
+
+    async def replay(self, event: Event) -> None:
+        """An event of the past; waits for room in the reader's queue."""
+        if event.seq > self.last_seq or event.type == "session.snapshot":
+            self.last_seq, self._epoch = event.seq, event.epoch
+            await self.reader.put(event)
+
+    def go_live(self) -> None:
+        """The past is told: what came meanwhile, then whatever comes."""
+        held, self._held = self._held or deque(), None
+        for event in held:
+            self._pass_on(event)
+
+    def _pass_on(self, event: Event) -> None:
+        if event.seq > self.last_seq:
+            self.last_seq, self._epoch = event.seq, event.epoch
+            self.reader.offer(event)
+        elif event.epoch > self._epoch:
+            # A run elsewhere goes on from before what was told here and never stored: only a snapshot mends that.
+            self._epoch = event.epoch
+            self.on_diverged()
+
+
+class Streams:
+    """Who watches what on this node, and which events of the runs here are told but not yet known to be stored."""
+
+    def __init__(self) -> None:
+        self._watched: dict[UUID, set[Attachment]] = {}
+        self._unsaved: dict[UUID, deque[Event]] = {}
+
+    def attach(self, reader: Reader, session_id: UUID, limit: int) -> Attachment:
+        """Begin to hold live events for a reader; replay into it, then `go_live`."""
+        attachment = Attachment(reader, session_id, self._unsaved.get(session_id, ()), limit)
+        self._watched.setdefault(session_id, set()).add(attachment)
+        return attachment
+
+    def detach(self, attachment: Attachment) -> None:
+        watchers = self._watched.get(attachment.session_id)
+        if watchers is not None:
+            watchers.discard(attachment)
+            if not watchers:
+                del self._watched[attachment.session_id]
+
+    def publish(self, session_id: UUID, events: Iterable[Event], *, saved: bool) -> None:
+        """Tell all watchers. What is not `saved` is kept for those who attach before it is."""
+        watchers = self._watched.get(session_id, ())
+        for event in events:
+            if not saved:
+                self._unsaved.setdefault(session_id, deque()).append(event)
+            for attachment in watchers:
+                attachment.publish(event)
+
+    def mark_saved(self, session_id: UUID, up_to_seq: int) -> None:
+        """All events up to this number can now be had from the store."""
+        unsaved = self._unsaved.get(session_id)
+        while unsaved and unsaved[0].seq <= up_to_seq:
+            unsaved.popleft()
+        if not unsaved:
+            self._unsaved.pop(session_id, None)
+
+    def last_told(self, session_id: UUID) -> int:
+        """Number of the newest event that is told but not stored, 0 where there is none."""
+        unsaved = self._unsaved.get(session_id)
+        return unsaved[-1].seq if unsaved else 0
+
+    def forget(self, session_id: UUID) -> None:
+        """The run here is over; what it had not stored is no part of the record."""
+        self._unsaved.pop(session_id, None)
+
+    def positions(self) -> dict[UUID, int]:
+        """Of each session watched live on this node, the number of the last event that all its readers have."""
+        live = {
+            session_id: [attachment.last_seq for attachment in watchers if attachment.live]
+            for session_id, watchers in self._watched.items()
+        }
+        return {session_id: min(seqs) for session_id, seqs in live.items() if seqs}
+
+    def end(self, session_id: UUID, frame: str) -> None:
+        """The session is gone: tell its readers with a last frame and stop watching."""
+        for attachment in self._watched.pop(session_id, ()):
+            attachment.reader.offer(frame)

@@ -1,0 +1,342 @@
+"""The command line. Exit codes: 0 done, 1 failed, 2 wrong use, 128 + n ended by signal n.
+
+Only typer is imported before a command is known: `storyloom --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import typer
+
+from storyloom.program import Wrong, program, report
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from storyloom.commands import Commands
+    from storyloom.doors import Where
+    from storyloom.follow import View
+
+PROMPT_CHARACTERS = 20_000
+HOW = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+app = typer.Typer(
+    name="storyloom",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings=HOW,
+    help="Stories written by a cast of agents: write one, watch it, read it again.",
+    epilog="With --debug a failure also shows its traceback. STORYLOOM_SERVER and STORYLOOM_TOKEN stand for "
+    "--server and --token.",
+)
+
+SessionId = Annotated[UUID, typer.Argument(metavar="ID", help="The session's id, as `sessions` lists it.")]
+Server = Annotated[
+    str | None,
+    typer.Option(envvar="STORYLOOM_SERVER", metavar="URL", help="A running server; without it one starts in here."),
+]
+Token = Annotated[
+    str | None,
+    typer.Option(envvar="STORYLOOM_TOKEN", metavar="JWT", help="Who you are at that server; otherwise anonymous."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+@app.command()
+def write(
+    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What the story is about; - reads standard input.")],
+    template: Annotated[str | None, typer.Option(metavar="NAME", help="The kind of story.")] = None,
+    pages: Annotated[int | None, typer.Option(min=1, max=100, metavar="N", help="Length in pages of 300 words.")] = None,
+    protagonist: Annotated[str | None, typer.Option(metavar="TEXT", help="Who it is about.")] = None,
+    tone: Annotated[str | None, typer.Option(metavar="TEXT", help="How it should sound.")] = None,
+    language: Annotated[str | None, typer.Option(metavar="TEXT", help="Otherwise that of the prompt.")] = None,
+    model: Annotated[str | None, typer.Option(metavar="PROVIDER:NAME", help="Otherwise the server's default.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**63 - 1, metavar="N", help="The same seed, the same choices.")] = None,
+    title: Annotated[str | None, typer.Option(metavar="TEXT", help="Otherwise the writer finds one.")] = None,
+    server: Server = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Write a story and watch it come to be."""
+    if prompt == "-":
+        prompt = sys.stdin.read()
+    prompt = _text("PROMPT", prompt, PROMPT_CHARACTERS)
+    config: dict[str, Any] = {"pages": pages, "seed": seed}
+    for name, value in {"protagonist": protagonist, "tone": tone, "language": language, "model": model}.items():
+        config[name] = _text(f"--{name}", value, 200) if value is not None else None
+    title = _text("--title", title, 200) if title is not None else None
+    where = _where(server, token)
+
+    from storyloom.doors import open_client
+    from storyloom.follow import follow, run
+
+    commands = _commands(where)
+    view = _view(commands, as_json)
+
+    async def work() -> int:
+        async with open_client(where, run_stories=True, on_lost=view.lost) as client:
+            chosen = {key: value for key, value in config.items() if value is not None}
+            events = client.write(prompt, template=template, title=title, config=chosen)
+            return await follow(client, events, view, commands)
+
+    raise typer.Exit(run(work))
+
+
+@app.command()
+def attach(session_id: SessionId, server: Server = None, token: Token = None, as_json: Json = False) -> None:
+    """Watch a story, from where it is to its end."""
+    _watch(session_id, _where(server, token), as_json, resume=False)
+
+
+@app.command()
+def resume(session_id: SessionId, server: Server = None, token: Token = None, as_json: Json = False) -> None:
+    """Go on with a story that is paused, failed or expired, and watch it."""
+    _watch(session_id, _where(server, token), as_json, resume=True)
+
+
+@app.command()
+def show(session_id: SessionId, server: Server = None, token: Token = None, as_json: Json = False) -> None:
+    """Print a story as it is now."""
+    where = _where(server, token)
+
+    from storyloom.doors import open_client
+    from storyloom.errors import ClientError
+    from storyloom.follow import run
+
+    commands = _commands(where)
+
+    async def work() -> int:
+        async with open_client(where, run_stories=False) as client:
+            try:
+                story = await client.story(session_id)
+            except ClientError as error:
+                if error.code != "conflict":
+                    raise
+                session = await client.session(session_id)
+                status = session.status.replace("_", " ")
+                follow_up = {"failed": "resume", "expired": "resume", "cancelled": "sessions"}.get(session.status, "attach")
+                raise ClientError(
+                    "conflict",
+                    f"There is no text yet: the story is {status}, {session.progress.percent:.0f}% done."
+                    + (f" Go on with:\n  {commands.line(follow_up, session_id)}" if follow_up != "sessions" else ""),
+                ) from error
+        console = _console()
+        if as_json:
+            print(story.model_dump_json())
+        elif console.is_terminal:
+            from storyloom.display import print_story
+
+            print_story(console, story, commands.line("show", session_id))
+        else:
+            from storyloom.typeset import story_plain
+
+            print(story_plain(story), end="")
+        return 0
+
+    raise typer.Exit(run(work))
+
+
+@app.command()
+def sessions(
+    status: Annotated[str | None, typer.Option(metavar="STATUS", help="Only these: active, completed, failed …")] = None,
+    q: Annotated[str | None, typer.Option("-q", "--query", metavar="TEXT", help="Only with this in title or text.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="How many.")] = 20,
+    server: Server = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """List your stories, the one last worked on first."""
+    where = _where(server, token)
+
+    from storyloom.doors import open_client
+    from storyloom.follow import run
+
+    async def work() -> int:
+        from datetime import UTC, datetime
+
+        async with open_client(where, run_stories=False) as client:
+            page = await client.sessions(status=status, kind="story", q=q, limit=limit)
+        if as_json:
+            print(page.model_dump_json())
+        elif not page.items:
+            none = "No story matches." if status or q else f'No stories yet. Begin one: {program()} write "…"'
+            print(none)
+        else:
+            from storyloom.listing import sessions_table
+
+            console = _console()
+            console.print(sessions_table(console, page.items, datetime.now(UTC)))
+            if page.next_cursor:
+                print(f"There are more; --limit shows up to 100, now {limit}.")
+        return 0
+
+    raise typer.Exit(run(work))
+
+
+@app.command()
+def cancel(session_id: SessionId, server: Server = None, token: Token = None) -> None:
+    """Stop a story for good. What was written is kept."""
+    where = _where(server, token)
+
+    from storyloom.doors import open_client
+    from storyloom.follow import run
+
+    async def work() -> int:
+        async with open_client(where, run_stories=False) as client:
+            await client.cancel(session_id)
+        print(f"Cancelled {session_id}.")
+        return 0
+
+    raise typer.Exit(run(work))
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, metavar="N", help="Port to listen on; 0 takes a free one.")] = None,
+) -> None:
+    """Run the service: the studio, the WebSocket and the REST interface."""
+    from api.serve import serve as serve_forever
+    from coordinator.settings import load_settings
+
+    given = {"host": host, "port": port}
+    serve_forever(load_settings(**{name: value for name, value in given.items() if value is not None}))
+
+
+@app.command()
+def token(admin: Annotated[bool, typer.Option("--admin", help="An administrator's.")] = False) -> None:
+    """Print a token for a local service."""
+    from api.auth import local_token
+    from coordinator.settings import load_settings
+
+    print(local_token(load_settings(), admin=admin))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's schema up to date."""
+    import asyncio
+
+    from coordinator.settings import load_settings
+    from coordinator.store.migrate import migrate_configured
+
+    applied = asyncio.run(migrate_configured(load_settings()))
+    print("\n".join(f"Applied {name}" for name in applied) or "Nothing to do: the database is up to date.")
+
+
+@app.command()
+def doctor() -> None:
+    """Check settings, database, keys and model, and say what to do."""
+    import asyncio
+
+    from coordinator.doctor import examine
+    from coordinator.settings import load_settings
+    from storyloom.listing import checks_table
+
+    checks = asyncio.run(examine(load_settings()))
+    console = _console()
+    console.print(checks_table(console, checks))
+    failed = sum(not check.ok for check in checks)
+    print(f"{failed} of {len(checks)} checks failed." if failed else "All is well.")
+    raise typer.Exit(1 if failed else 0)
+
+
+def _watch(session_id: UUID, where: Where, as_json: bool, *, resume: bool) -> None:
+    from storyloom.doors import open_client
+    from storyloom.errors import ClientError
+    from storyloom.follow import follow, run
+
+    commands = _commands(where)
+    view = _view(commands, as_json)
+
+    async def work() -> int:
+        async with open_client(where, run_stories=True, on_lost=view.lost) as client:
+            if resume:
+                try:
+                    await client.resume(session_id)
+                except ClientError as error:
+                    # A story that runs already, because the service itself took it up, is as good as resumed.
+                    if error.code != "conflict" or (await client.session(session_id)).status != "active":
+                        raise
+            return await follow(client, client.watch(session_id), view, commands, session_id)
+
+    raise typer.Exit(run(work))
+
+
+def _text(name: str, value: str, most: int) -> str:
+    """`value` without surrounding space. Raises Wrong where nothing or too much is left."""
+    value = value.strip()
+    if not value:
+        raise Wrong(f"{name} is empty.")
+    if len(value) > most:
+        raise Wrong(f"{name} has {len(value):,} characters; {most:,} is the most.")
+    return value
+
+
+def _where(server: str | None, token: str | None) -> Where:
+    from storyloom.doors import Where
+    from storyloom.rest import Address
+
+    if server:
+        try:
+            Address(server)
+        except ValueError as error:
+            raise Wrong(str(error)) from error
+    return Where(server or None, token or None)
+
+
+def _commands(where: Where) -> Commands:
+    from shlex import quote
+
+    from storyloom.commands import Commands
+
+    named = where.server and where.server != os.environ.get("STORYLOOM_SERVER")
+    return Commands(program(), f" --server {quote(where.server)}" if named and where.server else "")
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def _view(commands: Commands, as_json: bool) -> View:
+    from storyloom.plain import Frames, Lines
+
+    if as_json:
+        return Frames()
+    console = _console()
+    if not console.is_terminal or console.is_dumb_terminal:
+        return Lines(commands)
+
+    from storyloom.display import Display
+
+    return Display(console, commands)
+
+
+def main() -> None:
+    """The entry point. Every failure is one clear sentence; see `program.report`."""
+    arguments = sys.argv[1:]
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    debug = "--debug" in arguments[:end] or os.environ.get("STORYLOOM_LOG_LEVEL", "").lower() == "debug"
+    arguments = [word for word in arguments[:end] if word != "--debug"] + arguments[end:]
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that can't show a character gets a question mark, not an end of the story.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        app(arguments, prog_name=program())
+    except Exception as error:  # noqa: BLE001 - the one place where nothing may pass as a traceback
+        sys.exit(report(error, debug=debug))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

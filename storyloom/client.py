@@ -1,0 +1,269 @@
+"""An async client of the protocol: REST calls, and sessions watched over a WebSocket that reconnects by itself.
+
+    async with await Client.anonymous("http://127.0.0.1:8000") as client:
+        async for event in client.write("A lighthouse keeper finds a door in the sea."):
+            print(event.type)
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from uuid import UUID, uuid4
+
+from pydantic import ValidationError
+
+from storyloom.backoff import Reconnect
+from storyloom.errors import ClientError
+from storyloom.events import Event
+from storyloom.rest import Address, Http, TokenProvider
+from storyloom.signin import Anonymous
+from storyloom.things import Draft, Message, Page, Session, Step, Story, Thing
+from storyloom.watch import Notice, Watch
+
+__all__ = ["Client", "ClientError", "Reconnect"]
+
+A = TypeVar("A", bound=Thing)
+
+
+class Client:
+    """A writer's connection to a server. Every method raises ClientError, and nothing else, where the server refuses
+    or can't be reached.
+
+    `token_provider` is asked for the token before every call, and once more (with True) when one was refused.
+    `on_lost(error, wait_s)` is told when a watched connection broke and the next try is `wait_s` seconds away.
+    Raises ValueError for an address that is none.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        *,
+        token_provider: TokenProvider | None = None,
+        reconnect: Reconnect | None = None,
+        on_lost: Notice | None = None,
+        timeout_s: float = 30,
+    ) -> None:
+        self.address = Address(url)
+        self.reconnect = reconnect or Reconnect()
+        self.on_lost = on_lost
+        self._provider = token_provider or (_static(token) if token else None)
+        self._renewable = token_provider is not None
+        self._http = Http(self.address, self._provider, timeout_s=timeout_s, backoff=self.reconnect)
+        self._watches: set[Watch] = set()
+
+    @classmethod
+    async def anonymous(cls, url: str, *, reconnect: Reconnect | None = None, on_lost: Notice | None = None) -> Self:
+        """A client that is a new anonymous writer, its token renewed in time."""
+        provider = Anonymous(Address(url))
+        await provider(False)
+        return cls(url, token_provider=provider, reconnect=reconnect, on_lost=on_lost)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes all connections; what is being watched goes on at the server."""
+        for watch in list(self._watches):
+            await watch.close()
+        await self._http.close()
+
+    # Live
+
+    def write(
+        self,
+        prompt: str,
+        *,
+        template: str | None = None,
+        title: str | None = None,
+        project_id: UUID | str | None = None,
+        config: Mapping[str, Any] | None = None,
+        request_id: str | None = None,
+    ) -> AsyncGenerator[Event, None]:
+        """Starts a story and yields its events until it is finished. Leaving the loop leaves the story writing.
+
+        A connection lost before the answer repeats the request with the same `request_id` (made up where none is
+        given), so that it is never a second story.
+        """
+        start = {
+            "type": "story.start",
+            "request_id": request_id or str(uuid4()),
+            "prompt": prompt,
+            "template": template,
+            "title": title,
+            "project_id": str(project_id) if project_id else None,
+            "config": dict(config) if config else None,
+        }
+        return self._follow(Watch(self, start=start))
+
+    async def watch(
+        self, session_id: UUID | str, epoch: int | None = None, after_seq: int | None = None
+    ) -> AsyncGenerator[Event, None]:
+        """The session's events until it is finished: those after (`epoch`, `after_seq`), or a snapshot first.
+
+        A session that was finished before the watch began is answered by one snapshot.
+        """
+        if after_seq is not None and (await self.session(session_id)).finished:
+            epoch = after_seq = None
+        watch = Watch(self, session_id=UUID(str(session_id)), epoch=epoch, after_seq=after_seq)
+        async for event in self._follow(watch):
+            yield event
+
+    async def _follow(self, watch: Watch) -> AsyncGenerator[Event, None]:
+        self._watches.add(watch)
+        try:
+            async for event in watch.events():
+                yield event
+        finally:
+            self._watches.discard(watch)
+            await watch.close()
+
+    async def token(self, renew: bool = False) -> str:
+        """The token to send now. Raises ClientError `unauthorized` where there is none, or no other one."""
+        if self._provider is None or (renew and not self._renewable):
+            raise ClientError("unauthorized", "The server wants a token, and there is none to give that it accepts.")
+        return await self._provider(renew)
+
+    @property
+    def renewable(self) -> bool:
+        """Whether a refused token can be exchanged for another."""
+        return self._renewable
+
+    # Sessions
+
+    async def create_session(
+        self,
+        prompt: str,
+        *,
+        template: str | None = None,
+        title: str | None = None,
+        config: Mapping[str, Any] | None = None,
+        request_id: str | None = None,
+    ) -> Session:
+        """Starts a story without watching it. The same `request_id` again answers the same session."""
+        body = {"prompt": prompt, "template": template, "title": title, "config": dict(config) if config else None}
+        answer = await self._http.call(
+            "POST",
+            "/api/sessions",
+            json={key: value for key, value in body.items() if value is not None},
+            headers={"Idempotency-Key": request_id or str(uuid4())},
+            repeatable=True,
+        )
+        return _read(Session, answer)
+
+    async def session(self, session_id: UUID | str) -> Session:
+        return _read(Session, await self._get(session_id, ""))
+
+    async def sessions(
+        self,
+        *,
+        status: str | None = None,
+        kind: str | None = None,
+        q: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[Session]:
+        """Own sessions, newest activity first. `q` is looked for in title and text; `limit` is 1 to 100."""
+        params = {"status": status, "kind": kind, "q": q, "limit": limit, "cursor": cursor}
+        return _read(Page[Session], await self._http.call("GET", "/api/sessions", params=params, repeatable=True))
+
+    async def story(self, session_id: UUID | str) -> Story:
+        """The current text. Raises ClientError `conflict` before the first draft."""
+        return _read(Story, await self._get(session_id, "/story"))
+
+    async def messages(
+        self, session_id: UUID | str, *, limit: int | None = None, cursor: str | None = None
+    ) -> Page[Message]:
+        return _read(Page[Message], await self._get(session_id, "/messages", limit=limit, cursor=cursor))
+
+    async def drafts(
+        self, session_id: UUID | str, *, limit: int | None = None, cursor: str | None = None
+    ) -> Page[Draft]:
+        return _read(Page[Draft], await self._get(session_id, "/drafts", limit=limit, cursor=cursor))
+
+    async def draft(self, session_id: UUID | str, version: int) -> Draft:
+        return _read(Draft, await self._get(session_id, f"/drafts/{version}"))
+
+    async def steps(self, session_id: UUID | str, *, limit: int | None = None, cursor: str | None = None) -> Page[Step]:
+        return _read(Page[Step], await self._get(session_id, "/steps", limit=limit, cursor=cursor))
+
+    async def events(
+        self, session_id: UUID | str, *, after_seq: int | None = None, limit: int | None = None
+    ) -> Page[dict[str, Any]]:
+        """The kept events after a number, as frames; `storyloom.events.parse` makes them typed."""
+        return _read(Page[dict[str, Any]], await self._get(session_id, "/events", after_seq=after_seq, limit=limit))
+
+    async def rename(self, session_id: UUID | str, title: str) -> Session:
+        return _read(Session, await self._http.call("PATCH", _path(session_id), json={"title": title}))
+
+    async def delete(self, session_id: UUID | str) -> None:
+        """Deletes the session and all that hangs on it; a running story is stopped first."""
+        await self._http.call("DELETE", _path(session_id))
+
+    async def pause(self, session_id: UUID | str) -> None:
+        """Takes effect between steps."""
+        await self._post(session_id, "/pause")
+
+    async def resume(self, session_id: UUID | str) -> None:
+        await self._post(session_id, "/resume")
+
+    async def cancel(self, session_id: UUID | str) -> None:
+        """Stops the model at once. A cancelled session can't be resumed."""
+        await self._post(session_id, "/cancel")
+
+    async def steer(self, session_id: UUID | str, text: str) -> None:
+        """A note for the next step."""
+        await self._post(session_id, "/steer", {"text": text})
+
+    async def approve(
+        self, session_id: UUID | str, step: str, approved: bool = True, comment: str | None = None
+    ) -> None:
+        """Answers `approval.requested`."""
+        answer = {"step": step, "approved": approved, **({"comment": comment} if comment else {})}
+        await self._post(session_id, "/approve", answer)
+
+    # What can be chosen
+
+    async def templates(self) -> Any:
+        return await self._http.call("GET", "/api/templates", repeatable=True)
+
+    async def models(self) -> Any:
+        return await self._http.call("GET", "/api/models", repeatable=True)
+
+    async def config(self) -> Any:
+        return await self._http.call("GET", "/api/config", repeatable=True)
+
+    async def _get(self, session_id: UUID | str, tail: str, **params: Any) -> Any:
+        return await self._http.call("GET", _path(session_id) + tail, params=params, repeatable=True)
+
+    async def _post(self, session_id: UUID | str, tail: str, body: dict[str, Any] | None = None) -> Any:
+        return await self._http.call("POST", _path(session_id) + tail, json=body)
+
+
+def _path(session_id: UUID | str) -> str:
+    return f"/api/sessions/{UUID(str(session_id))}"
+
+
+def _static(token: str) -> TokenProvider:
+    async def provide(renew: bool) -> str:
+        return token
+
+    return provide
+
+
+def _read(kind: type[A], answer: Any) -> A:
+    try:
+        return kind.model_validate(answer)
+    except ValidationError as error:
+        fault = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(map(str, fault["loc"]))
+        raise ClientError(
+            "internal", f"The server's answer can't be read as a {kind.__name__}: {where}: {fault['msg']}."
+        ) from error

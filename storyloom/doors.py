@@ -1,0 +1,69 @@
+"""The way in: a server somewhere, or a service started inside this very process."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from storyloom.client import Client
+from storyloom.rest import Address
+from storyloom.signins import SignIns
+from storyloom.watch import Notice
+
+
+LOG_FILE = "command.log"
+LOG_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class Where:
+    """`server` None is the service in this process; `token` None is an anonymous sign-in."""
+
+    server: str | None = None
+    token: str | None = None
+
+
+@asynccontextmanager
+async def open_client(where: Where, *, run_stories: bool, on_lost: Notice | None = None) -> AsyncIterator[Client]:
+    """A client that is signed in. `run_stories` says whether a service in this process also writes: taking up what
+    was interrupted is not wanted of a command that only looks."""
+    if where.server is not None:
+        provider = None if where.token else SignIns().provider(Address(where.server))
+        async with Client(where.server, where.token, token_provider=provider, on_lost=on_lost) as client:
+            yield client
+        return
+
+    from api.auth import local_token
+    from api.serve import in_process
+    from coordinator.settings import load_settings
+
+    settings = load_settings()
+    _log_to_file(settings.data_dir / LOG_FILE, settings.log_level)
+    async with in_process(settings, run_stories=run_stories) as service:
+
+        async def token(renew: bool) -> str:
+            # A long story outlives a token; the next one is of the same writer.
+            return local_token(settings) if renew else service.token
+
+        async with Client(service.url, token_provider=token, on_lost=on_lost) as client:
+            yield client
+
+
+def _log_to_file(path: Path, level: str) -> None:
+    """The log of a service in this process: on the terminal it would run through the story."""
+    handler: logging.Handler
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handler = RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8", delay=True)
+    except OSError:
+        # The service itself says what is wrong with its folder; without any handler Python would write to the terminal.
+        handler = logging.NullHandler()
+    logging.basicConfig(
+        handlers=[handler], level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", force=True
+    )
+    for name in ("httpx", "httpcore", "httpx2", "httpcore2", "psycopg.pool", "websockets"):
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,159 @@
+"""The session events of the protocol, typed. `parse` makes one of a frame.
+
+Event             session_id, epoch, seq, at, and `raw`, the frame as it came
+├── SessionCreated, SessionStatus, SessionSnapshot
+├── StepStarted, StepFinished
+├── AgentState, AgentDelta, AgentMessage
+├── DraftSaved, ProgressMade, UsageCounted
+├── ApprovalRequested
+├── StoryCompleted
+└── UnknownEvent  a type that this client doesn't know yet
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import Field, ValidationError
+
+from storyloom.errors import ClientError
+from storyloom.things import FINISHED, Draft, Failure, Message, Partial, Progress, Session, Thing, Usage
+
+
+class Event(Thing):
+    """`seq` rises within a session and never repeats; a snapshot's is that of the last event it contains."""
+
+    type: str
+    session_id: UUID
+    epoch: int
+    seq: int
+    at: datetime | None = None
+    raw: Mapping[str, Any] = Field(default_factory=dict, exclude=True, repr=False)
+
+
+class SessionCreated(Event):
+    session: Session
+    request_id: str | None = None
+
+
+class SessionStatus(Event):
+    """`title` comes where the session was given another one, `error` where it failed."""
+
+    status: str
+    reason: str | None = None
+    title: str | None = None
+    error: Failure | None = None
+
+    @property
+    def finished(self) -> bool:
+        return self.status in FINISHED
+
+
+class SessionSnapshot(Event):
+    """All that a watcher needs as of one moment. `messages` are the newest 200."""
+
+    session: Session
+    messages: tuple[Message, ...] = ()
+    draft: Draft | None = None
+    partial: Partial | None = None
+
+
+class StepStarted(Event):
+    step: str
+    stage: str = ""
+    agent: str = ""
+    attempt: int = 1
+
+
+class AgentState(Event):
+    agent: str
+    state: str
+    activity: str = ""
+
+
+class AgentDelta(Event):
+    """`offset` counts the characters (Unicode code points) before `text` in the message."""
+
+    message_id: UUID
+    agent: str = ""
+    attempt: int = 1
+    offset: int = 0
+    text: str
+
+
+class AgentMessage(Event):
+    message: Message
+
+
+class DraftSaved(Event):
+    version: int
+    current: bool
+    step: str | None = None
+    word_count: int = 0
+    scores: dict[str, float] | None = None
+
+
+class ProgressMade(Event, Progress):
+    pass
+
+
+class ApprovalRequested(Event):
+    step: str
+    content: str = ""
+    draft_version: int | None = None
+
+
+class StepFinished(Event):
+    step: str
+    duration_ms: int | None = None
+    tokens: int = 0
+    cost_usd: float = 0
+
+
+class UsageCounted(Event):
+    tokens: int = 0
+    cost_usd: float = 0
+    by_agent: dict[str, Usage] = Field(default_factory=dict)
+
+
+class StoryCompleted(Event):
+    story_id: UUID | None = None
+    title: str
+    word_count: int = 0
+
+
+class UnknownEvent(Event):
+    """A type that came after this client was made; `raw` has its fields."""
+
+
+EVENTS: dict[str, type[Event]] = {
+    "session.created": SessionCreated,
+    "session.status": SessionStatus,
+    "session.snapshot": SessionSnapshot,
+    "step.started": StepStarted,
+    "agent.state": AgentState,
+    "agent.delta": AgentDelta,
+    "agent.message": AgentMessage,
+    "draft.saved": DraftSaved,
+    "progress": ProgressMade,
+    "approval.requested": ApprovalRequested,
+    "step.finished": StepFinished,
+    "usage": UsageCounted,
+    "story.completed": StoryCompleted,
+}
+
+
+def parse(frame: Mapping[str, Any]) -> Event:
+    """The event in a frame. Raises ClientError `internal` where a known type lacks what the protocol promises."""
+    kind = EVENTS.get(str(frame.get("type")), UnknownEvent)
+    try:
+        return kind.model_validate({**frame, "raw": frame})
+    except ValidationError as error:
+        fault = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(map(str, fault["loc"]))
+        raise ClientError(
+            "internal", f"The server sent a {frame.get('type')} event that can't be read: {where}: {fault['msg']}."
+        ) from error

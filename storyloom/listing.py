@@ -1,0 +1,82 @@
+"""Tables for a terminal of 80 columns: sessions, and what `doctor` found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from storyloom.prose import clean, shorten
+from storyloom.things import Session
+
+WORDS_PER_PAGE = 300
+WIDEST = 110
+
+_STATUS = {
+    "active": ("active", "cyan"),
+    "awaiting_approval": ("waiting", "yellow"),
+    "paused": ("paused", "yellow"),
+    "completed": ("completed", "green"),
+    "failed": ("failed", "red"),
+    "cancelled": ("cancelled", "dim"),
+    "expired": ("expired", "dim"),
+}
+
+
+class Check(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def ok(self) -> bool: ...
+    @property
+    def detail(self) -> str: ...
+    @property
+    def remedy(self) -> str: ...
+
+
+def sessions_table(console: Console, sessions: Sequence[Session], now: datetime) -> Table:
+    """Newest first as given; each with its title over its id, which is never cut."""
+    width = min(console.width, WIDEST)
+    table = Table(box=box.SIMPLE_HEAD, width=width, padding=(0, 1), pad_edge=False, show_edge=False)
+    table.add_column("Story", ratio=1, no_wrap=True, overflow="ellipsis")
+    table.add_column("Status", no_wrap=True)
+    table.add_column("Words", justify="right", no_wrap=True)
+    table.add_column("Pages", justify="right", no_wrap=True)
+    table.add_column("Activity", justify="right", no_wrap=True)
+    for session in sessions:
+        words = session.progress.words
+        name, style = _STATUS.get(session.status, (clean(session.status), ""))
+        story = Text(shorten(session.title, width) or "(no title)", style="bold")
+        story.append(f"\n{session.id}", style="not bold dim")
+        pages = f"{words / WORDS_PER_PAGE:.0f}/{session.config.get('pages', '?')}"
+        table.add_row(story, Text(name, style=style), f"{words:,}", pages, ago(session.last_activity_at, now))
+    return table
+
+
+def ago(then: datetime, now: datetime) -> str:
+    """`now`, `5 min`, `3 h`, `12 d`: how long ago, in at most eight characters."""
+    seconds = max((now - then).total_seconds(), 0)
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit}"
+    return "now"
+
+
+def checks_table(console: Console, checks: Sequence[Check]) -> Table:
+    """What was examined; under each failure, what to do about it."""
+    table = Table(box=box.SIMPLE_HEAD, width=min(console.width, WIDEST), padding=(0, 1), pad_edge=False, show_edge=False)
+    table.add_column("Check", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("Found", ratio=1, overflow="fold")
+    for check in checks:
+        found = Text(clean(check.detail))
+        if check.remedy and not check.ok:
+            found.append(f"\n{clean(check.remedy)}", style="yellow")
+        mark = Text("ok", style="green") if check.ok else Text("FAILED", style="bold red")
+        table.add_row(Text(shorten(check.name, 24)), mark, found)
+    return table

@@ -1,0 +1,102 @@
+"""What `write` and `attach` print where no person watches: plain lines, or JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from storyloom.casting import name_of
+from storyloom.commands import Commands
+from storyloom.errors import ClientError
+from storyloom.events import (
+    ApprovalRequested,
+    DraftSaved,
+    Event,
+    SessionCreated,
+    SessionSnapshot,
+    SessionStatus,
+    StepStarted,
+)
+from storyloom.prose import clean
+from storyloom.state import SessionState
+from storyloom.things import Session, Story
+from storyloom.typeset import story_plain
+
+Print = Callable[[str], None]
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)
+
+
+def _complain(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+class Quiet:
+    """What both have in common: nothing to draw, nothing to put back."""
+
+    def __init__(self, say: Print = _print, complain: Print = _complain) -> None:
+        self._say = say
+        self._complain = complain
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def tick(self) -> None:
+        pass
+
+    def lost(self, error: ClientError, wait_s: float) -> None:
+        self._complain(f"{error.message} Trying again.")
+
+
+class Lines(Quiet):
+    """A line a step; the story itself, as Markdown, at the end."""
+
+    def __init__(self, commands: Commands, say: Print = _print, complain: Print = _complain) -> None:
+        super().__init__(say, complain)
+        self._commands = commands
+
+    def tell(self, event: Event, state: SessionState) -> None:
+        match event:
+            case SessionCreated() | SessionSnapshot():
+                self._announce(event.session, state)
+            case StepStarted():
+                again = f", attempt {event.attempt}" if event.attempt > 1 else ""
+                where = f"{event.stage} {state.progress.percent:.0f}%".strip()
+                self._say(clean(f"[{where}] {name_of(event.agent)}: {event.step}{again}"))
+            case DraftSaved():
+                self._say(f"draft {event.version}: {event.word_count} words{'' if event.current else ', not taken'}")
+            case ApprovalRequested():
+                self._say(clean(f"{event.step} waits for an answer"))
+            case SessionStatus() if event.status != "active" or event.title:
+                said = f"title {event.title}" if event.title else f"status {event.status}"
+                self._say(clean(said.replace("_", " ")))
+
+    def _announce(self, session: Session, state: SessionState) -> None:
+        self._say(f"session {session.id}")
+        self._say(clean(f"model {session.model}, status {session.status}, {session.progress.percent:.0f}%"))
+
+    def story(self, story: Story) -> None:
+        self._say("")
+        self._say(story_plain(story))
+        self._say(f"{story.word_count} words, session {story.session_id}")
+        self._say(f"show it again: {self._commands.line('show', story.session_id)}")
+
+
+class Frames(Quiet):
+    """Every event as the server sent it, one JSON object a line; the story is the last."""
+
+    def tell(self, event: Event, state: SessionState) -> None:
+        self._say(json.dumps(dict(event.raw)))
+
+    def story(self, story: Story) -> None:
+        self._say(story.model_dump_json())

@@ -1,0 +1,296 @@
+-- What changes a session from outside a run. service_role alone may call these. Where a change is made for a user,
+-- p_owner is that user and is checked in the same statement; null is an admin or the service itself.
+
+create function public.owned_session(p_session_id uuid, p_owner uuid) returns public.story_sessions
+language plpgsql security invoker set search_path = ''
+as $$
+declare
+  s public.story_sessions;
+begin
+  select * into s from public.story_sessions
+  where id = p_session_id and (p_owner is null or user_id = p_owner)
+  for update;
+  if not found then
+    raise sqlstate 'PT404' using message = 'There is no such session.';
+  end if;
+  return s;
+end
+$$;
+comment on function public.owned_session(uuid, uuid) is 'The service: the session, its row locked until the transaction ends, or PT404.';
+
+create function public.add_events(s public.story_sessions, p_events jsonb) returns jsonb
+language plpgsql security invoker set search_path = ''
+as $$
+declare
+  first_seq integer;
+  stored jsonb;
+begin
+  select coalesce(max(seq), 0) into first_seq from public.session_events where session_id = s.id;
+  with kept as (
+    insert into public.session_events (session_id, user_id, seq, epoch, type, payload)
+    select s.id, s.user_id, first_seq + place, s.epoch, event ->> 'type', event - 'type'
+    from jsonb_array_elements(p_events) with ordinality as listed (event, place)
+    returning session_events
+  )
+  select coalesce(jsonb_agg(kept.session_events order by (kept.session_events).seq), '[]') into stored from kept;
+  return stored;
+end
+$$;
+comment on function public.add_events(public.story_sessions, jsonb) is
+  'The service, holding the session''s row lock: numbers and stores events; answers their rows.';
+
+create function public.events_since(p_session_id uuid, p_seq integer) returns jsonb
+language sql stable security invoker set search_path = ''
+as $$
+  select coalesce(jsonb_agg(public.event_json(e) order by e.seq), '[]')
+  from public.session_events e where e.session_id = p_session_id and e.seq > p_seq
+$$;
+comment on function public.events_since(uuid, integer) is 'The service: all events after a number, as the wire shows them. Locks nothing.';
+
+create function public.create_session(
+  p_user_id uuid, p_kind text, p_title text, p_prompt text, p_template text, p_config jsonb, p_model text,
+  p_ttl_s integer, p_request_id text default null, p_progress jsonb default '{}'
+) returns jsonb
+language plpgsql security invoker set search_path = ''
+as $$
+declare
+  s public.story_sessions;
+begin
+  insert into public.story_sessions
+    (user_id, kind, title, titled, prompt, template, config, model, ttl_s, expires_at, request_id, message_count, progress)
+  values (p_user_id, p_kind, coalesce(p_title, left(p_prompt, 80)), p_title is not null, p_prompt, p_template, p_config, p_model, p_ttl_s,
+    now() + make_interval(secs => p_ttl_s), p_request_id, 1, p_progress)
+  on conflict (user_id, request_id) do nothing
+  returning * into s;
+  if not found then
+    select * into s from public.story_sessions where user_id = p_user_id and request_id = p_request_id;
+    return jsonb_build_object('created', false, 'session', public.session_json(s), 'events', '[]'::jsonb);
+  end if;
+  insert into public.session_messages (id, session_id, user_id, seq, role, content)
+  values (gen_random_uuid(), s.id, s.user_id, 1, 'user', p_prompt);
+  perform public.add_events(s, jsonb_build_array(
+    jsonb_build_object('type', 'session.created', 'request_id', p_request_id, 'session', public.session_json(s)),
+    jsonb_build_object('type', 'agent.message', 'message_seq', 1)));
+  return jsonb_build_object('created', true, 'session', public.session_json(s), 'events', public.events_since(s.id, 0));
+end
+$$;
+comment on function public.create_session(uuid, text, text, text, text, jsonb, text, integer, text, jsonb) is
+  'The service for p_user_id: a new session with its prompt as first message; the same request again answers the same session.';
+
+create function public.change_status(
+  p_session_id uuid, p_owner uuid, p_to text, p_from text[], p_reason text default null, p_error jsonb default null
+) returns jsonb
+language plpgsql security invoker set search_path = ''
+as $$
+declare
+  s public.story_sessions := public.owned_session(p_session_id, p_owner);
+  last_seq integer;
+begin
+  select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
+  if s.status = p_to and p_to <> 'active' then
+    return jsonb_build_object('changed', false, 'session', public.session_json(s), 'events', '[]'::jsonb);
+  end if;
+  if not s.status = any (p_from) then
+    raise sqlstate 'PT409' using message = format('A session that is %s can''t become %s.', replace(s.status, '_', ' '), p_to);
+  end if;
+  -- The next epoch: a run that still holds the session writes nothing more.
+  update public.story_sessions set
+    status = p_to, epoch = epoch + 1, node = null, error = p_error, updated_at = now(), last_activity_at = now(),
+    expires_at = now() + make_interval(secs => ttl_s)
+  where id = s.id returning * into s;
+  perform public.add_events(s, jsonb_build_array(jsonb_strip_nulls(
+    jsonb_build_object('type', 'session.status', 'status', s.status, 'reason', p_reason, 'error', p_error))));
+  return jsonb_build_object('changed', true, 'session', public.session_json(s), 'events', public.events_since(s.id, last_seq));
+end
+$$;
+comment on function public.change_status(uuid, uuid, text, text[], text, jsonb) is
+  'The service for p_owner: moves a session to another status, fencing its run; PT409 where the move is not allowed.';
+
+create function public.rename_session(
+  p_session_id uuid, p_owner uuid, p_title text, p_epoch integer default null
+) returns jsonb
+language plpgsql security invoker set search_path = ''
+as $$
+declare
+  s public.story_sessions := public.owned_session(p_session_id, p_owner);
+  last_seq integer;
+begin
+  select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
+  update public.story_sessions set title = p_title, titled = true, updated_at = now()
+  where id = s.id returning * into s;
+  update public.stories set title = p_title where session_id = s.id;
+  if p_epoch is not null then
+    perform public.check_epoch(s, p_epoch);
+  end if;
+  if p_epoch is not null or s.node is null then
+    perform public.add_events(s, jsonb_build_array(
+      jsonb_build_object('type', 'session.status', 'status', s.status, 'reason', 'renamed', 'title', s.title)));
+  end if;
+  return jsonb_build_object('session', public.session_json(s), 'events', public.events_since(s.id, last_seq));
+end
+$$;
+comment on function public.rename_session(uuid, uuid, text, integer) is 'The service for p_owner: gives a session, and its story, another title.';
+
+create function public.delete_session(p_session_id uuid, p_owner uuid) returns jsonb
+language plpgsql security invoker set search_path = ''
+as $$
+declare
+  s public.story_sessions := public.owned_session(p_session_id, p_owner);
+begin
+  delete from public.story_sessions where id = s.id;
+  return jsonb_build_object('deleted', s.id);
+end
+$$;
+comment on function public.delete_session(uuid, uuid) is 'The service for p_owner: the session and all that hangs on it, gone.';
+
+create function public.append_message(
+  p_session_id uuid, p_owner uuid, p_id uuid, p_role text, p_content text, p_epoch integer default null,
+  p_agent text default null, p_step text default null, p_metadata jsonb default '{}', p_model text default null,
+  p_tokens integer default 0, p_cost_usd numeric default 0
+) returns jsonb
+language plpgsql security invoker set search_path = ''
+as $$
+declare
+  s public.story_sessions := public.owned_session(p_session_id, p_owner);
+  m public.session_messages;
+  last_seq integer;
+begin
+  select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
+  if p_epoch is not null then
+    perform public.check_epoch(s, p_epoch);
+  end if;
+  insert into public.session_messages
+    (id, session_id, user_id, seq, role, agent, step, content, metadata, model, tokens, cost_usd)
+  values (p_id, s.id, s.user_id, s.message_count + 1, p_role, p_agent, p_step, p_content, p_metadata, p_model,
+    p_tokens, p_cost_usd)
+  on conflict (id) do nothing returning * into m;
+  if not found then
+    select * into m from public.session_messages where id = p_id and session_id = s.id;
+    if not found then
+      raise sqlstate 'PT409' using message = 'That message id belongs to another session.';
+    end if;
+    return jsonb_build_object('message', public.message_json(m), 'events', '[]'::jsonb);
+  end if;
+  update public.story_sessions set
+    message_count = m.seq, tokens = tokens + p_tokens, cost_usd = cost_usd + p_cost_usd, updated_at = now(),
+    last_activity_at = now(), expires_at = now() + make_interval(secs => ttl_s)
+  where id = s.id;
+  -- Where a run holds the session, only that run numbers events.
+  if p_epoch is not null or s.node is null then
+    perform public.add_events(s, jsonb_build_array(jsonb_build_object('type', 'agent.message', 'message_seq', m.seq)));
+  end if;
+  return jsonb_build_object('message', public.message_json(m), 'events', public.events_since(s.id, last_seq));
+end
+$$;
+comment on function public.append_message(uuid, uuid, uuid, text, text, integer, text, text, jsonb, text, integer, numeric) is
+  'The service for p_owner: the next message of a session; the same id again answers the same message.';
+
+create function public.draft_event(d public.session_drafts) returns jsonb
+language sql immutable security invoker set search_path = ''
+as $$
+  select jsonb_strip_nulls(jsonb_build_object(
+    'type', 'draft.saved', 'version', d.version, 'current', d.current, 'author', d.author, 'step', d.step,
+    'word_count', d.word_count, 'scores', d.scores))
+$$;
+comment on function public.draft_event(public.session_drafts) is 'The service: the draft.saved event of a draft. Locks nothing.';
+
+create function public.append_draft(
+  p_session_id uuid, p_owner uuid, p_version integer, p_author text, p_content text, p_word_count integer,
+  p_current boolean default true, p_step text default null, p_scores jsonb default null, p_epoch integer default null
+) returns jsonb
+language plpgsql security invoker set search_path = ''
+as $$
+declare
+  s public.story_sessions := public.owned_session(p_session_id, p_owner);
+  d public.session_drafts;
+  last_seq integer;
+begin
+  select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
+  if p_epoch is not null then
+    perform public.check_epoch(s, p_epoch);
+  end if;
+  select * into d from public.session_drafts where session_id = s.id and version = p_version;
+  if found and d.content = p_content then
+    return jsonb_build_object('draft', public.draft_json(d), 'events', '[]'::jsonb);
+  end if;
+  if p_version <> s.draft_count + 1 then
+    raise sqlstate 'PT409' using message =
+      format('Draft %s is not the next: the newest is %s.', p_version, s.draft_count);
+  end if;
+  if p_current then
+    update public.session_drafts set current = false where session_id = s.id and current;
+  end if;
+  insert into public.session_drafts (session_id, user_id, version, current, author, step, content, word_count, scores)
+  values (s.id, s.user_id, p_version, p_current, p_author, p_step, p_content, p_word_count, p_scores)
+  returning * into d;
+  update public.story_sessions set
+    draft_count = p_version, draft_version = case when p_current then p_version else draft_version end,
+    updated_at = now(), last_activity_at = now(), expires_at = now() + make_interval(secs => ttl_s)
+  where id = s.id;
+  if p_epoch is not null or s.node is null then
+    perform public.add_events(s, jsonb_build_array(public.draft_event(d)));
+  end if;
+  return jsonb_build_object('draft', public.draft_json(d), 'events', public.events_since(s.id, last_seq));
+end
+$$;
+comment on function public.append_draft(uuid, uuid, integer, text, text, integer, boolean, text, jsonb, integer) is
+  'The service for p_owner: the next version; PT409 where p_version is not the next, the same again answers the same draft.';
+
+create function public.check_epoch(s public.story_sessions, p_epoch integer) returns void
+language plpgsql immutable security invoker set search_path = ''
+as $$
+begin
+  if s.epoch <> p_epoch then
+    raise sqlstate 'PT409' using message = 'A newer run has taken this session over.', hint = 'fenced';
+  end if;
+end
+$$;
+comment on function public.check_epoch(public.story_sessions, integer) is 'The service: PT409 with hint fenced where a newer run holds the session.';
+
+create function public.expire_sessions(p_limit integer default 100) returns jsonb
+language plpgsql security invoker set search_path = ''
+as $$
+declare
+  due public.story_sessions;
+  s public.story_sessions;
+  expired jsonb := '[]';
+begin
+  for due in
+    select * from public.story_sessions
+    where status in ('active', 'awaiting_approval', 'paused') and expires_at <= now()
+    order by expires_at limit p_limit
+    for update skip locked
+  loop
+    update public.story_sessions set
+      status = 'expired', epoch = epoch + 1, node = null, updated_at = now(),
+      error = jsonb_build_object('code', 'expired', 'message', 'Nothing happened in this session for too long.')
+    where id = due.id returning * into s;
+    perform public.add_events(s, jsonb_build_array(jsonb_build_object(
+      'type', 'session.status', 'status', 'expired', 'reason', 'idle', 'error', s.error)));
+    expired := expired || jsonb_build_array(jsonb_build_object('session', public.session_json(s), 'events',
+      (select jsonb_agg(public.event_json(e)) from public.session_events e where e.session_id = s.id and e.epoch = s.epoch)));
+  end loop;
+  return expired;
+end
+$$;
+comment on function public.expire_sessions(integer) is
+  'The service''s sweep: ends up to p_limit sessions whose time is over, skipping rows that others hold.';
+
+revoke execute on function
+  public.owned_session(uuid, uuid), public.add_events(public.story_sessions, jsonb), public.events_since(uuid, integer),
+  public.create_session(uuid, text, text, text, text, jsonb, text, integer, text, jsonb),
+  public.change_status(uuid, uuid, text, text[], text, jsonb), public.rename_session(uuid, uuid, text, integer),
+  public.delete_session(uuid, uuid),
+  public.append_message(uuid, uuid, uuid, text, text, integer, text, text, jsonb, text, integer, numeric),
+  public.append_draft(uuid, uuid, integer, text, text, integer, boolean, text, jsonb, integer),
+  public.draft_event(public.session_drafts), public.check_epoch(public.story_sessions, integer), public.expire_sessions(integer)
+  from public, anon, authenticated, service_role;
+grant execute on function
+  public.owned_session(uuid, uuid), public.add_events(public.story_sessions, jsonb), public.events_since(uuid, integer),
+  public.create_session(uuid, text, text, text, text, jsonb, text, integer, text, jsonb),
+  public.change_status(uuid, uuid, text, text[], text, jsonb), public.rename_session(uuid, uuid, text, integer),
+  public.delete_session(uuid, uuid),
+  public.append_message(uuid, uuid, uuid, text, text, integer, text, text, jsonb, text, integer, numeric),
+  public.append_draft(uuid, uuid, integer, text, text, integer, boolean, text, jsonb, integer),
+  public.draft_event(public.session_drafts), public.check_epoch(public.story_sessions, integer), public.expire_sessions(integer)
+  to service_role;

@@ -1,0 +1,291 @@
+-- What a run writes. service_role alone may call these. Each names the run's epoch; once a newer run has claimed the
+-- session every one of them is refused with PT409 and the hint fenced.
+
+create function public.claim_run(p_session_id uuid, p_node text) returns jsonb
+language plpgsql security invoker set search_path = ''
+as $$
+declare
+  s public.story_sessions := public.owned_session(p_session_id, null);
+  last_seq integer;
+  reason text;
+begin
+  if s.status <> 'active' then
+    raise sqlstate 'PT409' using message = format('A session that is %s has nothing to run.', replace(s.status, '_', ' '));
+  end if;
+  select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
+  reason := case when s.epoch = 0 then 'started' when s.node is null then 'resumed' else 'recovered' end;
+  update public.story_sessions set epoch = epoch + 1, node = p_node, error = null, updated_at = now(),
+    last_activity_at = now(), expires_at = now() + make_interval(secs => ttl_s)
+  where id = s.id returning * into s;
+  perform public.add_events(s, jsonb_build_array(
+    jsonb_build_object('type', 'session.status', 'status', 'active', 'reason', reason)));
+  return jsonb_build_object(
+    'session', public.session_json(s), 'prompt', s.prompt, 'context', s.context, 'events', public.events_since(s.id, last_seq),
+    'delta_from', (select min(seq) from public.session_events where session_id = s.id and type = 'agent.delta'),
+    'steps', (
+      select coalesce(jsonb_agg(jsonb_build_object(
+        'step', t.step, 'status', t.status, 'attempt', t.attempt, 'duration_ms', t.duration_ms, 'output', t.output,
+        'text', case when t.output is null then m.content end) order by t.position), '[]')
+      from public.session_steps t
+      left join public.session_messages m on m.id = t.message_id
+      where t.session_id = s.id));
+end
+$$;
+comment on function public.claim_run(uuid, text) is
+  'The service: begins the session''s next epoch on p_node and answers all that a run goes on from. Locks the session''s row.';
+
+create function public.keep_events(s public.story_sessions, p_events jsonb) returns void
+language plpgsql security invoker set search_path = ''
+as $$
+begin
+  insert into public.session_events (session_id, user_id, seq, epoch, type, payload, at)
+  select s.id, s.user_id, (event ->> 'seq')::integer, s.epoch, event ->> 'type', event - 'type' - 'seq' - 'at',
+    (event ->> 'at')::timestamptz
+  from jsonb_array_elements(p_events) as listed (event)
+  on conflict (session_id, seq) do nothing;
+  insert into public.session_steps
+    (session_id, user_id, step, position, stage, agent, status, attempt, started_at, epoch)
+  select s.id, s.user_id, event ->> 'step',
+    (select count(*) + 1 from public.session_steps t where t.session_id = s.id), event ->> 'stage', event ->> 'agent',
+    'running', (event ->> 'attempt')::integer, (event ->> 'at')::timestamptz, s.epoch
+  from jsonb_array_elements(p_events) as listed (event)
+  where event ->> 'type' = 'step.started'
+  on conflict (session_id, step) do update set
+    status = 'running', attempt = excluded.attempt, started_at = excluded.started_at, epoch = excluded.epoch,
+    finished_at = null, error = null
+    where session_steps.status <> 'done';
+end
+$$;
+comment on function public.keep_events(public.story_sessions, jsonb) is
+  'The service, within a run''s write: stores events that the run has numbered, and the steps that they begin.';
+
+create function public.append_events(p_session_id uuid, p_epoch integer, p_events jsonb) returns jsonb
+language plpgsql security invoker set search_path = ''
+as $$
+declare
+  s public.story_sessions;
+begin
+  -- A share lock keeps a newer run from claiming between the check and the insert, and does not bloat the row.
+  select * into s from public.story_sessions where id = p_session_id for share;
+  if not found then
+    raise sqlstate 'PT404' using message = 'There is no such session.';
+  end if;
+  perform public.check_epoch(s, p_epoch);
+  perform public.keep_events(s, p_events);
+  return jsonb_build_object('kept', jsonb_array_length(p_events));
+end
+$$;
+comment on function public.append_events(uuid, integer, jsonb) is
+  'The service for a run: keeps a batch of numbered events; the same batch again changes nothing. Shares the session''s row lock.';
+
+create function public.finish_step(p_session_id uuid, p_epoch integer, p_events jsonb, p_result jsonb) returns jsonb
+language plpgsql security invoker set search_path = ''
+as $$
+declare
+  s public.story_sessions := public.owned_session(p_session_id, null);
+  m public.session_messages;
+  d public.session_drafts;
+  last_seq integer;
+  draft jsonb := p_result -> 'draft';
+  accepted integer := (p_result ->> 'accept_version')::integer;
+  spent_tokens integer := (p_result ->> 'tokens')::integer;
+  spent_usd numeric := (p_result ->> 'cost_usd')::numeric;
+  agent_name text := p_result ->> 'agent';
+  told jsonb := '[]';
+begin
+  perform public.check_epoch(s, p_epoch);
+  perform public.keep_events(s, p_events);
+  if exists (select from public.session_steps where session_id = s.id and step = p_result ->> 'step' and status = 'done') then
+    -- The answer to this very call was lost; what it made is told again.
+    return jsonb_build_object('session', public.session_json(s),
+      'events', public.events_since(s.id, (p_result ->> 'after_seq')::integer));
+  end if;
+  select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
+
+  insert into public.session_messages
+    (id, session_id, user_id, seq, role, agent, step, content, metadata, model, tokens, cost_usd)
+  values ((p_result ->> 'message_id')::uuid, s.id, s.user_id, s.message_count + 1, 'assistant', agent_name,
+    p_result ->> 'step', p_result ->> 'content', '{}', p_result ->> 'model', spent_tokens, spent_usd)
+  returning * into m;
+  told := told || jsonb_build_array(jsonb_build_object('type', 'agent.message', 'message_seq', m.seq));
+
+  if accepted is not null or (draft is not null and (draft ->> 'current')::boolean) then
+    update public.session_drafts set current = false where session_id = s.id and current;
+  end if;
+  if draft is not null then
+    insert into public.session_drafts (session_id, user_id, version, current, author, step, content, word_count)
+    values (s.id, s.user_id, s.draft_count + 1, (draft ->> 'current')::boolean, agent_name, p_result ->> 'step',
+      draft ->> 'content', (draft ->> 'word_count')::integer)
+    returning * into d;
+    told := told || jsonb_build_array(public.draft_event(d));
+  end if;
+  if p_result ? 'scored_version' then
+    update public.session_drafts set scores = p_result -> 'scores'
+    where session_id = s.id and version = (p_result ->> 'scored_version')::integer;
+    if accepted is not null then
+      update public.session_drafts set current = true where session_id = s.id and version = accepted;
+    end if;
+    select * into d from public.session_drafts
+    where session_id = s.id and version = (p_result ->> 'scored_version')::integer;
+    told := told || jsonb_build_array(public.draft_event(d));
+  end if;
+
+  insert into public.session_steps
+    (session_id, user_id, step, position, stage, agent, status, attempt, started_at, finished_at, duration_ms, tokens,
+     cost_usd, epoch, message_id, output)
+  values (s.id, s.user_id, p_result ->> 'step',
+    (select count(*) + 1 from public.session_steps t where t.session_id = s.id), p_result ->> 'stage', agent_name, 'done',
+    (p_result ->> 'attempt')::integer, (p_result ->> 'started_at')::timestamptz, now(),
+    (p_result ->> 'duration_ms')::integer, spent_tokens, spent_usd, s.epoch, m.id, nullif(p_result -> 'output', 'null'))
+  on conflict (session_id, step) do update set
+    status = 'done', attempt = excluded.attempt, started_at = excluded.started_at, finished_at = excluded.finished_at,
+    duration_ms = excluded.duration_ms, tokens = excluded.tokens, cost_usd = excluded.cost_usd, epoch = excluded.epoch,
+    message_id = excluded.message_id, output = excluded.output, error = null;
+
+  update public.story_sessions set
+    message_count = m.seq,
+    draft_count = draft_count + (draft is not null)::integer,
+    draft_version = coalesce(accepted, case when (draft ->> 'current')::boolean then draft_count + 1 else draft_version end),
+    tokens = tokens + spent_tokens,
+    cost_usd = cost_usd + spent_usd,
+    usage_by_agent = usage_by_agent || jsonb_build_object(agent_name, jsonb_build_object(
+      'tokens', coalesce((usage_by_agent -> agent_name ->> 'tokens')::bigint, 0) + spent_tokens,
+      'cost_usd', coalesce((usage_by_agent -> agent_name ->> 'cost_usd')::numeric, 0) + spent_usd)),
+    context = coalesce(nullif(p_result -> 'context', 'null'), context),
+    progress = p_result -> 'progress',
+    title = case when titled then title else coalesce(p_result ->> 'title', title) end,
+    updated_at = now(), last_activity_at = now(), expires_at = now() + make_interval(secs => ttl_s)
+  where id = s.id returning * into s;
+
+  delete from public.session_events
+  where session_id = s.id and type = 'agent.delta' and seq >= (p_result ->> 'delta_from')::integer;
+
+  if p_result ->> 'title' is not null and not s.titled then
+    told := told || jsonb_build_array(
+      jsonb_build_object('type', 'session.status', 'status', s.status, 'reason', 'titled', 'title', s.title));
+  end if;
+  perform public.add_events(s, told || jsonb_build_array(
+    jsonb_build_object('type', 'usage', 'tokens', s.tokens, 'cost_usd', s.cost_usd, 'by_agent', s.usage_by_agent),
+    jsonb_build_object('type', 'progress') || s.progress,
+    jsonb_build_object('type', 'step.finished', 'step', p_result ->> 'step', 'duration_ms', p_result -> 'duration_ms',
+      'tokens', spent_tokens, 'cost_usd', spent_usd)));
+  return jsonb_build_object('session', public.session_json(s), 'events', public.events_since(s.id, last_seq));
+end
+$$;
+comment on function public.finish_step(uuid, integer, jsonb, jsonb) is
+  'The service for a run: all that a step made, once: message, draft, step, progress, usage, events. Locks the session''s row.';
+
+create function public.complete_session(p_session_id uuid, p_owner uuid, p_epoch integer default null) returns jsonb
+language plpgsql security invoker set search_path = ''
+as $$
+declare
+  s public.story_sessions := public.owned_session(p_session_id, p_owner);
+  d public.session_drafts;
+  st public.stories;
+  last_seq integer;
+begin
+  select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
+  if s.status = 'completed' then
+    return jsonb_build_object('session', public.session_json(s), 'events', '[]'::jsonb);
+  end if;
+  if p_epoch is not null then
+    perform public.check_epoch(s, p_epoch);
+  end if;
+  if s.status not in ('active', 'awaiting_approval', 'paused') then
+    raise sqlstate 'PT409' using message = format('A session that is %s can''t become completed.', s.status);
+  end if;
+  select * into d from public.session_drafts where session_id = s.id and current;
+  if not found then
+    raise sqlstate 'PT409' using message = 'A session without a draft can''t be completed.';
+  end if;
+  insert into public.stories (session_id, user_id, title, content, word_count, version, template, model)
+  values (s.id, s.user_id, s.title, d.content, d.word_count, d.version, s.template, s.model)
+  on conflict (session_id) do update set
+    title = excluded.title, content = excluded.content, word_count = excluded.word_count, version = excluded.version
+  returning * into st;
+  update public.story_sessions set
+    status = 'completed', node = null, error = null, completed_at = now(), updated_at = now(), last_activity_at = now(),
+    progress = progress || '{"percent": 100, "current_step": null, "eta_s": 0}'
+  where id = s.id returning * into s;
+  perform public.add_events(s, jsonb_build_array(
+    jsonb_build_object('type', 'progress') || s.progress,
+    jsonb_build_object('type', 'story.completed', 'story_id', st.id, 'title', st.title, 'word_count', st.word_count),
+    jsonb_build_object('type', 'session.status', 'status', 'completed')));
+  return jsonb_build_object('session', public.session_json(s), 'events', public.events_since(s.id, last_seq));
+end
+$$;
+comment on function public.complete_session(uuid, uuid, integer) is
+  'The service: the current draft becomes the story and the session is completed; again changes nothing. Locks the session''s row.';
+
+create function public.fail_session(
+  p_session_id uuid, p_owner uuid, p_error jsonb, p_epoch integer default null, p_step text default null,
+  p_events jsonb default '[]'
+) returns jsonb
+language plpgsql security invoker set search_path = ''
+as $$
+declare
+  s public.story_sessions := public.owned_session(p_session_id, p_owner);
+  last_seq integer;
+begin
+  if p_epoch is not null then
+    perform public.check_epoch(s, p_epoch);
+    perform public.keep_events(s, p_events);
+  end if;
+  select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
+  if s.status = 'failed' then
+    return jsonb_build_object('session', public.session_json(s), 'events', '[]'::jsonb);
+  end if;
+  if s.status not in ('active', 'awaiting_approval', 'paused') then
+    raise sqlstate 'PT409' using message = format('A session that is %s can''t become failed.', s.status);
+  end if;
+  update public.session_steps set
+    status = 'failed', finished_at = now(), error = p_error,
+    duration_ms = (extract(epoch from now() - started_at) * 1000)::integer
+  where session_id = s.id and step = p_step and status <> 'done';
+  update public.story_sessions set status = 'failed', node = null, error = p_error, updated_at = now(), last_activity_at = now()
+  where id = s.id returning * into s;
+  perform public.add_events(s, jsonb_build_array(jsonb_build_object(
+    'type', 'session.status', 'status', 'failed', 'reason', p_error ->> 'message', 'error', p_error)));
+  return jsonb_build_object('session', public.session_json(s), 'events', public.events_since(s.id, last_seq));
+end
+$$;
+comment on function public.fail_session(uuid, uuid, jsonb, integer, text, jsonb) is
+  'The service: the session, and the step at hand, failed for a reason that its writer may read. Locks the session''s row.';
+
+create function public.running_sessions(p_limit integer default 1000) returns jsonb
+language sql stable security invoker set search_path = ''
+as $$
+  select coalesce(jsonb_agg(jsonb_build_object('id', listed.id, 'epoch', listed.epoch, 'node', listed.node)), '[]')
+  from (
+    select s.id, s.epoch, s.node from public.story_sessions s
+    where s.status = 'active' and s.kind = 'story' order by s.id limit p_limit) listed
+$$;
+comment on function public.running_sessions(integer) is 'The service: sessions that should be running, for taking up what a dead node left. Locks nothing.';
+
+create function public.events_after(p_wanted jsonb, p_limit integer default 200) returns jsonb
+language sql stable security invoker set search_path = ''
+as $$
+  select coalesce(jsonb_object_agg(wanted.session_id, found.events) filter (where found.events is not null), '{}')
+  from jsonb_each_text(p_wanted) as wanted (session_id, seq)
+  cross join lateral (
+    select jsonb_agg(public.event_json(page) order by page.seq) as events
+    from (
+      select e.* from public.session_events e
+      where e.session_id = wanted.session_id::uuid and e.seq > wanted.seq::integer order by e.seq limit p_limit) page
+  ) found
+$$;
+comment on function public.events_after(jsonb, integer) is
+  'The service, for readers of runs on other nodes: of each session {id: seq} the events after that number. Locks nothing.';
+
+revoke execute on function
+  public.claim_run(uuid, text), public.keep_events(public.story_sessions, jsonb), public.append_events(uuid, integer, jsonb),
+  public.finish_step(uuid, integer, jsonb, jsonb), public.complete_session(uuid, uuid, integer),
+  public.fail_session(uuid, uuid, jsonb, integer, text, jsonb), public.running_sessions(integer),
+  public.events_after(jsonb, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function
+  public.claim_run(uuid, text), public.keep_events(public.story_sessions, jsonb), public.append_events(uuid, integer, jsonb),
+  public.finish_step(uuid, integer, jsonb, jsonb), public.complete_session(uuid, uuid, integer),
+  public.fail_session(uuid, uuid, jsonb, integer, text, jsonb), public.running_sessions(integer),
+  public.events_after(jsonb, integer)
+  to service_role;

@@ -33,9 +33,9 @@ from coordinator.template import STAGES, AgentName, Stage, StepKind, Template
 SECTION_WORDS = 350
 """What a section aims at: models stall near 2,000 words, and a section is 200 to 600."""
 SECTION_MOST = 600
-LORE_SECTIONS = 12
-"""Sections that one lore review reads: about 4,000 words, so that a passage is not lost in the middle."""
-READING_WORDS = 6_000
+LORE_SECTIONS = 8
+"""Sections that one lore review reads: about 2,800 words, so that a passage is not lost in the middle."""
+READING_WORDS = 4_000
 """What a reviewing call reads at the most; of a longer text its beginning, its end, and an even choice between."""
 TYPED_WEIGHT = 60
 """What a step without prose counts for in the progress, in words."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from storyloom.follow import View
 
 PROMPT_CHARACTERS = 20_000
+SEEDS = 2**63
 HOW = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 app = typer.Typer(
@@ -52,12 +53,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 def write(
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What the story is about; - reads standard input.")],
     template: Annotated[str | None, typer.Option(metavar="NAME", help="The kind of story.")] = None,
-    pages: Annotated[int | None, typer.Option(min=1, max=100, metavar="N", help="Length in pages of 300 words.")] = None,
+    pages: Annotated[int | None, typer.Option(min=1, max=100, metavar="N", help="Length; a page is 300 words.")] = None,
     protagonist: Annotated[str | None, typer.Option(metavar="TEXT", help="Who it is about.")] = None,
     tone: Annotated[str | None, typer.Option(metavar="TEXT", help="How it should sound.")] = None,
     language: Annotated[str | None, typer.Option(metavar="TEXT", help="Otherwise that of the prompt.")] = None,
     model: Annotated[str | None, typer.Option(metavar="PROVIDER:NAME", help="Otherwise the server's default.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, max=2**63 - 1, metavar="N", help="The same seed, the same choices.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=SEEDS - 1, metavar="N", help="Same seed, same choices.")
+    ] = None,
     title: Annotated[str | None, typer.Option(metavar="TEXT", help="Otherwise the writer finds one.")] = None,
     server: Server = None,
     token: Token = None,
@@ -80,10 +83,12 @@ def write(
     view = _view(commands, as_json)
 
     async def work() -> int:
-        async with open_client(where, run_stories=True, on_lost=view.lost) as client:
-            chosen = {key: value for key, value in config.items() if value is not None}
-            events = client.write(prompt, template=template, title=title, config=chosen)
-            return await follow(client, events, view, commands)
+        # The view stands before the service does: starting that takes a moment in which something should be seen.
+        with view:
+            async with open_client(where, run_stories=True, on_lost=view.lost) as client:
+                chosen = {key: value for key, value in config.items() if value is not None}
+                events = client.write(prompt, template=template, title=title, config=chosen)
+                return await follow(client, events, view, commands)
 
     raise typer.Exit(run(work))
 
@@ -120,12 +125,11 @@ def show(session_id: SessionId, server: Server = None, token: Token = None, as_j
                     raise
                 session = await client.session(session_id)
                 status = session.status.replace("_", " ")
-                follow_up = {"failed": "resume", "expired": "resume", "cancelled": "sessions"}.get(session.status, "attach")
-                raise ClientError(
-                    "conflict",
-                    f"There is no text yet: the story is {status}, {session.progress.percent:.0f}% done."
-                    + (f" Go on with:\n  {commands.line(follow_up, session_id)}" if follow_up != "sessions" else ""),
-                ) from error
+                said = f"There is no text yet: the story is {status}, {session.progress.percent:.0f}% done."
+                if session.status != "cancelled":
+                    go_on = "resume" if session.status in ("failed", "expired") else "attach"
+                    said += f" Go on with:\n  {commands.line(go_on, session_id)}"
+                raise ClientError("conflict", said) from error
         console = _console()
         if as_json:
             print(story.model_dump_json())
@@ -144,8 +148,8 @@ def show(session_id: SessionId, server: Server = None, token: Token = None, as_j
 
 @app.command()
 def sessions(
-    status: Annotated[str | None, typer.Option(metavar="STATUS", help="Only these: active, completed, failed …")] = None,
-    q: Annotated[str | None, typer.Option("-q", "--query", metavar="TEXT", help="Only with this in title or text.")] = None,
+    status: Annotated[str | None, typer.Option(metavar="STATUS", help="Only active, completed, failed …")] = None,
+    q: Annotated[str | None, typer.Option("-q", "--query", metavar="TEXT", help="Only with this in it.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="How many.")] = 20,
     server: Server = None,
     token: Token = None,
@@ -199,7 +203,7 @@ def cancel(session_id: SessionId, server: Server = None, token: Token = None) ->
 @app.command()
 def serve(
     host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, metavar="N", help="Port to listen on; 0 takes a free one.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, metavar="N", help="Port; 0 takes a free one.")] = None,
 ) -> None:
     """Run the service: the studio, the WebSocket and the REST interface."""
     from api.serve import serve as serve_forever
@@ -256,15 +260,16 @@ def _watch(session_id: UUID, where: Where, as_json: bool, *, resume: bool) -> No
     view = _view(commands, as_json)
 
     async def work() -> int:
-        async with open_client(where, run_stories=True, on_lost=view.lost) as client:
-            if resume:
-                try:
-                    await client.resume(session_id)
-                except ClientError as error:
-                    # A story that runs already, because the service itself took it up, is as good as resumed.
-                    if error.code != "conflict" or (await client.session(session_id)).status != "active":
-                        raise
-            return await follow(client, client.watch(session_id), view, commands, session_id)
+        with view:
+            async with open_client(where, run_stories=True, on_lost=view.lost) as client:
+                if resume:
+                    try:
+                        await client.resume(session_id)
+                    except ClientError as error:
+                        # A story that runs already, because the service itself took it up, is as good as resumed.
+                        if error.code != "conflict" or (await client.session(session_id)).status != "active":
+                            raise
+                return await follow(client, client.watch(session_id), view, commands, session_id)
 
     raise typer.Exit(run(work))
 
@@ -296,8 +301,13 @@ def _commands(where: Where) -> Commands:
 
     from storyloom.commands import Commands
 
-    named = where.server and where.server != os.environ.get("STORYLOOM_SERVER")
-    return Commands(program(), f" --server {quote(where.server)}" if named and where.server else "")
+    if where.server is None:
+        from coordinator.settings import load_settings
+        from storyloom.doors import LOG_FILE
+
+        return Commands(program(), log=load_settings().data_dir / LOG_FILE)
+    named = where.server != os.environ.get("STORYLOOM_SERVER")
+    return Commands(program(), f" --server {quote(where.server)}" if named else "")
 
 
 def _console() -> Console:
@@ -332,7 +342,7 @@ def main() -> None:
             stream.reconfigure(errors="replace")
     try:
         app(arguments, prog_name=program())
-    except Exception as error:  # noqa: BLE001 - the one place where nothing may pass as a traceback
+    except Exception as error:
         sys.exit(report(error, debug=debug))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -3,6 +3,8 @@
     async with await Client.anonymous("http://127.0.0.1:8000") as client:
         async for event in client.write("A lighthouse keeper finds a door in the sea."):
             print(event.type)
+
+A story that is being written elsewhere is watched with `client.watch(session_id)`.
 """
 
 from __future__ import annotations

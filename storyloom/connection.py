@@ -74,7 +74,7 @@ class Socket:
 
     @classmethod
     async def open(cls, url: str, token: str, *, proxy: bool) -> Socket:
-        """Connects and authenticates. `url` begins with ws or wss; the token goes in the first frame, never in the URL."""
+        """Connects and authenticates. `url` begins with ws or wss; the token goes in the first frame, never in it."""
         try:
             connection = await connect(
                 url,
@@ -131,9 +131,8 @@ class Socket:
                 break
             except TimeoutError:
                 if max(self._connection.heard_at, asked_at) + allowed <= loop.time():
-                    raise Lost(
-                        ClientError("unavailable", f"Nothing was heard from the server for {allowed:g} s.", retryable=True)
-                    ) from None
+                    sentence = f"Nothing was heard from the server for {allowed:g} s."
+                    raise Lost(ClientError("unavailable", sentence, retryable=True)) from None
             except ConnectionClosed as closed:
                 raise self._closed(closed) from closed
         try:

@@ -57,15 +57,16 @@ class Display:
         )
 
     def __enter__(self) -> Self:
-        self._live.start()
+        self._live.start(refresh=True)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._end_prose()
-        self.tick()
-        self._live.stop()
+        if self._live.is_started:
+            self._end_prose()
+            self.tick()
+            self._live.stop()
 
     def tick(self) -> None:
         """Draws what has changed. Called a few times a second."""

@@ -14,7 +14,6 @@ from storyloom.rest import Address
 from storyloom.signins import SignIns
 from storyloom.watch import Notice
 
-
 LOG_FILE = "command.log"
 LOG_BYTES = 2**20
 

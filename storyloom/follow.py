@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import Protocol, Self
@@ -15,7 +14,7 @@ from storyloom.client import Client
 from storyloom.commands import Commands
 from storyloom.errors import ClientError
 from storyloom.events import Event
-from storyloom.program import Stopped
+from storyloom.program import Stopped, say
 from storyloom.state import SessionState
 from storyloom.things import Story
 
@@ -53,14 +52,14 @@ async def follow(
             finally:
                 ticker.cancel()
     except asyncio.CancelledError:
-        _say(_left(commands, known))
+        say(_left(commands, known))
         raise
     if known is None:
         raise ClientError("internal", "The server ended the story before it began.")
     if state.status == "completed":
         view.story(await client.story(known))
         return DONE
-    _say(_outcome(state, known, commands))
+    say(_outcome(state, known, commands))
     return FAILED
 
 
@@ -81,12 +80,10 @@ def _outcome(state: SessionState, session_id: UUID, commands: Commands) -> str:
     if state.status == "cancelled":
         kept = f" What was written is kept:\n  {commands.line('show', session_id)}" if state.draft else ""
         return f"The story was cancelled{reason}{'' if reason.endswith('.') else '.'}{kept}"
-    how = "expired for want of activity" if state.status == "expired" else f"failed{reason}"
+    how = "expired for want of activity." if state.status == "expired" else f"failed{reason}"
+    if state.error is not None and state.error.code == "internal" and commands.log:
+        how += f"\nThe log is {commands.log}"
     return f"The story {how}\nGo on from its last finished step with:\n  {commands.line('resume', session_id)}"
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def run(work: Callable[[], Awaitable[int]]) -> int:

@@ -42,7 +42,7 @@ class Check(Protocol):
 def sessions_table(console: Console, sessions: Sequence[Session], now: datetime) -> Table:
     """Newest first as given; each with its title over its id, which is never cut."""
     width = min(console.width, WIDEST)
-    table = Table(box=box.SIMPLE_HEAD, width=width, padding=(0, 1), pad_edge=False, show_edge=False)
+    table = _table(width)
     table.add_column("Story", ratio=1, no_wrap=True, overflow="ellipsis")
     table.add_column("Status", no_wrap=True)
     table.add_column("Words", justify="right", no_wrap=True)
@@ -58,6 +58,10 @@ def sessions_table(console: Console, sessions: Sequence[Session], now: datetime)
     return table
 
 
+def _table(width: int) -> Table:
+    return Table(box=box.SIMPLE_HEAD, width=width, padding=(0, 1), pad_edge=False, show_edge=False)
+
+
 def ago(then: datetime, now: datetime) -> str:
     """`now`, `5 min`, `3 h`, `12 d`: how long ago, in at most eight characters."""
     seconds = max((now - then).total_seconds(), 0)
@@ -69,7 +73,7 @@ def ago(then: datetime, now: datetime) -> str:
 
 def checks_table(console: Console, checks: Sequence[Check]) -> Table:
     """What was examined; under each failure, what to do about it."""
-    table = Table(box=box.SIMPLE_HEAD, width=min(console.width, WIDEST), padding=(0, 1), pad_edge=False, show_edge=False)
+    table = _table(min(console.width, WIDEST))
     table.add_column("Check", no_wrap=True)
     table.add_column("", no_wrap=True)
     table.add_column("Found", ratio=1, overflow="fold")

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+import textwrap
 import traceback
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def program() -> str:
     if found and os.path.realpath(found) == os.path.realpath(called):
         return name
     nearby = os.path.relpath(called)
-    return nearby if len(nearby) < len(called) or not os.path.isabs(called) else called
+    return nearby if len(nearby) < len(called) or not Path(called).is_absolute() else called
 
 
 def report(error: Exception, *, debug: bool) -> int:
@@ -47,8 +48,17 @@ def report(error: Exception, *, debug: bool) -> int:
         # Who reads the output has seen enough, as in `show ID | head`. Nothing may be written at exit any more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    print(f"storyloom: {_sentence(error)}", file=sys.stderr)
+    say(f"storyloom: {_sentence(error)}")
     return 2 if isinstance(error, Wrong) else 1
+
+
+def say(text: str) -> None:
+    """Says something on standard error, broken at words where a person reads it. Indented lines are commands, whole."""
+    if sys.stderr.isatty():
+        width = min(shutil.get_terminal_size().columns, 100)
+        lines = [line if line.startswith("  ") else textwrap.fill(line, width) for line in text.split("\n")]
+        text = "\n".join(lines)
+    print(text, file=sys.stderr, flush=True)
 
 
 def _sentence(error: Exception) -> str:

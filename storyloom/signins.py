@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import tempfile
@@ -47,13 +46,12 @@ class SignIns:
             try:
                 with os.fdopen(handle, "w", encoding="utf-8") as file:
                     json.dump(kept, file, indent=1)
-                os.replace(name, self._path)
+                Path(name).replace(self._path)
             except BaseException:
-                with contextlib.suppress(OSError):
-                    os.unlink(name)
+                Path(name).unlink(missing_ok=True)
                 raise
         except OSError as fault:
-            sentence = f"The sign-in can't be kept in {self._path}: {fault.strerror}. Give a token with --token instead."
+            sentence = f"The sign-in can't be kept in {self._path}: {fault.strerror}. Give a token with --token."
             raise ClientError("internal", sentence) from fault
 
     def _read(self) -> dict[str, Any]:

@@ -142,7 +142,11 @@ def extend(partial: Partial | None, delta: AgentDelta) -> Partial | None:
     """The message being written, with a delta. A higher attempt begins it again, a lower one is a straggler; text that
     overlaps what is known is joined at its offset, and text beyond a gap marks the message as incomplete."""
     begun = Partial(
-        message_id=delta.message_id, agent=delta.agent, attempt=delta.attempt, text=delta.text, complete=delta.offset == 0
+        message_id=delta.message_id,
+        agent=delta.agent,
+        attempt=delta.attempt,
+        text=delta.text,
+        complete=delta.offset == 0,
     )
     if partial is None or partial.message_id != delta.message_id:
         return begun
@@ -157,7 +161,8 @@ def extend(partial: Partial | None, delta: AgentDelta) -> Partial | None:
     elif not partial.complete:
         return partial.model_copy(update={"text": partial.text + delta.text})
     if delta.offset > len(partial.text):
-        return partial.model_copy(update={"text": partial.text + delta.text, "complete": False, "attempt": delta.attempt})
+        beyond = {"text": partial.text + delta.text, "complete": False, "attempt": delta.attempt}
+        return partial.model_copy(update=beyond)
     joined = partial.text[: delta.offset] + delta.text
     text = joined if len(joined) > len(partial.text) else partial.text
     return partial.model_copy(update={"text": text, "attempt": delta.attempt})
@@ -176,6 +181,4 @@ def _with_message(state: SessionState, message: Message) -> dict[str, Any]:
 
 
 def _draft(event: DraftSaved) -> Draft:
-    return Draft(
-        version=event.version, current=True, step=event.step, word_count=event.word_count, scores=event.scores
-    )
+    return Draft(version=event.version, current=True, step=event.step, word_count=event.word_count, scores=event.scores)

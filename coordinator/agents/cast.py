@@ -95,14 +95,24 @@ class Listener(Protocol):
         """A piece of prose. A higher attempt starts the message anew; `offset` counts the characters before it."""
 
 
-async def perform(brief: Brief, models: Models, model: str, listener: Listener, *, first_attempt: int = 1) -> Answer:
+async def perform(
+    brief: Brief,
+    models: Models,
+    model: str,
+    listener: Listener,
+    *,
+    first_attempt: int = 1,
+    spent: Spent | None = None,
+) -> Answer:
     """One agent's answer to a brief.
+
+    `spent` is counted up as the call goes, so that its caller knows what a failed or cancelled call used, too.
 
     Raises ModelFailed when the model and its fallbacks gave no usable answer, InvalidMessage when `model` is not one
     that may be chosen. Cancelled, it passes the cancellation on at once and closes the connection.
     """
-    call = _Call(brief, models, listener, first_attempt)
-    waiting = WAITING.set(lambda why: listener.state("waiting", why))
+    call = _Call(brief, models, listener, first_attempt, Spent() if spent is None else spent)
+    waiting = WAITING.set(call.wait)
     found: list[Fault] = []
     try:
         for name in models.chain(model):
@@ -118,12 +128,12 @@ async def perform(brief: Brief, models: Models, model: str, listener: Listener, 
 
 
 class _Call:
-    def __init__(self, brief: Brief, models: Models, listener: Listener, attempt: int) -> None:
+    def __init__(self, brief: Brief, models: Models, listener: Listener, attempt: int, spent: Spent) -> None:
         self._brief = brief
         self._models = models
         self._listener = listener
         self._attempt = attempt
-        self._spent = Spent()
+        self._spent = spent
         self._offset = 0
         self._begun = False
         self._state = ""
@@ -145,15 +155,20 @@ class _Call:
                 if not fault.again or tries == ATTEMPTS:
                     raise
                 if fault.pause:
-                    self._tell("waiting", "the model stumbled; trying again in a moment")
+                    self.wait("the model stumbled; trying again in a moment")
                     await asyncio.sleep(self._models.pause_s(tries))
             else:
                 return self._answer(name, output)
         raise AssertionError("the last attempt returns or raises")
 
+    def wait(self, why: str) -> None:
+        """Tells that the call waits, and for what: each wait anew."""
+        self._state = "waiting"
+        self._listener.state("waiting", why)
+
     async def _attempt_with(self, name: str, tries: int) -> str | BaseModel:
         if self._models.crowded(name):
-            self._tell("waiting", "waiting for a free place among the model calls")
+            self.wait("waiting for a free place among the model calls")
         kind = self._brief.kind
         try:
             async with self._models.turn(name):
@@ -209,6 +224,7 @@ class _Call:
                 try:
                     async for node in run:
                         if Agent.is_model_request_node(node):
+                            self._begun = False
                             # Streamed although it is only used whole: a long answer is then not taken for silence.
                             async with node.stream(run.ctx) as stream:
                                 await self._follow(stream, name)
@@ -276,9 +292,10 @@ class _Call:
 
     def _answer(self, name: str, output: str | BaseModel) -> Answer:
         text = render(output)
-        # The built-in storyteller has no tokens: the words that it wrote stand for them.
-        words = count_words(text) if name == OFFLINE else 0
-        return Answer(output, text, name, self._spent.tokens + words, self._spent.cost_usd)
+        if name == OFFLINE:
+            # The built-in storyteller has no tokens: the words that it wrote stand for them.
+            self._spent.tokens += count_words(text)
+        return Answer(output, text, name, self._spent.tokens, self._spent.cost_usd)
 
 
 class _QuoteCheck:

@@ -139,7 +139,8 @@ class Models:
 
     def pause_s(self, tries: int) -> float:
         """How long to wait before a call that broke in the middle is made again, after so many tries."""
-        return float(min(self._backoff_s * 2 ** (tries - 1) + random.uniform(0, self._backoff_s), 30.0))
+        jitter = random.uniform(0, self._backoff_s)  # noqa: S311 nothing is kept secret by it
+        return float(min(self._backoff_s * 2 ** (tries - 1) + jitter, 30.0))
 
     def verify(self) -> None:
         """Builds every configured model, without a call to the network. Raises Misconfigured telling all faults found.

@@ -34,7 +34,7 @@ def find(folder: Path, version: int) -> Path:
 def run(command: list[str], user: tuple[int, int] | None) -> subprocess.CompletedProcess[str]:
     """Run one of PostgreSQL's programs; what it says is in stdout. As `user` (uid and gid) where that is given."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
-    return subprocess.run(
+    return subprocess.run(  # noqa: S603  (our own words and paths, and no shell)
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

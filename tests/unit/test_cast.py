@@ -16,6 +16,7 @@ from coordinator.brief import Brief
 from coordinator.errors import InvalidMessage, ModelFailed
 from coordinator.llm import storyteller
 from coordinator.llm.models import OFFLINE, Models
+from coordinator.llm.prices import Spent
 from coordinator.material import Bible, Fact, LoreReview, Notes, Outline, Section, Verdict
 from coordinator.models import StoryConfig
 from coordinator.settings import Settings
@@ -84,7 +85,7 @@ async def make(server: ModelServer) -> AsyncIterator[MakeModels]:
     def models(**values: Any) -> Models:
         chosen: dict[str, Any] = {"model": GPT, "model_base_url": server.url, "model_api_key": SECRET}
         chosen |= {"model_timeout_s": 5} | values
-        made.append(Models(Settings(_env_file=None, **chosen), backoff_s=0.01))  # type: ignore[call-arg]
+        made.append(Models(Settings(_env_file=None, **chosen), backoff_s=0.01))
         return made[-1]
 
     yield models
@@ -146,8 +147,9 @@ async def test_an_outline_is_rendered_with_all_that_it_says(ask: Ask, server: Mo
             assert part in answer.text
 
 
-async def test_a_known_model_has_a_price(make: MakeModels, server: ModelServer, watcher: Watcher) -> None:
-    answer = await perform(brief(), make(model="openai:gpt-4o"), "openai:gpt-4o", watcher)
+@pytest.mark.parametrize("kind", ["draft", "outline"])
+async def test_a_known_model_has_a_price(kind: StepKind, make: MakeModels, watcher: Watcher) -> None:
+    answer = await perform(brief(kind), make(model="openai:gpt-4o"), "openai:gpt-4o", watcher)
     assert 0 < answer.cost_usd < 0.1
 
 
@@ -232,6 +234,23 @@ async def test_what_failed_attempts_used_is_counted(ask: Ask, server: ModelServe
     assert answer.tokens == 2 * read + 3 + len(TEXT.split())
 
 
+async def test_what_a_failed_or_cancelled_call_used_is_known(
+    make: MakeModels, server: ModelServer, watcher: Watcher
+) -> None:
+    failed, cancelled = Spent(), Spent()
+    server.script(*[Reply.refuses()] * 3, Reply.hangs(5))
+    models = make()
+    with pytest.raises(ModelFailed):
+        await perform(brief(), models, GPT, Watcher(), spent=failed)
+    assert failed.tokens == 3 * (len(server.requests[0].text.split()) + 9)
+    call = asyncio.create_task(perform(brief(), models, GPT, watcher, spent=cancelled))
+    await _soon(watcher.begun)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert cancelled.tokens > len(server.requests[-1].text) // 5
+
+
 async def test_nonsense_is_told_what_was_wrong_with_it(ask: Ask, server: ModelServer) -> None:
     server.script(Reply.nonsense(), Reply.call("not json"), Reply.prose("The lamp was out."))
     answer = await ask("outline")
@@ -303,7 +322,7 @@ async def test_another_providers_failures_are_told_alike(
     watcher: Watcher,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    claude = "anthropic:claude-sonnet-4-5"
+    claude = "anthropic:claude-test"
     monkeypatch.setenv("ANTHROPIC_API_KEY", SECRET)
     monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
     server.script(*[Reply.fails(status)] * requests)
@@ -504,5 +523,5 @@ async def _soon(event: asyncio.Event) -> bool:
 
 async def _until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(2):
-        while not true():  # noqa: ASYNC110 the server's counters are plain numbers
+        while not true():
             await asyncio.sleep(0.005)

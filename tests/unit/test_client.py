@@ -31,8 +31,14 @@ Scene = Callable[["Actor"], Awaitable[None]]
 
 def session(status: str = "active") -> dict[str, Any]:
     return {
-        "id": SESSION, "user_id": WRITER, "status": status, "title": "Untitled", "created_at": AT, "updated_at": AT,
-        "last_activity_at": AT, "expires_at": AT,
+        "id": SESSION,
+        "user_id": WRITER,
+        "status": status,
+        "title": "Untitled",
+        "created_at": AT,
+        "updated_at": AT,
+        "last_activity_at": AT,
+        "expires_at": AT,
     }
 
 
@@ -348,7 +354,7 @@ async def test_an_error_about_the_session_is_raised_and_about_another_is_not() -
     async def scene(actor: Actor) -> None:
         await actor.ready()
         await actor.say("error", code="not_found", message="Another's.", session_id=WRITER, retryable=False)
-        await actor.say("error", code="not_found", message="There is no such session.", session_id=SESSION, retryable=False)
+        await actor.say("error", code="not_found", message="There is no such session.", session_id=SESSION)
         await actor.linger()
 
     async with theatre(scene) as stage, Client(stage.url, "t") as client:
@@ -360,9 +366,8 @@ async def test_an_error_about_the_session_is_raised_and_about_another_is_not() -
 async def test_an_error_that_can_pass_is_tried_again() -> None:
     async def busy(actor: Actor) -> None:
         start = await actor.ready()
-        await actor.say(
-            "error", code="unavailable", message="Busy.", request_id=start["request_id"], retryable=True, retry_after_s=0.01
-        )
+        facts = {"request_id": start["request_id"], "retryable": True, "retry_after_s": 0.01}
+        await actor.say("error", code="unavailable", message="Busy.", **facts)
         await actor.linger()
 
     async def answers(actor: Actor) -> None:
@@ -417,7 +422,7 @@ async def test_no_server_at_all_is_told_at_once() -> None:
     async with theatre() as stage:
         url = stage.url
     async with Client(url, "t", reconnect=AT_ONCE) as client:
-        with pytest.raises(ClientError, match="No Storyloom server answers at http://127.0.0.1") as caught:
+        with pytest.raises(ClientError, match=r"No Storyloom server answers at http://127\.0\.0\.1") as caught:
             await collect(client.watch(SESSION))
     assert caught.value.code == "unavailable"
 
@@ -481,7 +486,8 @@ async def test_calls_carry_the_token_and_typed_answers_come_back(rest: Client) -
 
 @respx.mock
 async def test_a_session_is_created_with_an_idempotency_key(rest: Client) -> None:
-    route = respx.post(f"{SERVER}/api/sessions").mock(side_effect=[httpx.Response(503), httpx.Response(201, json=session())])
+    answers = [httpx.Response(503), httpx.Response(201, json=session())]
+    route = respx.post(f"{SERVER}/api/sessions").mock(side_effect=answers)
     await rest.create_session("A door", config={"pages": 2})
     keys = [call.request.headers["Idempotency-Key"] for call in route.calls]
     assert len(keys) == 2
@@ -500,7 +506,11 @@ async def test_a_problem_is_an_error_with_its_facts(rest: Client) -> None:
         await rest.resume(SESSION)
     error = caught.value
     assert (error.code, error.message, error.retryable, error.retry_after_s, error.status) == (
-        "rate_limited", "Too fast.", True, 7, 429,
+        "rate_limited",
+        "Too fast.",
+        True,
+        7,
+        429,
     )
 
 

@@ -26,10 +26,24 @@ class Told:
         self.seq = 0
         self.epoch = 1
         self.session: dict[str, Any] = {
-            "id": str(SESSION), "kind": "story", "user_id": WRITER, "title": "Untitled", "template": "classic",
-            "status": "active", "config": {"pages": 3}, "progress": {"percent": 0}, "epoch": 1, "message_count": 0,
-            "draft_version": 0, "tokens": 0, "cost_usd": 0.0, "model": "offline:storyteller", "created_at": AT,
-            "updated_at": AT, "last_activity_at": AT, "expires_at": AT,
+            "id": str(SESSION),
+            "kind": "story",
+            "user_id": WRITER,
+            "title": "Untitled",
+            "template": "classic",
+            "status": "active",
+            "config": {"pages": 3},
+            "progress": {"percent": 0},
+            "epoch": 1,
+            "message_count": 0,
+            "draft_version": 0,
+            "tokens": 0,
+            "cost_usd": 0.0,
+            "model": "offline:storyteller",
+            "created_at": AT,
+            "updated_at": AT,
+            "last_activity_at": AT,
+            "expires_at": AT,
         }
         self.messages: list[dict[str, Any]] = []
         self.draft: dict[str, Any] | None = None
@@ -49,8 +63,12 @@ class Told:
         if self.partial is None:
             self.partial = {"message_id": self.next_id(), "agent": "writer", "attempt": 1, "text": ""}
         self.tell(
-            "agent.delta", message_id=self.partial["message_id"], agent="writer", attempt=self.partial["attempt"],
-            offset=len(self.partial["text"]), text=text,
+            "agent.delta",
+            message_id=self.partial["message_id"],
+            agent="writer",
+            attempt=self.partial["attempt"],
+            offset=len(self.partial["text"]),
+            text=text,
         )
         self.partial["text"] += text
 
@@ -63,8 +81,13 @@ class Told:
         text = self.partial["text"] if self.partial else "notes"
         number = len(self.messages) + 1
         message = {
-            "id": self.next_id(), "seq": number, "role": "assistant", "agent": "writer", "step": f"draft-{number}",
-            "content": text, "created_at": AT,
+            "id": self.next_id(),
+            "seq": number,
+            "role": "assistant",
+            "agent": "writer",
+            "step": f"draft-{number}",
+            "content": text,
+            "created_at": AT,
         }
         self.messages.append(message)
         self.session["message_count"] = number
@@ -97,11 +120,19 @@ class Told:
         self.tell("session.status", status=self.session["status"], reason="renamed", title=title)
 
     def snapshot(self) -> Event:
-        return parse({
-            "type": "session.snapshot", "session_id": str(SESSION), "epoch": self.epoch, "seq": self.seq, "at": AT,
-            "session": dict(self.session), "messages": self.messages[-MESSAGES_KEPT:],
-            "draft": dict(self.draft) if self.draft else None, "partial": dict(self.partial) if self.partial else None,
-        })
+        return parse(
+            {
+                "type": "session.snapshot",
+                "session_id": str(SESSION),
+                "epoch": self.epoch,
+                "seq": self.seq,
+                "at": AT,
+                "session": dict(self.session),
+                "messages": self.messages[-MESSAGES_KEPT:],
+                "draft": dict(self.draft) if self.draft else None,
+                "partial": dict(self.partial) if self.partial else None,
+            }
+        )
 
 
 ACTIONS = st.lists(
@@ -118,7 +149,17 @@ ACTIONS = st.lists(
     max_size=30,
 )
 COMPARED = {
-    "epoch", "seq", "status", "progress", "tokens", "cost_usd", "messages", "message_count", "draft", "partial", "title",
+    "epoch",
+    "seq",
+    "status",
+    "progress",
+    "tokens",
+    "cost_usd",
+    "messages",
+    "message_count",
+    "draft",
+    "partial",
+    "title",
 }
 
 
@@ -189,10 +230,19 @@ def test_applying_leaves_the_state_before_as_it_was(actions: list[tuple[Any, ...
 
 
 def delta(offset: int, text: str, attempt: int = 1) -> AgentDelta:
-    event = parse({
-        "type": "agent.delta", "session_id": str(SESSION), "epoch": 1, "seq": 1, "message_id": WRITER,
-        "agent": "writer", "attempt": attempt, "offset": offset, "text": text,
-    })
+    event = parse(
+        {
+            "type": "agent.delta",
+            "session_id": str(SESSION),
+            "epoch": 1,
+            "seq": 1,
+            "message_id": WRITER,
+            "agent": "writer",
+            "attempt": attempt,
+            "offset": offset,
+            "text": text,
+        }
+    )
     assert isinstance(event, AgentDelta)
     return event
 

@@ -41,7 +41,7 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def settings(**values: Any) -> Settings:
-    return Settings(_env_file=None, **values)  # type: ignore[call-arg]
+    return Settings(_env_file=None, **values)
 
 
 def brief(kind: StepKind = "brainstorm", **values: Any) -> Brief:

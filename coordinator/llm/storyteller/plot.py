@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from coordinator.brief import WORDS_PER_PAGE
-from coordinator.llm.storyteller import banks, cast, seedwork
+from coordinator.llm.storyteller import banks, cast, report, seedwork
 from coordinator.llm.storyteller.weaver import capitalise
 from coordinator.material import Beat, Outline, Person
 from coordinator.material import Place as PlaceNote
@@ -107,18 +107,22 @@ def tale(prompt: str, template: str, protagonist: str, tone: str, seed_number: s
     genre = banks.genre(template)
     seed = seedwork.read(prompt)
     people = cast.gather(genre, seed, protagonist, pages, rng)
-    thing = _central(seed, genre, rng)
+    thing = _central(prompt, seed, genre, rng)
     ladder = _ladder(genre, thing, rng)
     image = rng.choice(genre.images)
     home, far = _home(genre, seed), genre.far
     slots = _slots(genre, seed, people, thing, image, home, far, rng)
+    if genre.name == "scp":
+        slots = report.slots(slots, rng)
     kind = _tone(f"{tone} {prompt}")
     outline, scenes = _outline(genre, seed, people, ladder, thing, home, slots, pages, wish, rng)
     return Tale(key, genre, seed, people, ladder, image, home, far, thing, slots, kind, outline, scenes)
 
 
-def _central(seed: seedwork.Seed, genre: banks.Genre, rng: random.Random) -> seedwork.Thing:
+def _central(prompt: str, seed: seedwork.Seed, genre: banks.Genre, rng: random.Random) -> seedwork.Thing:
     asked = set(seed.asked)
+    if genre.name == "scp" and not seed.things and not seed.places:
+        return seedwork.Thing("report" if "report" in prompt.lower() else "document", "thing")
     ranked = [thing for thing in seed.things if thing.kind == "thing" and thing.phrase not in asked]
     ranked += [thing for thing in seed.things if thing.kind == "idea" and thing.phrase not in asked]
     if ranked:
@@ -229,7 +233,7 @@ def _outline(
     wish: str,
     rng: random.Random,
 ) -> tuple[Outline, dict[str, Scene]]:
-    scenes = _scenes(genre, people, home, pages, rng)
+    scenes = _files(genre, people, pages, rng) if genre.name == "scp" else _scenes(genre, people, home, pages, rng)
     budgets = _budgets(len(scenes), pages * WORDS_PER_PAGE, rng)
     image = {"open_noun": slots["open_noun"]}
     base = slots | image | _third(people)
@@ -237,7 +241,10 @@ def _outline(
     by_title: dict[str, Scene] = {}
     wished = seedwork.phrases(wish)[:4] if wish else []
     for index, (scene, words) in enumerate(zip(scenes, budgets, strict=True)):
-        title, summary, names = _tell(scene, ladder, base, thing, people)
+        if genre.name == "scp":
+            title, summary, names = _tell_file(scene, base | {"P": slots["P"]}, people, index)
+        else:
+            title, summary, names = _tell(scene, ladder, base, thing, people)
         while title in by_title:
             title = _next(title)
         if wished and index % max(1, len(scenes) // 4) == 0:
@@ -299,6 +306,30 @@ def _scenes(
     if 4 < count <= 5:
         plans.insert(2, plans.pop())
     return _set(genre, home, plans, rng)
+
+
+def _files(genre: banks.Genre, people: cast.Cast, pages: int, rng: random.Random) -> list[Scene]:
+    """The scenes of a report; each has one shape, its kind."""
+    others = [key for key in people.others if key != "E"]
+    kinds = report.plan(_count(pages), rng)
+    asked = 0
+    found: list[Scene] = []
+    for index, kind in enumerate(kinds):
+        asked += kind == "interview"
+        partner = others[(asked - 1) % len(others)] if kind == "interview" else ""
+        place = genre.far if "climax" in kind else genre.places[index % len(genre.places)]
+        found.append(Scene((kind,), place, partner))
+    return found
+
+
+def _tell_file(scene: Scene, base: dict[str, str], people: cast.Cast, index: int) -> tuple[str, str, list[str]]:
+    title, summary = report.describe(scene.shapes[0], index)
+    names = [people.protagonist.short]
+    slots = dict(base)
+    if scene.partner:
+        slots |= people.others[scene.partner].slots("N")
+        names.append(people.others[scene.partner].short)
+    return title, fill(summary, slots), names
 
 
 def _middle(genre: banks.Genre, people: cast.Cast, room: int, rng: random.Random) -> tuple[list, list]:  # type: ignore[type-arg]

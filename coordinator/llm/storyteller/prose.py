@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from functools import lru_cache
 
-from coordinator.llm.storyteller import banks, seedwork
+from coordinator.llm.storyteller import banks, report, seedwork
 from coordinator.llm.storyteller.plot import Scene, Tale
 from coordinator.llm.storyteller.weaver import Deck, Unit, Weaver, length_of, slots_of
 from coordinator.material import Beat
@@ -36,6 +36,8 @@ _TALK = ("ask", "warn", "deal", "jest", "spar", "plan", "own")
 @lru_cache(maxsize=32)
 def tell(tale: Tale, beats: tuple[str, ...]) -> tuple[str, ...]:
     """The text of every beat, each given as JSON, in order."""
+    if tale.genre.name == "scp":
+        return report.Reporting(tale, [Beat.model_validate_json(beat) for beat in beats]).all()
     return _Telling(tale, [Beat.model_validate_json(beat) for beat in beats]).all()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 _HERE = Path(__file__).parent
-GENRES = ("short-story", "noir", "fairy-tale", "horror", "science-fiction")
+GENRES = ("short-story", "noir", "fairy-tale", "horror", "science-fiction", "scp")
 RUNGS = ("disturbance", "record", "turn", "dark", "climax", "ending")
 
 

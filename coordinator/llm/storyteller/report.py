@@ -1,0 +1,267 @@
+"""Telling a story as a containment report: the same arc of opening, turn and end, in the form of a file."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable
+from typing import Any
+
+from coordinator.llm.storyteller import banks, seedwork
+from coordinator.llm.storyteller.weaver import Deck, Unit, Weaver, capitalise
+from coordinator.material import Beat
+
+KINDS = ("tests", "interview", "incident", "memo", "quiet")
+_TITLES = {
+    "file": "Item and procedures", "described": "Description", "discovery": "How it was found", "tests": "Test series",
+    "interview": "Interview", "incident": "Incident", "memo": "Memoranda", "quiet": "Observation log",
+    "turn": "A reading of the procedures", "dark": "The count is made to agree", "climax": "The event",
+}  # fmt: skip
+_SUMMARIES = {
+    "file": "The file opens with the procedures for {item}, {T}, one of which nobody can explain.",
+    "described": "What {T} is and does, as far as can be measured.",
+    "discovery": "{P} is sent out, finds {T} and {R}, and signs for {K}; {E} takes charge and is not seen again.",
+    "tests": "A series of tests on {item}; the results are polite and lean all one way.",
+    "interview": "{P} interviews {N}, who knows more of {E} than the file does.",
+    "incident": "Small things happen around {item} that nobody admits to.",
+    "memo": "Memoranda between {P}, {A} and {X}, in which the chair is not discussed.",
+    "quiet": "Weeks of observation; the staff grow fond of {item}.",
+    "turn": "{P} reads the old procedures again and sees whom they were for.",
+    "dark": "{X} forces the matter, and what {item} held together comes apart; {P} stands alone.",
+    "climax": "{P} goes in to {item} against orders, with {K}; the procedures are rewritten.",
+}
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
+
+
+def plan(count: int, rng: random.Random) -> list[str]:
+    """The kinds of `count` beats, in order."""
+    if count <= 2:
+        return ["file+discovery", "turn+climax"]
+    if count <= 4:
+        return ["file", "described+discovery", "turn+dark", "climax"][: count - 1] + ["climax"] * (count < 4)
+    middle = [KINDS[index % len(KINDS)] for index in range(count - 6)]
+    half = (len(middle) + 1) // 2
+    if count == 5:
+        return ["file", "described+discovery", "interview", "turn+dark", "climax"]
+    return ["file", "described", "discovery", *middle[:half], "turn", *middle[half:], "dark", "climax"]
+
+
+def slots(slots: dict[str, str], rng: random.Random) -> dict[str, str]:
+    """The slots of a report on top of those of any story."""
+    number = f"SCP-{rng.randrange(2000, 9990)}"
+    name = slots["Pfull"]
+    title = re.match(r"(agent|dr\.?|captain|doctor|professor|director)\s", name, re.IGNORECASE)
+    said = f"{title[0].strip()} {slots['P_name']}" if title else f"Researcher {slots['P_name']}"
+    added = {
+        "item": number, "site": str(rng.randrange(11, 97)), "P": said, "Po": said, "Ps": f"{said}'s",
+        "His_cap": slots["his"].capitalize(), "rev": str(rng.randrange(4, 19)),
+    }  # fmt: skip
+    return slots | added
+
+
+def describe(kind: str, number: int) -> tuple[str, str]:
+    """Title and summary (with slots) of a beat; `number` counts the beats of its kind."""
+    first = kind.split("+")[-1] if kind.startswith(("file+", "described+")) else kind.split("+")[0]
+    if kind == "climax" or kind.endswith("+climax"):
+        first = "climax"
+    title = _TITLES[first] + (f" {number}" if first in KINDS else "")
+    return title, " ".join(_SUMMARIES[part] for part in kind.split("+"))
+
+
+class Reporting:
+    """Renders the beats of a report. `kinds` names the kind of every beat by its title."""
+
+    def __init__(self, tale: Any, beats: list[Beat]) -> None:
+        self.tale = tale
+        self.beats = beats
+        self.rng: random.Random = tale.rng("report")
+        self.weaver = Weaver(self.rng)
+        self.bank = banks.report()
+        self.arc = self.bank["arc"][0] if self.rng.random() < 0.5 else self.bank["arc"][1]
+        words = tale.genre.words
+        self.objects = Deck(self.rng, words["objects"])
+        self.conditions = Deck(self.rng, words["conditions"])
+        self.minors = Deck(self.rng, words["minor"])
+        self.places = Deck(self.rng, [place.name for place in tale.genre.places])
+        self.days, self.months = Deck(self.rng, _DAYS), Deck(self.rng, _MONTHS)
+        self.addendum = 0
+        self.test = 0
+        self.debt = 0
+        self.speaker = 0
+        self.waiting = [t for t in tale.seed.things if t.phrase != tale.thing.phrase]
+
+    def all(self) -> tuple[str, ...]:
+        return tuple(self._beat(index, beat) for index, beat in enumerate(self.beats))
+
+    def _slots(self) -> dict[str, str | Callable[[], str]]:
+        found: dict[str, str | Callable[[], str]] = dict(self.tale.slots)
+        for key in [key for key in found if key.startswith("Y")]:
+            del found[key]
+        self.addendum += 1
+        return found | {
+            "a": str(self.addendum), "n": lambda: str(self.rng.randrange(3, 29)), "m": lambda: str(self.rng.randrange(31, 59)),
+            "day": self.days.draw, "month": self.months.draw, "minor": self.minors.draw, "place": self.places.draw,
+            "object": lambda: seedwork.article(self.objects.draw()),
+            "stuff": lambda: f"{seedwork.article(self.objects.draw())} {self.conditions.draw()}",
+        }  # fmt: skip
+
+    def _beat(self, index: int, beat: Beat) -> str:
+        scene = self.tale.scenes.get(beat.title)
+        last = index == len(self.beats) - 1
+        kind = scene.shapes[0] if scene else "file" if index == 0 else "climax" if last else KINDS[index % len(KINDS)]
+        target = max(40, beat.words + self.debt)
+        parts: list[str] = []
+        own = {b.title: b.summary for b in self.tale.outline.beats}
+        wanted = [] if own.get(beat.title) == beat.summary else seedwork.phrases(beat.summary)[:2]
+        for thing in wanted:
+            parts.append(f"The file was amended at this point to mention {seedwork.article(thing.phrase)}; see under {beat.title}.")
+        for part in kind.split("+"):
+            share = target - _count(parts) if part == kind.split("+")[-1] else (target - _count(parts)) // 2
+            parts += self._part(part, share)
+        if self.waiting and "file" not in kind:
+            thing = self.waiting.pop(0)
+            line = "Since {month}, staff have been asked to report any mention of the %s to {P}, at any hour."
+            unit = self.weaver.fill(line % thing.phrase, self._slots())
+            parts.insert(len(parts) - 1, unit.text if unit else "")
+        text = self._fit([part for part in parts if part], target, "climax" in kind)
+        self.debt = max(-30, min(30, self.debt + beat.words - len(text.split())))
+        return text
+
+    def _lines(self, bank: str) -> tuple[str, ...]:
+        return tuple(line.strip() for line in self.bank[bank].splitlines() if line.strip())
+
+    def _draw(self, bank: str, slots: dict[str, str | Callable[[], str]], room: int) -> Unit | None:
+        return self.weaver.draw(bank, self._lines(bank), slots, room)
+
+    def _run(self, bank: str, room: int, least: int = 1) -> list[str]:
+        """Paragraphs of a bank, in its order of least use, while there is room."""
+        told: list[str] = []
+        slots = self._slots()
+        while True:
+            unit = self._draw(bank, slots, 200 if len(told) < least else room - _count(told))
+            if unit is None:
+                return told
+            told.append(unit.text)
+
+    def _ordered(self, bank: str, room: int) -> list[str]:
+        told: list[str] = []
+        slots = self._slots()
+        for line in self._lines(bank):
+            if told and _count(told) + len(line.split()) > room:
+                break
+            unit = self.weaver.fill(line, slots)
+            if unit:
+                told.append(unit.text)
+        return told
+
+    def _arc(self, name: str, room: int, least: int = 1) -> list[str]:
+        told: list[str] = []
+        slots = self._slots()
+        for index, line in enumerate(self.arc[name]):
+            if index >= least and _count(told) + len(line.split()) > room:
+                break
+            unit = self.weaver.fill(line, slots, force=True)
+            if unit:
+                told.append(unit.text)
+        return told
+
+    def _part(self, part: str, room: int) -> list[str]:
+        if part == "file":
+            return self._file(room)
+        if part == "described":
+            return ["**Description:** " + self._described(room)[0], *self._described_rest(room)]
+        if part == "discovery":
+            told = self._ordered("discovery", room - 4)
+            return [f"**Discovery:** {told[0]}", *told[1:]] if told else []
+        if part in ("turn", "dark"):
+            return self._arc(part, room)
+        if part == "climax":
+            short = room < 120
+            ending = self._arc("ending", 0)
+            close = self._arc("close", 0)
+            climax = self._arc("climax", room - (0 if short else _count(ending)) - _count(close))
+            return [*climax, *([] if short else ending), *close]
+        if part == "tests":
+            return self._tests(room)
+        if part == "interview":
+            return self._interview(room)
+        heading = {"incident": "Incident log", "memo": "Correspondence", "quiet": "Observation log"}[part]
+        bank = {"incident": "incident", "memo": "memo", "quiet": "filler"}[part]
+        slots = self._slots()
+        head = self.weaver.fill(f"**{heading} {{item}}.{{a}}, {{month}}**", slots)
+        return [head.text if head else f"**{heading}**", *self._run(bank, room - 4)]
+
+    def _file(self, room: int) -> list[str]:
+        slots = self._slots()
+        item = self.tale.slots["item"]
+        klass = capitalise(self.rng.choice(self._lines("klass")))
+        told = self._ordered("containment", room - 8)
+        full = self.tale.slots["Pfull"]
+        lead = f"**Item #:** {item}\n\n**Object Class:** {klass}\n\n**Assigned to:** {full}"
+        first = self._premise(slots)
+        procedures = [f"**Special Containment Procedures:** {told[0]}", *told[1:]]
+        while len(procedures) > 1 and _count([lead, first, *procedures]) > room:
+            procedures.pop()
+        return [lead, *procedures, f"**Description:** {first}"] if first else [lead, *procedures]
+
+    def _premise(self, slots: dict[str, str | Callable[[], str]]) -> str:
+        seed = self.tale.seed
+        bank = "described_clause" if seed.clause else "described_matter" if seed.matter else "described_saying" if seed.saying else ""
+        unit = self.weaver.fill(self._lines(bank)[0], slots) if bank else None
+        return unit.text if unit else ""
+
+    def _described(self, room: int) -> list[str]:
+        self._rest = self._ordered("described", room - 2)
+        return self._rest
+
+    def _described_rest(self, room: int) -> list[str]:
+        return self._rest[1:]
+
+    def _tests(self, room: int) -> list[str]:
+        slots = self._slots()
+        told = [f"**Test series {self.tale.slots['item']}.T{self.addendum}**"]
+        while _count(told) < room - 30:
+            self.test += 1
+            did, saw, note = (self._draw(bank, slots, 60) for bank in ("test_do", "test_saw", "test_note"))
+            if did is None or saw is None:
+                break
+            told.append(f"**Test {self.test}.** {did.text}\n\n*Result:* {saw.text}")
+            if note is not None and _count(told) + note.words <= room:
+                told[-1] += f" *Note:* {note.text}"
+        return told
+
+    def _interview(self, room: int) -> list[str]:
+        others = [key for key in self.tale.cast.others if key not in ("E",)]
+        key = others[self.speaker % len(others)]
+        self.speaker += 1
+        slots = self._slots() | dict(self.tale.cast.others[key].slots("N"))
+        head = self._draw("interview_open", slots, 60)
+        told = [f"**Interview log {self.tale.slots['item']}.{self.addendum}**"] + ([head.text] if head else [])
+        while True:
+            unit = self._draw("interview", slots, room - _count(told) - 14)
+            if unit is None:
+                break
+            told.append(unit.text)
+        close = self._draw("interview_close", slots, 40)
+        return told + ([close.text] if close else [])
+
+    def _fit(self, parts: list[str], target: int, ends: bool) -> str:
+        """Fills up with observations to about `target` words; before the last paragraph where that ends the story."""
+        tries = 0
+        while _count(parts) < target - 14 and tries < 20:
+            tries += 1
+            unit = self._draw("filler", self._slots(), target - _count(parts) + 5)
+            self.addendum -= 1
+            if unit is None:
+                break
+            parts.insert(len(parts) - 2 if ends and len(parts) > 2 else len(parts), unit.text)
+        return "\n\n".join(part for part in parts if part)
+
+
+def _count(parts: list[str]) -> int:
+    return sum(len(part.split()) for part in parts)
+

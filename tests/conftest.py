@@ -1,0 +1,138 @@
+"""What the tests share: one embedded PostgreSQL a test process, a fresh copy of the migrated database a test, and a
+real service on a real socket."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+# Before anything reads the environment: the tests know no setting but their own.
+for name in list(os.environ):
+    if name.startswith("STORYLOOM_") or name in ("DATABASE_URL", "SUPABASE_DB_URL", "OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
+        del os.environ[name]
+
+from coordinator.models import SERVICE, Identity
+from coordinator.settings import Settings
+from coordinator.store import Store
+from coordinator.store.direct import DirectTransport
+from coordinator.store.embedded import EmbeddedPostgres
+from coordinator.store.migrate import migrate
+from tests.service import Service, serving
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@dataclass(frozen=True)
+class Database:
+    """A migrated database of a test's own."""
+
+    name: str
+    admin_url: str
+    url: str
+
+    def url_for(self, user: str) -> str:
+        return make_conninfo(self.admin_url, user=user)
+
+
+@pytest.fixture(scope="session")
+async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedPostgres]:
+    server = await EmbeddedPostgres.start(tmp_path_factory.mktemp("pg"))
+    try:
+        await _admin(server.admin_url, "create database prepared")
+        await migrate(_on(server.admin_url, "prepared"))
+        yield server
+    finally:
+        await server.stop()
+
+
+@pytest.fixture
+async def database(postgres: EmbeddedPostgres) -> AsyncIterator[Database]:
+    async with cloned(postgres) as made:
+        yield made
+
+
+@asynccontextmanager
+async def cloned(postgres: EmbeddedPostgres) -> AsyncIterator[Database]:
+    name = f"test_{next(_numbers)}"
+    await _admin(postgres.admin_url, f"create database {name} template prepared")
+    try:
+        yield Database(name, _on(postgres.admin_url, name), _on(postgres.url, name))
+    finally:
+        await _admin(postgres.admin_url, f"drop database {name} with (force)")
+
+
+@pytest.fixture
+async def store(database: Database) -> AsyncIterator[Store]:
+    made = Store(await DirectTransport.open(database.url, 8), wait_s=5)
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+@pytest.fixture
+def user(store: Store) -> Callable[..., Any]:
+    """Makes users: `await user()` a writer, `await user(admin=True)` an admin."""
+
+    async def make(*, admin: bool = False) -> Identity:
+        return await new_user(store, admin=admin)
+
+    return make
+
+
+async def new_user(store: Store, *, admin: bool = False) -> Identity:
+    user_id = uuid4()
+    await store.gateway.write(
+        "local_sign_in", SERVICE, user_id=user_id, is_anonymous=True, app_metadata={"provider": "local"}
+    )
+    return identity_of(user_id, admin=admin)
+
+
+def identity_of(user_id: UUID, *, admin: bool = False) -> Identity:
+    claims = {"sub": str(user_id), "role": "authenticated", "app_metadata": {"role": "admin"} if admin else {}}
+    return Identity(user_id=user_id, role="authenticated", claims=claims)
+
+
+@pytest.fixture
+def settings(database: Database, tmp_path: Path) -> Settings:
+    """Of a service on the test's database, whose storyteller writes at once."""
+    return Settings(
+        _env_file=None,  # type: ignore[call-arg]
+        data_dir=tmp_path / "data", database_url=database.admin_url, offline_words_per_second=0, log_level="warning",
+        event_flush_s=0.02, database_pool=6,
+    )  # fmt: skip
+
+
+@pytest.fixture
+async def service(settings: Settings) -> AsyncIterator[Service]:
+    async with serving(settings) as made:
+        yield made
+
+
+Serving = Callable[..., AbstractAsyncContextManager[Service]]
+
+
+def _on(url: str, name: str) -> str:
+    parts = conninfo_to_dict(url)
+    host, port, user = parts["host"], parts["port"], parts["user"]
+    return f"postgresql://{user}@/{name}?host={host}&port={port}"
+
+
+async def _admin(url: str, statement: str) -> None:
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute(statement)  # type: ignore[call-overload]

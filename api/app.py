@@ -83,7 +83,8 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         library = await asyncio.to_thread(load_library, settings.templates)
         models = Models(settings)
         stack.push_async_callback(models.close)
-        models.verify()
+        # In a thread: it imports the providers' libraries, which takes a second or two.
+        await asyncio.to_thread(models.verify)
         auth = await asyncio.to_thread(LocalAuth.from_settings, settings)
         lock = await asyncio.to_thread(NodeLock, settings.data_dir)
         stack.callback(lock.release)

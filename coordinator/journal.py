@@ -75,13 +75,16 @@ class Journal:
 
         return await self._numbered_by_store(write, lambda answer: answer.events)
 
-    async def fail(self, error: Failure, step: str | None) -> Changed:
+    async def fail(
+        self, error: Failure, step: str | None, agent: str | None, tokens: int, cost_usd: float
+    ) -> Changed:
         """Stores the pending events and the failure in one call."""
 
         async def write(pending: list[Json]) -> Changed:
             return await self._runs.fail(
-                self.session_id, None, error, epoch=self.epoch, step=step, events=pending
-            )
+                self.session_id, None, error, epoch=self.epoch, step=step, events=pending, agent=agent, tokens=tokens,
+                cost_usd=cost_usd,
+            )  # fmt: skip
 
         return await self._numbered_by_store(write, lambda answer: answer.events)
 

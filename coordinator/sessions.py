@@ -259,11 +259,14 @@ class StorySessionManager:
         self._remember(change.session)
         return change.session
 
-    async def fail_session(self, session_id: UUID, error: Failure, step: str | None = None) -> Session:
-        """Failed with a reason that its writer may read; it may be resumed."""
+    async def fail_session(
+        self, session_id: UUID, error: Failure, step: str | None = None, *, agent: str | None = None, tokens: int = 0,
+        cost_usd: float = 0,
+    ) -> Session:  # fmt: skip
+        """Failed with a reason that its writer may read; it may be resumed. What the failed step used is counted."""
         journal = self._held.get(session_id)
         if journal is not None:
-            answer = await journal.fail(error, step)
+            answer = await journal.fail(error, step, agent, tokens, cost_usd)
             self._remember(answer.session)
             return answer.session
         return self._apply(await self.store.runs.fail(session_id, None, error, step=step)).session

@@ -18,6 +18,7 @@ from coordinator.agents.repetition import find_repetition
 from coordinator.errors import Conflict, Fenced, Internal, ModelFailed, NotFound, StoryloomError, Unavailable
 from coordinator.journal import Journal
 from coordinator.llm.models import Models
+from coordinator.llm.prices import Spent
 from coordinator.material import Section, Verdict
 from coordinator.models import Failure
 from coordinator.plan import Done, StepSpec, Work
@@ -66,34 +67,38 @@ class StoryWorkflow:
     async def _story(self, recovered: Recovered) -> None:
         session, journal = recovered.session, recovered.journal
         spec: StepSpec | None = None
+        spent = Spent()
         try:
             template = self._library.get(session.template)
             done = [_done(step) for step in recovered.steps if step["status"] == "done"]
             work = plan.restore(recovered.prompt, session.config, template, done)
             attempts = {step["step"]: step["attempt"] + 1 for step in recovered.steps if step["status"] != "done"}
             while (spec := plan.next_step(work)) is not None:
-                work = await self._step(work, spec, journal, session.model, attempts.get(spec.name, 1))
+                spent = Spent()
+                work = await self._step(work, spec, journal, session.model, attempts.get(spec.name, 1), spent)
             await self._manager.complete_session(journal.session_id)
         except ModelFailed as error:
-            await self._fail(journal, spec, error)
+            await self._fail(journal, spec, spent, error)
         except (Fenced, NotFound, Unavailable):
             raise
         except StoryloomError as error:
-            await self._fail(journal, spec, error)
+            await self._fail(journal, spec, spent, error)
         except Exception:
             logger.exception("run of session %s broke", journal.session_id)
             await self._fail(
-                journal, spec,
+                journal, spec, spent,
                 Internal("Something went wrong in the service, and its owner can read what in the log. Resume the story."),
             )  # fmt: skip
 
-    async def _step(self, work: Work, spec: StepSpec, journal: Journal, model: str, attempt: int) -> Work:
+    async def _step(
+        self, work: Work, spec: StepSpec, journal: Journal, model: str, attempt: int, spent: Spent
+    ) -> Work:
         """One agent call and what it saves; on return the step is done, durably."""
         begun, clock = datetime.now(UTC), time.monotonic()
         listener = _Telling(journal, spec, attempt)
         listener.begin(attempt)
         brief = plan.brief(work, spec, await _repetition(work, spec))
-        answer = await perform(brief, self._models, model, listener, first_attempt=attempt)
+        answer = await perform(brief, self._models, model, listener, first_attempt=attempt, spent=spent)
         duration_ms = round((time.monotonic() - clock) * 1000)
         done = _answered(spec, answer, duration_ms)
         after = plan.advance(work, done)
@@ -107,9 +112,12 @@ class StoryWorkflow:
         await self._manager.finish_step(journal, result)
         return after
 
-    async def _fail(self, journal: Journal, spec: StepSpec | None, error: StoryloomError) -> None:
+    async def _fail(self, journal: Journal, spec: StepSpec | None, spent: Spent, error: StoryloomError) -> None:
         failure = Failure(code=error.code, message=error.message)
-        await self._manager.fail_session(journal.session_id, failure, spec.name if spec else None)
+        await self._manager.fail_session(
+            journal.session_id, failure, spec.name if spec else None, agent=spec.agent if spec else None,
+            tokens=spent.tokens, cost_usd=spent.cost_usd,
+        )  # fmt: skip
 
 
 class _Telling:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 
-PROSE = frozenset({"draft", "revise", "polish"})
-"""Step kinds whose message is text of the story; the others talk about it."""
+STAGES = ("foundation", "drafting", "validation")
+"""In the order in which they come: an object's keys have none."""
+FREE = frozenset({"brainstorm", "draft", "revise", "polish"})
+"""Step kinds whose message is free text, worth reading while it is written; the others fill in a form."""
+BESIDE = frozenset({"brainstorm", "polish"})
+"""Step kinds whose text is shown dimmed: no more of the story, but thoughts about it or its text once more."""
 BOOKKEEPING = frozenset({"record"})
 
 _COLOURS = {"writer": "cyan", "reader": "magenta", "expert": "yellow", "editor": "green"}
@@ -17,9 +21,14 @@ def kind_of(step: str | None) -> str:
     return _NUMBER.sub("", step or "")
 
 
-def is_prose(step: str | None, agent: str | None) -> bool:
+def is_read_live(step: str | None, agent: str | None) -> bool:
+    """Whether a message is shown word by word, and then whole, rather than in brief when it is done."""
     kind = kind_of(step)
-    return kind in PROSE or (not kind and agent == "writer")
+    return kind in FREE or (not kind and agent == "writer")
+
+
+def stage_place(stage: str) -> int:
+    return STAGES.index(stage) if stage in STAGES else len(STAGES)
 
 
 def excerpt_lines(step: str | None) -> int:

@@ -14,7 +14,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from storyloom.casting import colour_of, excerpt_lines, is_prose, kind_of, name_of
+from storyloom.casting import BESIDE, colour_of, excerpt_lines, is_read_live, kind_of, name_of
 from storyloom.commands import Commands
 from storyloom.errors import ClientError
 from storyloom.events import (
@@ -32,9 +32,6 @@ from storyloom.prose import Wrapper, clean, shorten
 from storyloom.state import SessionState
 from storyloom.things import Message, Partial, Session, Story
 from storyloom.typeset import excerpt, prose_width, story_text, summary
-
-POLISHED = "dim"
-"""The polish goes over the whole text once more; dimmed, it is not taken for more of the story."""
 
 
 class Display:
@@ -133,7 +130,7 @@ class Display:
     def _stream(self, state: SessionState) -> None:
         partial = state.partial
         step = state.step.step if state.step else state.progress.current_step
-        if partial is None or not is_prose(step, partial.agent):
+        if partial is None or not is_read_live(step, partial.agent):
             return
         again = partial.message_id == self._message and partial.attempt != self._attempt
         if partial.message_id != self._message or again or not partial.text.startswith(self._shown):
@@ -156,7 +153,7 @@ class Display:
             if message.seq > 1:
                 self._note(f"You: {shorten(message.content, 70)}")
             return
-        prose = is_prose(message.step, message.agent)
+        prose = is_read_live(message.step, message.agent)
         content = message.content
         if prose and message.id == self._message and content.startswith(self._shown.rstrip()):
             self._prose(content[len(self._shown) :])
@@ -177,7 +174,7 @@ class Display:
         if (agent, step) == self._headed:
             return
         self._headed, self._after_prose = (agent, step), False
-        self._style = POLISHED if kind_of(step) == "polish" else ""
+        self._style = "dim" if kind_of(step) in BESIDE else ""
         heading = Text(f"\n{name_of(agent)}", style=f"bold {colour_of(agent)}", no_wrap=True, overflow="ellipsis")
         if step:
             heading.append(f" · {clean(step)}", style="not bold dim")

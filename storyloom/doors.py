@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ async def open_client(where: Where, *, run_stories: bool, on_lost: Notice | None
             yield client
         return
 
+    # A library's advertisement has no place in the middle of a story.
+    os.environ.setdefault("PYDANTIC_AI_NO_BANNER", "1")
     from api.auth import local_token
     from api.serve import in_process
     from coordinator.settings import load_settings
@@ -64,5 +67,6 @@ def _log_to_file(path: Path, level: str) -> None:
     logging.basicConfig(
         handlers=[handler], level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", force=True
     )
+    logging.captureWarnings(True)
     for name in ("httpx", "httpcore", "httpx2", "httpcore2", "psycopg.pool", "websockets"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -10,7 +10,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from storyloom.casting import colour_of, name_of
+from storyloom.casting import colour_of, name_of, stage_place
 from storyloom.prose import clean, shorten
 from storyloom.state import SessionState
 
@@ -83,7 +83,8 @@ def _length(state: SessionState, agent: str) -> str:
 def _stages(state: SessionState, width: int) -> Text:
     progress = state.progress
     row = Text(no_wrap=True, overflow="ellipsis")
-    for stage, share in progress.stages.items():
+    for stage in sorted(progress.stages, key=stage_place):
+        share = progress.stages[stage]
         row.append("  " if row else "")
         done = share >= 1
         style = "green" if done else "bold" if share > 0 else "dim"
@@ -111,8 +112,9 @@ def _figures(state: SessionState, width: int, passed_s: float) -> Text:
     parts = []
     if progress.target_words:
         parts.append(f"{progress.words:,} of about {progress.target_words:,} words")
-    if progress.eta_s is not None and not state.finished:
-        parts.append(f"{duration(max(progress.eta_s - passed_s, 0))} left")
+    left_s = (progress.eta_s or 0) - passed_s
+    if left_s >= 1 and not state.finished:
+        parts.append(f"{duration(left_s)} left")
     parts.append(f"{state.tokens:,} tokens")
     if state.cost_usd:
         parts.append(f"${state.cost_usd:.2f}")

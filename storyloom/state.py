@@ -117,7 +117,9 @@ def _changes(state: SessionState, event: Event) -> dict[str, Any]:
         case StepStarted():
             return {"step": event}
         case StepFinished():
-            return {"step": None} if state.step and state.step.step == event.step else {}
+            if state.step is None or state.step.step != event.step:
+                return {}
+            return {"step": None, "cast": {**state.cast, state.step.agent: Cast(state="waiting")}}
         case AgentState():
             return {"cast": {**state.cast, event.agent: Cast(state=event.state, activity=event.activity)}}
         case AgentDelta():

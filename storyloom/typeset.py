@@ -54,11 +54,10 @@ def summary(story: Story, again: str) -> Text:
 
 
 def excerpt(console: Console, text: str, lines: int) -> RenderableType:
-    """A message in brief: its Markdown, dimmed, at most `lines` lines."""
+    """A message in brief: its Markdown, dimmed, without empty lines, at most `lines` of them."""
     options = console.options.update(width=prose_width(console) - 2)
     rendered = console.render_lines(markdown(text), options, style=console.get_style("dim"), pad=False)
-    while rendered and not "".join(segment.text for segment in rendered[0]).strip():
-        del rendered[0]
+    rendered = [line for line in rendered if "".join(segment.text for segment in line).strip()]
     kept, left = rendered[:lines], len(rendered) - lines
     segments: list[Segment] = []
     for line in kept:

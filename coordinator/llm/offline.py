@@ -58,7 +58,7 @@ def offline_model(brief: Brief, words_per_second: float) -> FunctionModel:
 
 async def paced(text: str, words_per_second: float) -> AsyncIterator[str]:
     """Pieces of the text that joined are the text; each is due at its own moment, so that no delay adds up."""
-    if not words_per_second:
+    if not text or not words_per_second:
         yield text
         return
     pieces = re.findall(r"\s*\S+\s*|\s+", text)

@@ -38,12 +38,12 @@ class RunOperations:
 
     async def fail(
         self, session_id: UUID, owner: UUID | None, error: Failure, *, epoch: int | None = None, step: str | None = None,
-        events: list[Json] | None = None,
+        events: list[Json] | None = None, agent: str | None = None, tokens: int = 0, cost_usd: float = 0,
     ) -> Changed:  # fmt: skip
-        """The session failed, and with it the step at hand; it may be resumed."""
+        """The session failed, and with it the step at hand, which used `tokens` all the same; it may be resumed."""
         return changed(
             await self._gateway.write(
                 "fail_session", SERVICE, session_id=session_id, owner=owner, error=error.model_dump(), epoch=epoch,
-                step=step, events=events or [],
+                step=step, events=events or [], agent=agent, tokens=tokens, cost_usd=cost_usd,
             )
         )  # fmt: skip

@@ -78,6 +78,16 @@ $$;
 comment on function public.append_events(uuid, integer, jsonb) is
   'The service for a run: keeps a batch of numbered events; the same batch again changes nothing. Shares the session''s row lock.';
 
+create function public.usage_after(s public.story_sessions, p_agent text, p_tokens integer, p_usd numeric) returns jsonb
+language sql immutable security invoker set search_path = ''
+as $$
+  select s.usage_by_agent || jsonb_build_object(p_agent, jsonb_build_object(
+    'tokens', coalesce((s.usage_by_agent -> p_agent ->> 'tokens')::bigint, 0) + p_tokens,
+    'cost_usd', coalesce((s.usage_by_agent -> p_agent ->> 'cost_usd')::numeric, 0) + p_usd))
+$$;
+comment on function public.usage_after(public.story_sessions, text, integer, numeric) is
+  'The service: what a session has used by agent, with one more call counted. Locks nothing.';
+
 create function public.finish_step(p_session_id uuid, p_epoch integer, p_events jsonb, p_result jsonb) returns jsonb
 language plpgsql security invoker set search_path = ''
 as $$
@@ -94,12 +104,12 @@ declare
   told jsonb := '[]';
 begin
   perform public.check_epoch(s, p_epoch);
-  perform public.keep_events(s, p_events);
   if exists (select from public.session_steps where session_id = s.id and step = p_result ->> 'step' and status = 'done') then
     -- The answer to this very call was lost; what it made is told again.
     return jsonb_build_object('session', public.session_json(s),
       'events', public.events_since(s.id, (p_result ->> 'after_seq')::integer));
   end if;
+  perform public.keep_events(s, p_events);
   select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
 
   insert into public.session_messages
@@ -148,17 +158,12 @@ begin
     draft_version = coalesce(accepted, case when (draft ->> 'current')::boolean then draft_count + 1 else draft_version end),
     tokens = tokens + spent_tokens,
     cost_usd = cost_usd + spent_usd,
-    usage_by_agent = usage_by_agent || jsonb_build_object(agent_name, jsonb_build_object(
-      'tokens', coalesce((usage_by_agent -> agent_name ->> 'tokens')::bigint, 0) + spent_tokens,
-      'cost_usd', coalesce((usage_by_agent -> agent_name ->> 'cost_usd')::numeric, 0) + spent_usd)),
+    usage_by_agent = public.usage_after(s, agent_name, spent_tokens, spent_usd),
     context = coalesce(nullif(p_result -> 'context', 'null'), context),
     progress = p_result -> 'progress',
     title = case when titled then title else coalesce(p_result ->> 'title', title) end,
     updated_at = now(), last_activity_at = now(), expires_at = now() + make_interval(secs => ttl_s)
   where id = s.id returning * into s;
-
-  delete from public.session_events
-  where session_id = s.id and type = 'agent.delta' and seq >= (p_result ->> 'delta_from')::integer;
 
   if p_result ->> 'title' is not null and not s.titled then
     told := told || jsonb_build_array(
@@ -169,6 +174,9 @@ begin
     jsonb_build_object('type', 'progress') || s.progress,
     jsonb_build_object('type', 'step.finished', 'step', p_result ->> 'step', 'duration_ms', p_result -> 'duration_ms',
       'tokens', spent_tokens, 'cost_usd', spent_usd)));
+  -- After the events above, whose numbers go on from the deltas': a number is never given twice.
+  delete from public.session_events
+  where session_id = s.id and type = 'agent.delta' and seq >= (p_result ->> 'delta_from')::integer;
   return jsonb_build_object('session', public.session_json(s), 'events', public.events_since(s.id, last_seq));
 end
 $$;
@@ -219,7 +227,7 @@ comment on function public.complete_session(uuid, uuid, integer) is
 
 create function public.fail_session(
   p_session_id uuid, p_owner uuid, p_error jsonb, p_epoch integer default null, p_step text default null,
-  p_events jsonb default '[]'
+  p_events jsonb default '[]', p_agent text default null, p_tokens integer default 0, p_cost_usd numeric default 0
 ) returns jsonb
 language plpgsql security invoker set search_path = ''
 as $$
@@ -239,17 +247,24 @@ begin
     raise sqlstate 'PT409' using message = format('A session that is %s can''t become failed.', s.status);
   end if;
   update public.session_steps set
-    status = 'failed', finished_at = now(), error = p_error,
-    duration_ms = (extract(epoch from now() - started_at) * 1000)::integer
+    status = 'failed', finished_at = now(), error = p_error, tokens = p_tokens, cost_usd = p_cost_usd,
+    duration_ms = least(extract(epoch from now() - started_at) * 1000, 2147483647)::integer
   where session_id = s.id and step = p_step and status <> 'done';
-  update public.story_sessions set status = 'failed', node = null, error = p_error, updated_at = now(), last_activity_at = now()
+  update public.story_sessions set
+    status = 'failed', node = null, error = p_error, updated_at = now(), last_activity_at = now(),
+    tokens = tokens + p_tokens, cost_usd = cost_usd + p_cost_usd,
+    usage_by_agent = case when p_tokens > 0 then public.usage_after(s, p_agent, p_tokens, p_cost_usd) else usage_by_agent end
   where id = s.id returning * into s;
+  if p_tokens > 0 then
+    perform public.add_events(s, jsonb_build_array(
+      jsonb_build_object('type', 'usage', 'tokens', s.tokens, 'cost_usd', s.cost_usd, 'by_agent', s.usage_by_agent)));
+  end if;
   perform public.add_events(s, jsonb_build_array(jsonb_build_object(
     'type', 'session.status', 'status', 'failed', 'reason', p_error ->> 'message', 'error', p_error)));
   return jsonb_build_object('session', public.session_json(s), 'events', public.events_since(s.id, last_seq));
 end
 $$;
-comment on function public.fail_session(uuid, uuid, jsonb, integer, text, jsonb) is
+comment on function public.fail_session(uuid, uuid, jsonb, integer, text, jsonb, text, integer, numeric) is
   'The service: the session, and the step at hand, failed for a reason that its writer may read. Locks the session''s row.';
 
 create function public.running_sessions(p_limit integer default 1000) returns jsonb
@@ -280,12 +295,12 @@ comment on function public.events_after(jsonb, integer) is
 revoke execute on function
   public.claim_run(uuid, text), public.keep_events(public.story_sessions, jsonb), public.append_events(uuid, integer, jsonb),
   public.finish_step(uuid, integer, jsonb, jsonb), public.complete_session(uuid, uuid, integer),
-  public.fail_session(uuid, uuid, jsonb, integer, text, jsonb), public.running_sessions(integer),
-  public.events_after(jsonb, integer)
+  public.fail_session(uuid, uuid, jsonb, integer, text, jsonb, text, integer, numeric), public.running_sessions(integer),
+  public.events_after(jsonb, integer), public.usage_after(public.story_sessions, text, integer, numeric)
   from public, anon, authenticated, service_role;
 grant execute on function
   public.claim_run(uuid, text), public.keep_events(public.story_sessions, jsonb), public.append_events(uuid, integer, jsonb),
   public.finish_step(uuid, integer, jsonb, jsonb), public.complete_session(uuid, uuid, integer),
-  public.fail_session(uuid, uuid, jsonb, integer, text, jsonb), public.running_sessions(integer),
-  public.events_after(jsonb, integer)
+  public.fail_session(uuid, uuid, jsonb, integer, text, jsonb, text, integer, numeric), public.running_sessions(integer),
+  public.events_after(jsonb, integer), public.usage_after(public.story_sessions, text, integer, numeric)
   to service_role;

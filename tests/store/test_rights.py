@@ -33,7 +33,8 @@ FOR_USERS = {
 FOR_THE_SERVICE = FOR_USERS | {
     "owned_session", "add_events", "events_since", "create_session", "change_status", "rename_session", "delete_session",
     "append_message", "append_draft", "draft_event", "check_epoch", "expire_sessions", "claim_run", "keep_events",
-    "append_events", "finish_step", "complete_session", "fail_session", "running_sessions", "events_after", "local_sign_in",
+    "append_events", "finish_step", "complete_session", "fail_session", "running_sessions", "events_after", "usage_after",
+    "local_sign_in",
 }  # fmt: skip
 FOR_NOBODY = {"add_profile"}
 DEFINERS = {"add_profile", "local_sign_in"}

@@ -168,7 +168,7 @@ def test_an_empty_account_is_told_from_a_busy_server(code: str, quota: bool) -> 
     assert is_quota(code) is quota
 
 
-TEXTS = ["One two  three.\n\nFour, five — six.\n", "  leading and trailing  ", "word", "\n\n", "a\u00a0b c\td"]
+TEXTS = ["", "One two  three.\n\nFour, five — six.\n", "  leading and trailing  ", "word", "\n\n", "a\u00a0b c\td"]
 
 
 @pytest.mark.parametrize("text", TEXTS)

@@ -5,21 +5,88 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from coordinator.brief import Brief
-from coordinator.llm.storyteller import plot, prose
+from coordinator.llm.storyteller import critic, mending, plot, prose
+from coordinator.material import Beat, Outline
 
 NAME = "offline:storyteller"
-
-
-def tale_of(brief: Brief) -> plot.Tale:
-    config = brief.config
-    return plot.tale(brief.prompt, brief.template.name, config.protagonist or "", config.tone or "", str(config.seed), config.pages)
+__all__ = ["NAME", "answer"]
 
 
 def answer(brief: Brief) -> str | BaseModel:
-    tale = tale_of(brief)
-    if brief.kind == "outline":
-        return tale.outline
-    outline = brief.outline or tale.outline
-    texts = prose.tell(tale, tuple(beat.model_dump_json() for beat in outline.beats))
-    titles = [beat.title for beat in outline.beats]
-    return "\n\n".join(texts[titles.index(beat.title)] for beat in brief.beats)
+    """The answer to `brief`: text for brainstorm, draft, revise and polish, the step's typed material for the rest.
+
+    Depends on nothing but the brief, and fails on none that validates.
+    """
+    tale = _tale(brief)
+    match brief.kind:
+        case "brainstorm":
+            return critic.brainstorm(tale)
+        case "outline":
+            return tale.outline
+        case "outline-review":
+            return critic.outline_review(tale, brief.outline or tale.outline)
+        case "draft":
+            return _draft(tale, brief)
+        case "record":
+            return critic.record(tale, brief)
+        case "notes":
+            return critic.notes(tale, brief.reading)
+        case "lore-review":
+            return critic.lore_review(tale, brief)
+        case "review":
+            return critic.review(tale, brief)
+        case "revise":
+            text = brief.text or _draft(tale, brief)
+            return mending.revise(tale, brief.section, brief.round, text, brief.notes, brief.words)
+        case "polish":
+            return mending.polish(brief.text or _draft(tale, brief))
+
+
+def _tale(brief: Brief) -> plot.Tale:
+    config = brief.config
+    seed = "" if config.seed is None else str(config.seed)
+    wish = critic.asked(brief) if brief.kind == "outline" else ""
+    return plot.tale(
+        brief.prompt, brief.template.name, config.protagonist or "", config.tone or "", seed, config.pages, wish
+    )
+
+
+def _draft(tale: plot.Tale, brief: Brief) -> str:
+    """The section's beats as they stand in the whole telling, so that no section repeats another."""
+    outline: Outline = brief.outline or tale.outline
+    told = [*outline.beats]
+    wanted: list[Beat] = brief.beats or _share(told, brief.section, brief.sections)
+    places = _places(told, wanted)
+    for beat, place in zip(wanted, places, strict=True):
+        if place is None:
+            told.append(beat)
+    texts = prose.tell(tale, tuple(beat.model_dump_json() for beat in told))
+    fresh = iter(texts[len(outline.beats) :])
+    parts = [texts[place] if place is not None else next(fresh) for place in places]
+    text = "\n\n".join(part for part in parts if part)
+    words = brief.words or sum(beat.words for beat in wanted)
+    return mending.steer(text, mending.wishes(brief.notes, tale), tale, brief.section, words)
+
+
+def _places(told: list[Beat], wanted: list[Beat]) -> list[int | None]:
+    """Where in the telling each wanted beat stands, by equality and then by title; None if it does not."""
+    found: list[int | None] = []
+    start = 0
+    for beat in wanted:
+        place = next((i for i in range(start, len(told)) if told[i] == beat), None)
+        if place is None:
+            place = next((i for i, other in enumerate(told) if other.title == beat.title and i >= start), None)
+            if place is not None:
+                told[place] = beat
+        if place is not None:
+            start = place + 1
+        found.append(place)
+    return found
+
+
+def _share(beats: list[Beat], section: int, sections: int) -> list[Beat]:
+    """An even share of the beats, for a brief that names none."""
+    if sections <= 1 or section < 1:
+        return beats
+    start, end = (len(beats) * (section - 1)) // sections, (len(beats) * section) // sections
+    return beats[start:end] or beats[-1:]

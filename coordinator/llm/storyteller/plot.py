@@ -481,11 +481,11 @@ def _assemble(
     opening = f"{premise[0].upper()}{premise[1:]}. " if premise else ""
     return Outline(
         title=_title_case(fill(rng.choice(genre.words["titles"]), slots)),
-        logline=opening + fill(ladder.logline, slots),
+        logline=opening + fill(slots.get("logline", ladder.logline), slots),
         setting=_setting(genre, home, slots),
         people=persons,
         places=[PlaceNote(name=name, description=f"Here: {', '.join(p.details[:3])}.") for name, p in list(places.items())[:30]],
-        rules=[fill(ladder.rule, slots), fill("{E} is gone, and speaks only through what {Ehe} left behind.", slots)],
+        rules=[fill(slots.get("rule", ladder.rule), slots), fill("{E} is gone, and speaks only through what {Ehe} left behind.", slots)],
         beats=beats,
     )
 

@@ -30,7 +30,22 @@ _FILLERS = {
     "wait": ("sense", "wait", "voice", "mind", "look"),
     "choose": ("mind", "sense", "act", "voice", "past"),
 }
+_LONG = ("list", "entry", "small", "stray")
+"""Banks that do not run dry; a long story draws on them from the start, a short one hardly ever."""
+_MONTHS = {
+    "fairy-tale": "the Goose Moon,the Moon of Mud,Hunger Moon,the Apple Moon,the Moon of Long Shadows,Bell Month".split(","),
+    "science-fiction": [f"cycle {number}" for number in range(211, 260, 4)],
+    "": "January,February,March,April,May,June,July,August,September,October,November,December".split(","),
+}
 _TALK = ("ask", "warn", "deal", "jest", "spar", "plan", "own")
+
+
+_NUMBERS = "four five six seven eight nine ten thirteen fifteen sixteen eighteen twenty".split()
+
+
+def _ordinal(number: int) -> str:
+    ending = "th" if number in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 @lru_cache(maxsize=32)
@@ -57,6 +72,9 @@ class _Telling:
         self.details: dict[str, Deck] = {}
         self.cycle = 0
         self.debt = 0
+        self.dates = Deck(self.rng, _MONTHS.get(tale.genre.name, _MONTHS[""]))
+        self.others = Deck(self.rng, [place.name for place in tale.genre.places])
+        self.long = sum(beat.words for beat in beats) > 5_000
         self.waiting = [thing for thing in tale.seed.things if thing != tale.thing]
         self.places = list(tale.seed.places)
 
@@ -149,9 +167,11 @@ class _Telling:
                 found.append(("rung", tale.image.close, True))
             elif shape != "open":
                 found.append((shape, "", True))
-        if self.waiting and "close" not in scene.shapes:
-            at = 2 if len(found) > 2 else len(found)
-            found.insert(at if index else len(found) - 1, ("weave", self._weave(self.waiting.pop(0)), True))
+        due = -(-len(self.waiting) // max(1, len(self.beats) - index))
+        for number in range(due):
+            last = next((at for at, need in enumerate(found) if need[1] == tale.image.close), len(found))
+            at = (len(found) - 1 if not index else min(1 + number, last)) if found else 0
+            found.insert(at, ("weave", self._weave(self.waiting.pop(0)), True))
         if not set(scene.shapes) & {"close", "open", "climax"}:
             found.append(("exit", "", False))
         return found
@@ -200,6 +220,9 @@ class _Telling:
             "place": scene.place.name, "inplace": scene.place.within, "time": scene.time[0] or "later that day",
             "when": scene.time[1] or "that day", "topic": topic, "detail": deck.draw,
             "infar": tale.far.within, "minor": self.minors.draw,
+            "date": lambda: f"the {_ordinal(self.rng.randrange(1, 29))} of {self.dates.draw()}",
+            "other": lambda: self._elsewhere(scene.place), "inother": lambda: self._within(scene.place),
+            "bareobject": self.objects.draw, "num2": lambda: self.rng.choice(_NUMBERS),
             "object": lambda: seedwork.article(self.objects.draw()),
             "stuff": lambda: f"{seedwork.article(self.objects.draw())} {self.conditions.draw()}",
         }  # fmt: skip
@@ -209,6 +232,14 @@ class _Telling:
             slots |= tale.cast.others[scene.partner].slots("N")
             slots["_partner"] = scene.partner
         return slots
+
+    def _elsewhere(self, here: banks.Place) -> str:
+        name = self.others.draw()
+        return name if name != here.name else self.others.draw()
+
+    def _within(self, here: banks.Place) -> str:
+        name = self._elsewhere(here)
+        return next(place.within for place in self.tale.genre.places if place.name == name)
 
     def _strangers(self, bank: str, line: str, slots: dict[str, str | Callable[[], str]]) -> list[str]:
         names = slots_of(line)
@@ -243,7 +274,7 @@ class _Telling:
         inner = slots | {"time": scene.time[1] or "that day"}
         cycle = self._cycle(scene, bool(slots.get("_partner")))
         tries = 0
-        while tries < 24:
+        while tries < 40:
             left = target - sum(unit.words for _, unit in units)
             if left < max(10, target * 0.04):
                 break
@@ -253,6 +284,9 @@ class _Telling:
             if left < 34 and tries % 3:
                 bank = self.rng.choice(["sense", "voice", "act", "plain"])
             unit = self._draw(bank, inner, left + 6)
+            if unit is None and (self.long or tries > 8):
+                bank = _LONG[tries % len(_LONG)]
+                unit = self._draw(bank, inner, left + 6)
             if unit and unit.words <= left + 8:
                 units.insert(self._gap(units, bank), (bank, unit))
         return units
@@ -262,6 +296,8 @@ class _Telling:
         banks_ = [bank for bank in _FILLERS[shape] if paired or bank not in ("with", "talk")]
         if self.tale.tone:
             banks_.insert(1, f"tone-{self.tale.tone}")
+        if self.long:
+            banks_.append(self.rng.choice(_LONG))
         chat = self.rng.choice(["warn", "jest", "spar", "ask", "deal"])
         return [chat if bank == "talk" else bank for bank in banks_]
 

@@ -15,7 +15,7 @@ KINDS = ("tests", "interview", "incident", "memo", "quiet")
 _TITLES = {
     "file": "Item and procedures", "described": "Description", "discovery": "How it was found", "tests": "Test series",
     "interview": "Interview", "incident": "Incident", "memo": "Memoranda", "quiet": "Observation log",
-    "turn": "A reading of the procedures", "dark": "The count is made to agree", "climax": "The event",
+    "turn": "A reading of the procedures", "dark": "An order is carried out", "climax": "The event",
 }  # fmt: skip
 _SUMMARIES = {
     "file": "The file opens with the procedures for {item}, {T}, one of which nobody can explain.",
@@ -42,7 +42,7 @@ def plan(count: int, rng: random.Random) -> list[str]:
     if count <= 2:
         return ["file+discovery", "turn+climax"]
     if count <= 4:
-        return ["file", "described+discovery", "turn+dark", "climax"][: count - 1] + ["climax"] * (count < 4)
+        return ["file", "described+discovery", "turn+dark", "climax"] if count == 4 else ["file", "discovery", "turn+climax"]
     middle = [KINDS[index % len(KINDS)] for index in range(count - 6)]
     half = (len(middle) + 1) // 2
     if count == 5:
@@ -59,6 +59,8 @@ def slots(slots: dict[str, str], rng: random.Random) -> dict[str, str]:
     added = {
         "item": number, "site": str(rng.randrange(11, 97)), "P": said, "Po": said, "Ps": f"{said}'s",
         "His_cap": slots["his"].capitalize(), "rev": str(rng.randrange(4, 19)),
+        "logline": f"{said} takes over {number} and finds that one line of its procedures was written for somebody.",
+        "rule": f"One chair is kept facing {number}, and is kept empty.",
     }  # fmt: skip
     return slots | added
 
@@ -104,7 +106,7 @@ class Reporting:
         self.addendum += 1
         return found | {
             "a": str(self.addendum), "n": lambda: str(self.rng.randrange(3, 29)), "m": lambda: str(self.rng.randrange(31, 59)),
-            "day": self.days.draw, "month": self.months.draw, "minor": self.minors.draw, "place": self.places.draw,
+            "clock": lambda: f"{self.rng.randrange(24):02}.{self.rng.randrange(60):02}", "clock2": lambda: f"{self.rng.randrange(24):02}.{self.rng.randrange(60):02}", "bareobject": self.objects.draw, "day": self.days.draw, "month": self.months.draw, "minor": self.minors.draw, "place": self.places.draw,
             "object": lambda: seedwork.article(self.objects.draw()),
             "stuff": lambda: f"{seedwork.article(self.objects.draw())} {self.conditions.draw()}",
         }  # fmt: skip
@@ -132,6 +134,8 @@ class Reporting:
         return text
 
     def _lines(self, bank: str) -> tuple[str, ...]:
+        if bank == "report":
+            return banks.shared()["report"]
         return tuple(line.strip() for line in self.bank[bank].splitlines() if line.strip())
 
     def _draw(self, bank: str, slots: dict[str, str | Callable[[], str]], room: int) -> Unit | None:
@@ -252,12 +256,14 @@ class Reporting:
     def _fit(self, parts: list[str], target: int, ends: bool) -> str:
         """Fills up with observations to about `target` words; before the last paragraph where that ends the story."""
         tries = 0
-        while _count(parts) < target - 14 and tries < 20:
+        while _count(parts) < target - 14 and tries < 40:
             tries += 1
-            unit = self._draw("filler", self._slots(), target - _count(parts) + 5)
+            bank = "filler" if tries % 2 else "report"
+            room = target - _count(parts) + 5
+            unit = self._draw(bank, self._slots(), room) or self._draw("report", self._slots(), room)
             self.addendum -= 1
             if unit is None:
-                break
+                continue
             parts.insert(len(parts) - 2 if ends and len(parts) > 2 else len(parts), unit.text)
         return "\n\n".join(part for part in parts if part)
 

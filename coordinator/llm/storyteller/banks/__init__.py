@@ -107,7 +107,7 @@ def genre(name: str) -> Genre:
 @lru_cache(maxsize=1)
 def shared() -> dict[str, tuple[str, ...]]:
     """Units that fit every genre; the keys of the weaving bank begin with `weave-`, of the tones with `tone-`."""
-    banks = {**_load("scenes"), **_load("talk")}
+    banks = {**_load("scenes"), **_load("talk"), **_load("long")}
     banks |= {f"weave-{key}": value for key, value in _load("weave").items()}
     banks |= {f"tone-{key}": value for key, value in _load("tone").items()}
     banks |= {f"cast-{key}": value for key, value in _load("cast").items()}
@@ -146,3 +146,16 @@ def secrets() -> tuple[Secret, ...]:
 def report() -> dict[str, Any]:
     """The bank of containment reports."""
     return _load("report")
+
+
+@lru_cache(maxsize=1)
+def mend() -> dict[str, tuple[str, ...]]:
+    """Units kept for revisions, by what they bring: `sense` and `tongue`."""
+    data = _load("mend")
+    return {key: _lines(data[key]) for key in ("sense", "tongue")}
+
+
+@lru_cache(maxsize=1)
+def tightenings() -> tuple[tuple[str, str], ...]:
+    """Phrases with a shorter or plainer one to put in their place."""
+    return tuple((entry["from"], entry["to"]) for entry in _load("mend")["tighten"])

@@ -1,0 +1,128 @@
+"""Revising a section after the reader's notes, and the editor's light pass."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable
+
+from coordinator.llm.storyteller import banks, seedwork
+from coordinator.llm.storyteller.plot import Tale
+from coordinator.llm.storyteller.weaver import Deck, Slots, Weaver, plain, sentences
+
+NOTE_WORDS = frozenset(
+    "sense senses sensory sight smell touch sound sharpen talk exchange line opening closing budget variety rhythm "
+    "thread stake stakes arc logic show shape score weakest close nerve hold eye ear repeat repetition "
+    "strength strengths problem problems advice outline beat beats title budget concrete object objects claim "
+    "note notes passage passages quote quotes moment summary fit prompt plot prose pacing originality character".split()
+)
+"""Nouns of criticism: a note that uses them asks for no such thing to appear in the story."""
+
+
+_OWN_NOTES = re.compile(
+    r"earns its length|vary the openings|sharpen it with|under the hand|own height|occurs twice|repeat", re.IGNORECASE
+)
+
+
+def wishes(notes: list[str], tale: Tale) -> list[seedwork.Thing]:
+    """What notes ask to be brought in: their nouns, less those of criticism and those the story has anyway."""
+    names = {m.short.lower() for m in (tale.cast.protagonist, *tale.cast.others.values())}
+    known = {thing.head.lower() for thing in tale.seed.things} | names
+    known |= {word.lower() for place in tale.outline.places for word in place.name.split()}
+    found = [thing for note in notes if not _OWN_NOTES.search(note) for thing in seedwork.phrases(re.sub(r"[“\"][^”\"]*[”\"]", "", seedwork.clean(note)))]
+    fresh = [t for t in found if t.head.lower() not in known and not set(t.phrase.lower().split()) & NOTE_WORDS]
+    return list({thing.phrase: thing for thing in fresh}.values())[:3]
+
+
+def steer(text: str, things: list[seedwork.Thing], tale: Tale, section: int, words: int) -> str:
+    """`text` with `things` worked in, and about as long as before."""
+    missing = [thing for thing in things if thing.head.lower() not in text.lower()]
+    if not missing:
+        return text
+    added: list[str] = []
+    for number, thing in enumerate(missing):
+        lines = banks.shared()[f"weave-{thing.kind}"]
+        line = lines[(section + number) % len(lines)]
+        added.append(_weave(line, thing, tale, section * 7 + number))
+    return _insert(text, added, words, tale.rng(f"steer{section}"))
+
+
+def _weave(line: str, thing: seedwork.Thing, tale: Tale, salt: int) -> str:
+    named = thing.phrase[0].isupper()
+    the = thing.phrase if named else f"the {thing.phrase}"
+    line = line.replace("{wishit}", "them" if thing.plural else "it").replace("{wish}", the)
+    line = line.replace("{awish}", thing.phrase if named else seedwork.article(thing.phrase)).replace("{name}", f"*{thing.phrase}*")
+    line = line.replace("There was always talk; what", "What")
+    unit = Weaver(tale.rng(f"weave{salt}")).fill(line, _slots(tale, salt), force=True)
+    return unit.named if unit else ""
+
+
+def _slots(tale: Tale, salt: int) -> Slots:
+    rng = tale.rng(f"mend{salt}")
+    details = Deck(rng, [detail for place in tale.genre.places for detail in place.details])
+    objects = Deck(rng, tale.genre.words["objects"])
+    drawn: dict[str, str | Callable[[], str]] = {"detail": details.draw, "object": lambda: seedwork.article(objects.draw())}
+    return {**tale.slots, **drawn, "when": "that day", "time": "that day", "minor": tale.genre.words["minor"][0]}
+
+
+def revise(tale: Tale, section: int, round_: int, text: str, notes: list[str], words: int) -> str:
+    """The section with its weakest sentences gone and concrete ones in their place; about `words` long."""
+    rng = tale.rng(f"revise{section}.{round_}")
+    weaver = Weaver(rng)
+    weaver.used.update(plain(part) for part in sentences(text))
+    bank = banks.mend()
+    talk = any(re.search(r"dialogue|talk|speak|voice|exchange", note, re.IGNORECASE) for note in notes)
+    added: list[str] = []
+    for number in range(2 if len(text.split()) > 160 else 1):
+        lines = bank["tongue"] if talk and number == 0 else bank["sense"]
+        offset = (section * 5 + round_ * 3 + number * 7) % len(lines)
+        slots = _slots(tale, section * 100 + round_ * 10 + number)
+        usable = [line for line in lines[offset:] + lines[:offset] if not (tale.genre.name == "scp" and "{his}" in line)]
+        unit = next((u for u in (weaver.fill(line, slots) for line in usable) if u), None)
+        if unit:
+            added.append(unit.named)
+    things = [thing for thing in wishes(notes, tale) if thing.head.lower() not in text.lower()]
+    added += [_weave(banks.shared()[f"weave-{t.kind}"][(section + 3) % 4], t, tale, section + 900) for t in things[:2]]
+    return _insert(text, added, words, rng)
+
+
+def _insert(text: str, added: list[str], words: int, rng: random.Random) -> str:
+    """Puts paragraphs in, and takes out the plainest narrative ones if the text would grow past its budget."""
+    paragraphs = [part for part in text.split("\n\n") if part.strip()]
+    limit = round((words or len(text.split())) * 1.06)
+    room = limit - sum(len(part.split()) for part in added)
+    while sum(len(part.split()) for part in paragraphs) > room and len(paragraphs) > 3:
+        index = _plainest(paragraphs)
+        if index is None:
+            break
+        paragraphs.pop(index)
+    for paragraph in added:
+        spots = [i for i in range(1, len(paragraphs)) if not paragraphs[i].startswith(('"', "“", "**"))]
+        at = rng.choice(spots) if spots else len(paragraphs)
+        total = sum(len(part.split()) for part in paragraphs) + len(paragraph.split())
+        if total <= (words or len(text.split())) * 1.1:
+            paragraphs.insert(at, paragraph)
+    return "\n\n".join(paragraphs)
+
+
+def _plainest(paragraphs: list[str]) -> int | None:
+    """The shortest inner paragraph without speech, the loss of which takes least away."""
+    inner = [
+        (len(part.split()), index)
+        for index, part in enumerate(paragraphs)
+        if 0 < index < len(paragraphs) - 1
+        and not re.search(r'["“*]', part)
+        and not paragraphs[index + 1].startswith(('"', "“"))
+    ]
+    return min(inner)[1] if inner else None
+
+
+def polish(text: str) -> str:
+    """Small true edits: phrases tightened, typographic quotes and dashes. The story and nearly every word stay."""
+    for old, new in banks.tightenings():
+        text = re.sub(rf"(?<![\w'’]){re.escape(old)}(?![\w'’])", new, text)
+    text = re.sub(r"(?<=\w)'(?=\w)|(?<=s)'(?=\s)", "’", text)
+    text = re.sub(r"(^|[\s(—*])'", r"\1‘", text).replace("'", "’")
+    text = re.sub(r'(^|[\s(—*‘])"', r"\1“", text, flags=re.MULTILINE).replace('"', "”")
+    text = re.sub(r"\s?--\s?|(?<=\w) - (?=\w)", "—", text).replace("...", "…")
+    return re.sub(r"[ \t]{2,}", " ", text)

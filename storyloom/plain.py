@@ -42,6 +42,7 @@ class Quiet:
     def __init__(self, say: Print = _print, complain: Print = _complain) -> None:
         self._say = say
         self._complain = complain
+        self._told_lost = False
 
     def __enter__(self) -> Self:
         return self
@@ -55,7 +56,10 @@ class Quiet:
         pass
 
     def lost(self, error: ClientError, wait_s: float) -> None:
-        self._complain(f"{error.message} Trying again.")
+        """Told once, however many tries it takes until the next event."""
+        if not self._told_lost:
+            self._complain(f"{error.message} Trying again.")
+        self._told_lost = True
 
 
 class Lines(Quiet):
@@ -64,26 +68,35 @@ class Lines(Quiet):
     def __init__(self, commands: Commands, say: Print = _print, complain: Print = _complain) -> None:
         super().__init__(say, complain)
         self._commands = commands
+        self._announced = False
 
     def tell(self, event: Event, state: SessionState) -> None:
+        self._told_lost = False
         match event:
             case SessionCreated() | SessionSnapshot():
-                self._announce(event.session, state)
+                self._announce(event.session)
             case StepStarted():
                 again = f", attempt {event.attempt}" if event.attempt > 1 else ""
                 where = f"{event.stage} {state.progress.percent:.0f}%".strip()
                 self._say(clean(f"[{where}] {name_of(event.agent)}: {event.step}{again}"))
             case DraftSaved():
-                self._say(f"draft {event.version}: {event.word_count} words{'' if event.current else ', not taken'}")
+                scores = "".join(f", {name} {score:g}" for name, score in (event.scores or {}).items())
+                kept = "" if event.current else ", not taken"
+                self._say(clean(f"draft {event.version}: {event.word_count} words{scores}{kept}"))
             case ApprovalRequested():
                 self._say(clean(f"{event.step} waits for an answer"))
             case SessionStatus() if event.status != "active" or event.title:
                 said = f"title {event.title}" if event.title else f"status {event.status}"
                 self._say(clean(said.replace("_", " ")))
 
-    def _announce(self, session: Session, state: SessionState) -> None:
+    def _announce(self, session: Session) -> None:
+        where = f"status {session.status}, {session.progress.percent:.0f}%"
+        if self._announced:
+            self._say(clean(f"taken up again, {where}"))
+            return
+        self._announced = True
         self._say(f"session {session.id}")
-        self._say(clean(f"model {session.model}, status {session.status}, {session.progress.percent:.0f}%"))
+        self._say(clean(f"model {session.model}, {where}"))
 
     def story(self, story: Story) -> None:
         self._say("")
@@ -96,6 +109,7 @@ class Frames(Quiet):
     """Every event as the server sent it, one JSON object a line; the story is the last."""
 
     def tell(self, event: Event, state: SessionState) -> None:
+        self._told_lost = False
         self._say(json.dumps(dict(event.raw)))
 
     def story(self, story: Story) -> None:

@@ -28,12 +28,13 @@ from storyloom.errors import ClientError
 from storyloom.events import Event, parse
 from storyloom.listing import ago, checks_table, sessions_table
 from storyloom.panel import duration
+from storyloom.plain import Lines
 from storyloom.prose import Wrapper, clean, shorten
 from storyloom.rest import Address
 from storyloom.signin import Grant
 from storyloom.signins import SignIns
 from storyloom.state import SessionState
-from storyloom.things import Page, Session, Story
+from storyloom.things import Failure, Page, Session, Story
 
 SESSION = "5e551000-0000-4000-8000-000000000001"
 WRITER = "5e551000-0000-4000-8000-000000000002"
@@ -263,6 +264,29 @@ def test_a_story_that_fails_says_why_and_how_to_go_on(run: Run) -> None:
     assert code == 1
     assert "The model gave no answer." in err
     assert f"storyloom resume {SESSION}" in err
+
+
+def test_an_internal_failure_names_the_log_of_the_service_in_here(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STORYLOOM_DATA_DIR", "/somewhere")
+    broken = script("failed", "Something went wrong.")
+    last = broken[-1].model_copy(update={"error": Failure(code="internal", message="Something went wrong.")})
+    _, _, err = run("write", "A door", client=Fake([*broken[:-1], last]))
+    assert "The log is /somewhere/command.log" in err
+    _, _, err = run("write", "A door", "--server", "http://x.example", client=Fake([*broken[:-1], last]))
+    assert "command.log" not in err
+
+
+def test_a_lost_connection_is_told_once_in_plain_lines() -> None:
+    said: list[str] = []
+    complained: list[str] = []
+    view = Lines(Commands("storyloom"), said.append, complained.append)
+    state = SessionState()
+    for event in script()[:2]:
+        state = state.apply(event)
+        view.tell(event, state)
+        for _ in range(3):
+            view.lost(ClientError("unavailable", "The server is restarting."), 1)
+    assert complained == ["The server is restarting. Trying again."] * 2
 
 
 def test_a_cancelled_story_says_where_the_text_is(run: Run) -> None:

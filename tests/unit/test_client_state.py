@@ -316,6 +316,16 @@ def test_a_gate_waits_until_the_status_changes() -> None:
     assert state.apply(parse(told.frames[-1])).approval is None
 
 
+def test_an_agent_waits_when_its_step_is_finished() -> None:
+    told = Told()
+    told.tell("step.started", step="draft-1", stage="drafting", agent="writer", attempt=1)
+    told.tell("agent.state", agent="writer", state="writing", activity="writes")
+    told.tell("step.finished", step="draft-1")
+    *before, last = [parse(frame) for frame in told.frames]
+    assert after(before).cast["writer"].state == "writing"
+    assert after(before).apply(last).cast["writer"].state == "waiting"
+
+
 def test_a_type_that_is_not_known_yet_is_kept_and_moves_the_cursor() -> None:
     told = Told()
     told.tell("agent.sang", song="sea shanty")

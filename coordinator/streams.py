@@ -145,7 +145,8 @@ class Streams:
 
     def publish(self, session_id: UUID, events: Iterable[Event], *, saved: bool) -> None:
         """Tell all watchers. What is not `saved` is kept for those who attach before it is."""
-        watchers = self._watched.get(session_id, ())
+        # A copy: an attachment that has diverged is replaced while it is told.
+        watchers = tuple(self._watched.get(session_id, ()))
         for event in events:
             if not saved:
                 self._unsaved.setdefault(session_id, deque()).append(event)

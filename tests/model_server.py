@@ -132,6 +132,10 @@ class ModelServer:
         """The next calls are answered so, in this order; after that, well again."""
         self._script.extend(replies)
 
+    def heal(self) -> None:
+        """What is left of the script is forgotten: the next call is answered well."""
+        self._script.clear()
+
     @property
     def unused(self) -> list[Reply]:
         return list(self._script)

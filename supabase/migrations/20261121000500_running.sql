@@ -45,11 +45,13 @@ begin
   on conflict (session_id, seq) do nothing;
   insert into public.session_steps
     (session_id, user_id, step, position, stage, agent, status, attempt, started_at, epoch)
-  select s.id, s.user_id, event ->> 'step',
+  -- A step that begins again within the batch is kept as it last began.
+  select distinct on (event ->> 'step') s.id, s.user_id, event ->> 'step',
     (select count(*) + 1 from public.session_steps t where t.session_id = s.id), event ->> 'stage', event ->> 'agent',
     'running', (event ->> 'attempt')::integer, (event ->> 'at')::timestamptz, s.epoch
   from jsonb_array_elements(p_events) as listed (event)
   where event ->> 'type' = 'step.started'
+  order by event ->> 'step', (event ->> 'seq')::integer desc
   on conflict (session_id, step) do update set
     status = 'running', attempt = excluded.attempt, started_at = excluded.started_at, epoch = excluded.epoch,
     finished_at = null, error = null

@@ -187,6 +187,21 @@ async def test_a_step_is_kept_once_however_often_it_is_sent(store: Store, user: 
     assert [event["seq"] for event in kept] == [1, 2, seq, seq + 1, *range(seq + 4, seq + 10)]
 
 
+async def test_a_step_that_begins_again_within_a_batch_is_kept_as_it_last_began(store: Store, user: Any) -> None:
+    writer = await user()
+    session_id = (await create(store, writer)).session.id
+    seq = (await store.runs.claim(session_id, "node"))["events"][-1]["seq"]
+    begun = [
+        {"type": "step.started", "seq": seq + attempt, "at": "2026-01-01T00:00:00Z", "step": "outline",
+         "stage": "foundation", "agent": "writer", "attempt": attempt}
+        for attempt in (1, 2, 3)
+    ]  # fmt: skip
+    await store.runs.append_events(session_id, 1, begun)
+    await store.runs.append_events(session_id, 1, begun)
+    steps = (await store.record.steps(writer, session_id, 10, None)).items
+    assert [(one.step, one.attempt, one.status) for one in steps] == [("outline", 3, "running")]
+
+
 async def test_a_title_that_a_person_gave_stays(store: Store, user: Any) -> None:
     writer = await user()
     session_id = (await create(store, writer, title="Mine")).session.id

@@ -117,7 +117,7 @@ def _protagonist(
     if titled and not role:
         role = titled[1].lower().rstrip(".")
     short = wanted if words[0].lower() in ("the", "a", "an") else bare.split()[-1 if titled else 0]
-    return Member(wanted, short, "" if role and role in wanted else role, female(wanted, role, rng)), ""
+    return Member(wanted, short, "" if role and role in wanted.lower() else role, female(wanted, role, rng)), ""
 
 
 def _other(
@@ -145,7 +145,7 @@ def _other(
         wanted = {"children": "child"}.get(head, wanted.removesuffix("s") if is_plural(head) else wanted)
         role = f"{his} {wanted}" if part != "witness" or wanted not in ("child", "girl", "boy") else f"{article(wanted)}"
     elif not role.startswith(("a ", "an ", "the ", "my ", "her ", "his ")):
-        role = f"the {role}" if part in ("rival", "extra") else f"{his} {role}" if part == "ally" else article(role)
+        role = f"the {role}" if part in ("rival", "extra") or role.startswith(("youngest", "oldest")) else f"{his} {role}" if part == "ally" else article(role)
     sexed = female("", role, random.Random(0)) if _sexed(role) else None
     fitting = [name for name in names if sexed is None or name.endswith(" f" if sexed else " m")] or names
     picked = fitting[-1] if fitting else f"{rng.choice(['Ansel m', 'Orla f', 'Emeric m', 'Tilda f'])}"

@@ -21,7 +21,7 @@ STOP = DETERMINERS | _words(
     "everybody everything i me you he him she it we us they them myself himself herself itself themselves ourselves "
     "mine yours hers ours theirs all many much few several such own same other others else late soon later ago "
     "longer instead perhaps maybe really quite rather almost allowed able supposed per via like unlike please "
-    "themselves it's i'd i'm don't doesn't isn't can't won't didn't himself upon toward towards within"
+    "humanity mankind humankind themselves it's i'd i'm don't doesn't isn't can't won't didn't himself upon toward towards within"
 )
 
 VERBS = _words(
@@ -32,7 +32,7 @@ VERBS = _words(
     "gave given know knows knew known want wants wanted need needs needed live lives lived die dies died lose loses "
     "lost win wins won meet meets met run runs ran repair repairs repaired draw draws drew drawn drown drowns bake "
     "bakes baked talk talks talked speak speaks spoke spoken hear hears heard feel feels felt think thinks thought "
-    "believe believes remember remembers forget forgets forgot forgotten begin begins began start starts started stop "
+    "believe believes went wants remember remembers forget forgets forgot forgotten begin begins began start starts started stop "
     "stops stopped turn turns turned return returns returned exist exists existed happen happens happened become "
     "becomes became discover discovers discovered learn learns learned realize realizes realise realises open opens "
     "opened close closes bring brings brought send sends sent receive receives received buy buys bought sell sells "
@@ -58,6 +58,13 @@ CHATTER = _words(
     "theme self hint touch mention image images rhythm opening turn pace pacing verb verbs noun nouns quote voice"
 )
 """Nouns that speak of the text or of time, not of anything in the story."""
+
+ATTRIBUTES = _words("night day morning evening table year long end side place")
+"""Words of CHATTER that may stand before a noun (`night guard`)."""
+
+NOUNS_IN_ING = _words("painting building ceiling evening morning clothing wedding earring railing awning lightning bedding "
+    "icing stuffing carving drawing recording pudding herring starling wing ring string spring king sibling duckling "
+    "seed weed breed hundred")
 
 LOOSE = _words("last first next new old whole certain little strange tonight's smallest biggest best worst only")
 """Adjectives that may be dropped where a phrase is named again."""
@@ -120,7 +127,7 @@ NOT_PEOPLE = _words(
 
 FEMALE_NOUNS = _words(
     "grandmother mother aunt sister sisters wife widow queen princess witch nun daughter girl bride woman grandma "
-    "mermaid nanny heroine empress actress"
+    "mermaid nanny godmother heroine empress actress"
 )
 MALE_NOUNS = _words(
     "grandfather father uncle brother brothers husband widower king prince wizard monk priest son boy groom man "

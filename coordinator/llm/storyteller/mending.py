@@ -44,7 +44,7 @@ def steer(text: str, things: list[seedwork.Thing], tale: Tale, section: int, wor
         lines = banks.shared()[f"weave-{thing.kind}"]
         line = lines[(section + number) % len(lines)]
         added.append(_weave(line, thing, tale, section * 7 + number))
-    return _insert(text, added, words, tale.rng(f"steer{section}"))
+    return _insert(text, added, words, tale.rng(f"steer{section}"), _kept(tale))
 
 
 def _weave(line: str, thing: seedwork.Thing, tale: Tale, salt: int) -> str:
@@ -83,16 +83,25 @@ def revise(tale: Tale, section: int, round_: int, text: str, notes: list[str], w
             added.append(unit.named)
     things = [thing for thing in wishes(notes, tale) if thing.head.lower() not in text.lower()]
     added += [_weave(banks.shared()[f"weave-{t.kind}"][(section + 3) % 4], t, tale, section + 900) for t in things[:2]]
-    return _insert(text, added, words, rng)
+    return _insert(text, added, words, rng, _kept(tale))
 
 
-def _insert(text: str, added: list[str], words: int, rng: random.Random) -> str:
-    """Puts paragraphs in, and takes out the plainest narrative ones if the text would grow past its budget."""
+def _kept(tale: Tale) -> tuple[str, ...]:
+    """Words that a section must not lose: the prompt's things and who the people are."""
+    others = (member.role.lower() for member in tale.cast.others.values())
+    return (*(thing.head.lower() for thing in tale.seed.things), *others, tale.cast.protagonist.name.lower())
+
+
+def _insert(text: str, added: list[str], words: int, rng: random.Random, keep: tuple[str, ...] = ()) -> str:
+    """Puts paragraphs in, and takes out the plainest narrative ones if the text would grow past its budget.
+
+    The last paragraph that has a word of `keep` is not taken out.
+    """
     paragraphs = [part for part in text.split("\n\n") if part.strip()]
     limit = round((words or len(text.split())) * 1.06)
     room = limit - sum(len(part.split()) for part in added)
     while sum(len(part.split()) for part in paragraphs) > room and len(paragraphs) > 3:
-        index = _plainest(paragraphs)
+        index = _plainest(paragraphs, keep)
         if index is None:
             break
         paragraphs.pop(index)
@@ -105,13 +114,14 @@ def _insert(text: str, added: list[str], words: int, rng: random.Random) -> str:
     return "\n\n".join(paragraphs)
 
 
-def _plainest(paragraphs: list[str]) -> int | None:
+def _plainest(paragraphs: list[str], keep: tuple[str, ...]) -> int | None:
     """The shortest inner paragraph without speech, the loss of which takes least away."""
     inner = [
         (len(part.split()), index)
         for index, part in enumerate(paragraphs)
         if 0 < index < len(paragraphs) - 1
         and not re.search(r'["“*]', part)
+        and not any(word in part.lower() and sum(word in other.lower() for other in paragraphs) == 1 for word in keep)
         and not paragraphs[index + 1].startswith(('"', "“"))
     ]
     return min(inner)[1] if inner else None
@@ -122,7 +132,7 @@ def polish(text: str) -> str:
     for old, new in banks.tightenings():
         text = re.sub(rf"(?<![\w'’]){re.escape(old)}(?![\w'’])", new, text)
     text = re.sub(r"(?<=\w)'(?=\w)|(?<=s)'(?=\s)", "’", text)
-    text = re.sub(r"(^|[\s(—*])'", r"\1‘", text).replace("'", "’")
-    text = re.sub(r'(^|[\s(—*‘])"', r"\1“", text, flags=re.MULTILINE).replace('"', "”")
+    text = re.sub(r"(^|[\s(—]|(?<!\S)\*)'", r"\1‘", text).replace("'", "’")
+    text = re.sub(r'(^|[\s(—‘]|(?<!\S)\*)"', r"\1“", text, flags=re.MULTILINE).replace('"', "”")
     text = re.sub(r"\s?--\s?|(?<=\w) - (?=\w)", "—", text).replace("...", "…")
     return re.sub(r"[ \t]{2,}", " ", text)

@@ -135,11 +135,13 @@ def _central(prompt: str, seed: seedwork.Seed, genre: banks.Genre, rng: random.R
 
 def _ladder(genre: banks.Genre, thing: seedwork.Thing, rng: random.Random) -> banks.Ladder:
     own = [ladder for ladder in banks.ladders() if genre.name in ladder.only]
-    common = [ladder for ladder in banks.ladders() if not ladder.only]
+    common = [ladder for ladder in banks.ladders() if not ladder.only and genre.name not in ladder.not_in]
     if thing.kind != "thing":
         common = [ladder for ladder in common if ladder.name != "rule"]
     if thing.plural:
         common = [ladder for ladder in common if ladder.name in ("count", "owing")]
+    if thing.kind == "place":
+        common = [ladder for ladder in common if ladder.name != "rule"]
     return rng.choice(own or common)
 
 
@@ -150,6 +152,8 @@ def _home(genre: banks.Genre, seed: seedwork.Seed) -> banks.Place:
         return genre.home
     words = named[0].split()
     index = next(i for i, word in enumerate(words) if word.lower() in _HOUSES)
+    if words[index].lower() in ("station", "base", "post") and index == 0:
+        return genre.home  # a bare station may be one that is listened to
     return banks.Place(f"{genre.home.name} of the {' '.join(words[: index + 1])}", "in", genre.home.details)
 
 
@@ -184,14 +188,15 @@ def _slots(
         "Ts": single, "Tbare": thing.short, "K": definite, "aK": seedwork.article(token), "R": record, "home": home.name, "far": far.name,
         "far_title": far.name.removeprefix("the "), "open_noun": image.noun, "hand": hand, "hands": f"{hand}s",
         "years": rng.choice(["seven", "nine", "eleven", "twelve", "fourteen", "nineteen"]),
-        "num": rng.choice(["seventeen", "twenty-two", "thirty-one", "forty"]), "group": people.group, "clause": seed.clause, "matter": seed.matter, "saying": seed.saying,
+        "num": rng.choice(["seventeen", "twenty-two", "thirty-one", "forty"]), "group": people.group, "coin": genre.words["coin"][0], "gift": genre.words["gift"][0],
+        "agift": seedwork.article(genre.words["gift"][0]), "labour": genre.words["labour"][0], "clause": seed.clause, "matter": seed.matter, "saying": seed.saying,
     }  # fmt: skip
     if genre.first_person:
         slots |= {"P": "I", "he": "I", "his": "my", "him": "me", "self": "myself", "Ps": "my"}
-        slots |= {"Po": "me", "they": "we", "them": "us", "their": "our"}
+        slots |= {"Po": "me", "hisown": "mine", "they": "we", "them": "us", "their": "our"}
     else:
         slots |= {"P": lead.short, "he": lead.he, "his": lead.his, "him": lead.him, "self": f"{lead.him}self"}
-        slots |= {"Ps": f"{lead.short}'s", "Po": lead.short, "they": "they", "them": "them", "their": "their"}
+        slots |= {"Ps": f"{lead.short}'s", "Po": lead.short, "hisown": "hers" if lead.female else "his", "they": "they", "them": "them", "their": "their"}
     for key, member in people.others.items():
         slots |= member.slots(key)
     if "tolls" in genre.words:
@@ -205,9 +210,12 @@ def _slots(
     return slots
 
 
+_ONE_ONLY = frozenset("smallest last first best only oldest youngest biggest tallest".split())
+
+
 def _a_role(role: str) -> str:
     first = role.split()[0] if role else ""
-    return f"the {role}" if first in ("smallest", "last", "first", "best", "only", "oldest") else seedwork.article(role) if role else ""
+    return f"the {role}" if first in _ONE_ONLY else seedwork.article(role) if role else ""
 
 
 def _tone(text: str) -> str:
@@ -391,7 +399,8 @@ def _set(
     rng.shuffle(times)
     found: list[Scene] = []
     for index, (shapes, partner, secret) in enumerate(plans):
-        if set(shapes) & {"open", "disturbance", "record", "turn", "dark"}:
+        homely = {"open", "disturbance"} if genre.name == "fairy-tale" else {"open", "disturbance", "record", "turn", "dark"}
+        if set(shapes) & homely:
             place = home
         elif "climax" in shapes and "turn" not in shapes:
             place = genre.far

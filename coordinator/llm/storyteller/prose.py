@@ -37,6 +37,8 @@ _MONTHS = {
     "science-fiction": [f"cycle {number}" for number in range(211, 260, 4)],
     "": "January,February,March,April,May,June,July,August,September,October,November,December".split(","),
 }
+_APART = frozenset({"exit", "image", "scene", "met"})
+"""Banks whose units begin a paragraph."""
 _TALK = ("ask", "warn", "deal", "jest", "spar", "plan", "own")
 
 
@@ -86,7 +88,9 @@ class _Telling:
         extras = self._edits(beat)
         target = max(40, beat.words + self.debt)
         units = self._scene(index, scene, target, extras)
-        text = _paragraphs(units, self.rng)
+        lead = self.tale.cast.protagonist
+        name = lead.short if not self.tale.genre.first_person else "I"
+        text = _paragraphs(units, self.rng, name, "I" if name == "I" else lead.he.capitalize())
         self.debt = max(-25, min(25, self.debt + beat.words - len(text.split())))
         return text
 
@@ -158,13 +162,13 @@ class _Telling:
                 for number, line in enumerate(lines):
                     turned = line == "{open_turn}"
                     first = number == 0 and not (brief and shape == "ending")
-                    found.append(("rung", tale.image.turn if turned else line, first or (turned and not brief)))
+                    found.append(("scene" if number == 0 else "rung", tale.image.turn if turned else line, first or (turned and not brief)))
             elif shape in ("found", "told", "after") and scene.secret:
                 found.append(("secret", getattr(scene.secret, shape), True))
             elif shape in _TALK:
                 found.append((shape, "", True))
             elif shape == "close":
-                found.append(("rung", tale.image.close, True))
+                found.append(("image", tale.image.close, True))
             elif shape != "open":
                 found.append((shape, "", True))
         due = -(-len(self.waiting) // max(1, len(self.beats) - index))
@@ -186,7 +190,7 @@ class _Telling:
         elif common and not tale.genre.first_person:
             intro = "Everyone called {him} {Pfull}. There was another name, and it was on some papers, and nobody used it."
         else:
-            intro = self._one("intro" if lead.role and lead.role not in lead.name else "intro_plain", units)
+            intro = self._one("intro" if lead.role and lead.role not in lead.name.lower() else "intro_plain", units)
         gone = {"fairy-tale": "cast-gone_tale"}.get(tale.genre.name, "cast-gone")
         found = [("intro", intro, True), ("gone", self._one(gone, self.shared), True), ("image", tale.image.open, True)]
         self.met.add("E")
@@ -200,7 +204,8 @@ class _Telling:
     def _weave(self, thing: seedwork.Thing) -> str:
         named = thing.phrase[0].isupper()
         lines = self.shared[f"weave-{thing.kind}"]
-        line = min(lines, key=lambda text: (self.weaver.counts[text], self.rng.random()))
+        short = len(self.beats) <= 2
+        line = min(lines, key=lambda text: (self.weaver.counts[text], len(text) if short else 0, self.rng.random()))
         self.weaver.counts[line] += 1
         the = thing.phrase if named else f"the {thing.phrase}"
         it = "them" if thing.plural else "it"
@@ -304,26 +309,29 @@ class _Telling:
     def _gap(self, units: list[tuple[str, Unit]], bank: str) -> int:
         """Where a filler goes: after what opens the scene, before what ends it, never between a rung and its next."""
         last = len(units)
-        while last > 0 and units[last - 1][0] in ("exit", "rung", "met") and units[last - 1][0] != "move":
+        while last > 0 and units[last - 1][0] in ("exit", "rung", "met", "image", "scene") and units[last - 1][0] != "move":
             last -= 1
-        first = next((i + 1 for i, (name, _) in enumerate(units) if name in ("move", "image")), 0)
-        allowed = [i for i in range(first, last + 1) if not (0 < i < len(units) and units[i - 1][0] in ("rung", "met") and units[i][0] in ("rung", "secret", *_TALK))]
+        first = next((i + 1 for i, (name, _) in enumerate(units) if name == "move" or (name == "image" and i < 5)), 0)
+        allowed = [i for i in range(first, last + 1) if not (0 < i < len(units) and units[i - 1][0] in ("scene", "rung", "met") and units[i][0] in ("scene", "rung", "secret", *_TALK))]
         if not allowed:
             tail = len(units) - 1 if units and units[-1][0] == "exit" else len(units)
             return max(first, tail) if units and units[-1][0] == "exit" else first
         return allowed[-1] if bank in ("mind", "act", "with") else self.rng.choice(allowed)
 
 
-def _paragraphs(units: list[tuple[str, Unit]], rng: random.Random) -> str:
-    """Joins short narrative units into paragraphs; puts names where a pronoun would be unclear."""
+def _paragraphs(units: list[tuple[str, Unit]], rng: random.Random, name: str, pronoun: str) -> str:
+    """Joins short narrative units into paragraphs. Puts names where a pronoun would be unclear, and pronouns where not."""
     out: list[str] = []
     others = True
     for bank, unit in units:
         text = unit.named if others else unit.text
         spoken = "\n\n" in text or text.startswith('"')
-        joined = out and not spoken and bank not in ("exit", "image") and "\n\n" not in out[-1] and not out[-1].startswith('"')
+        open_ = bool(out) and "\n\n" not in out[-1] and not out[-1].startswith('"') and not spoken
+        joined = open_ and bank not in _APART
         same = joined and out[-1].split()[:1] == text.split()[:1]
         if joined and (same or (len(out[-1].split()) + unit.words < 85 and rng.random() < 0.5)):
+            if not others and text.startswith(f"{name} ") and name in out[-1]:
+                text = pronoun + text[len(name) :]
             out[-1] = f"{out[-1]} {text}"
         else:
             out.append(text)

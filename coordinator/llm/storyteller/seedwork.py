@@ -258,13 +258,13 @@ def phrases(text: str) -> list[Thing]:
     for index, token in enumerate([*tokens, "."]):
         word = re.sub(r"['’]s$", "", token)
         lower = word.lower()
-        opens = not run and before in lx.DETERMINERS
+        opens = not run and before in lx.DETERMINERS and before != "that"
         ends = (
             not word[0].isalpha()
             or lower in lx.STOP
             or (lower in lx.VERBS and not (opens and not _verb_follows(tokens, index)))
             or (lower.endswith("ly") and len(lower) > 4)
-            or (lower.endswith(("ing", "ed")) and len(lower) > 5 and not (opens and _noun_follows(tokens, index)))
+            or (_is_participle(lower) and not (opens and _noun_follows(tokens, index)))
         )
         if not ends:
             run.append(lower if not word[0].isupper() or index == 0 else word)
@@ -273,6 +273,11 @@ def phrases(text: str) -> list[Thing]:
             run = []
         before = lower
     return found
+
+
+def _is_participle(word: str) -> bool:
+    known = word in lx.ABSTRACT or word in lx.PEOPLE or word in lx.NOUNS_IN_ING
+    return word.endswith(("ing", "ed")) and len(word) > 5 and not known
 
 
 def _verb_follows(tokens: list[str], index: int) -> bool:
@@ -289,6 +294,6 @@ def _noun_follows(tokens: list[str], index: int) -> bool:
 def _close(run: list[str], found: list[Thing]) -> None:
     while run and run[-1].lower() in lx.CHATTER:
         run.pop()
-    run = [word for word in run if word.lower() not in lx.CHATTER or len(run) > 2][-3:]
+    run = [word for word in run if word.lower() not in lx.CHATTER or word.lower() in lx.ATTRIBUTES][-3:]
     if run and run[-1].lower() not in lx.LOOSE and 2 < len(" ".join(run)) <= 40 and len(run[-1]) > 2:
         found.append(_thing(" ".join(run)))

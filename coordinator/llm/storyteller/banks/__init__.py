@@ -39,6 +39,7 @@ class Ladder:
     logline: str
     rule: str
     only: tuple[str, ...]
+    not_in: tuple[str, ...]
     rungs: dict[str, Rung]
 
 
@@ -122,6 +123,7 @@ def ladders() -> tuple[Ladder, ...]:
             logline=entry["logline"],
             rule=entry["rule"],
             only=tuple(entry.get("only", ())),
+            not_in=tuple(entry.get("not_in", ())),
             rungs={
                 key: Rung(entry[key]["title"], entry[key]["summary"], tuple(entry[key]["lines"])) for key in RUNGS
             },

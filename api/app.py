@@ -11,8 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from api import admin, catalog, errors, health, sessions, socket
+from api import admin, asyncapi, catalog, errors, health, sessions, socket
 from api.auth import LocalAuth
+from api.limits import BodyLimit
+from api.openapi import Documented
 from api.state import State
 from coordinator.agents.library import load_library
 from coordinator.engine import Engine
@@ -20,12 +22,12 @@ from coordinator.llm.models import Models
 from coordinator.models import SERVICE, Identity
 from coordinator.sessions import StorySessionManager
 from coordinator.settings import Settings
-from coordinator.stories import NoRuns, Runs, StoryCoordinator
 from coordinator.store import Store
 from coordinator.store.direct import DirectTransport
 from coordinator.store.embedded import EmbeddedPostgres
 from coordinator.store.migrate import migrate
 from coordinator.store.node import NodeLock
+from coordinator.stories import NoRuns, Runs, StoryCoordinator
 from coordinator.streams import Streams
 from coordinator.workflow import StoryWorkflow
 
@@ -43,7 +45,7 @@ def app_version() -> str:
 
 
 def create_app(settings: Settings, state: State | None = None) -> FastAPI:
-    """The service as an ASGI app: over a `state` that runs already, else starting and ending one by its own lifespan."""
+    """The service as an ASGI app: over a `state` that runs already, else one of its own for its lifespan."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -51,11 +53,12 @@ def create_app(settings: Settings, state: State | None = None) -> FastAPI:
             app.state.storyloom = own
             yield
 
-    app = FastAPI(
+    app = Documented(
         title="Storyloom",
         version=app_version(),
         summary="A story-generation coordinator: a cast of agents writes, the writer watches and steers.",
-        description="Live work goes over the WebSocket `/ws/stories`; everything else is here. Errors are RFC 9457 problems.",
+        description="Live work goes over the WebSocket `/ws/stories`, described by `/asyncapi.json`; everything else is "
+        "here. Errors are RFC 9457 problems.",
         lifespan=lifespan,
         # No page that loads its scripts from elsewhere; /openapi.json is for tools.
         docs_url=None,
@@ -63,12 +66,13 @@ def create_app(settings: Settings, state: State | None = None) -> FastAPI:
     )
     app.state.storyloom = state
     errors.install(app)
+    app.add_middleware(BodyLimit, limit=settings.frame_bytes)
     if settings.allowed_origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=settings.allowed_origins, allow_methods=["*"],
             allow_headers=["authorization", "content-type", "idempotency-key"],
         )  # fmt: skip
-    for router in (health.router, catalog.router, sessions.router, admin.router, socket.router):
+    for router in (health.router, catalog.router, sessions.router, admin.router, socket.router, asyncapi.router):
         app.include_router(router)
     return app
 
@@ -95,8 +99,8 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         stack.push_async_callback(store.close)
 
         manager = StorySessionManager(
-            store, Streams(), node=lock.node_id, ttl_s=int(settings.session_ttl_s), cache_sessions=settings.cache_sessions,
-            cache_idle_s=settings.cache_idle_s, flush_s=settings.event_flush_s,
+            store, Streams(), node=lock.node_id, ttl_s=int(settings.session_ttl_s), flush_s=settings.event_flush_s,
+            cache_sessions=settings.cache_sessions, cache_idle_s=settings.cache_idle_s,
         )  # fmt: skip
         sign_in = _sign_in(store)
         for who in ("writer", "admin"):

@@ -23,7 +23,7 @@ ISSUER = "storyloom"
 REFRESH_TTL_S = 30 * 24 * 3600
 LEEWAY_S = 10
 """Clocks of two machines are rarely further apart than this."""
-SECRET_FILE = "jwt-secret"
+SECRET_FILE = "jwt-secret"  # noqa: S105 a file's name
 
 LocalUser = Literal["writer", "admin"]
 

@@ -107,7 +107,7 @@ async def anonymous(service: Service) -> Tokens:
     return Tokens.model_validate(tokens)
 
 
-@router.post("/auth/refresh", tags=["auth"], responses=responses("unauthorized", "invalid_message"))
+@router.post("/auth/refresh", tags=["auth"], responses=responses("unauthorized", "invalid_message", "too_large"))
 async def refresh(body: Refresh, service: Service) -> Tokens:
     """New tokens for the holder of a refresh token."""
     return Tokens.model_validate(service.auth.renew(body.refresh_token))

@@ -39,4 +39,6 @@ async def readyz(service: Service) -> Readiness:
     await service.manager.store.gateway.read("running_sessions", SERVICE, limit=1)
     if service.engine is not None and not service.engine.alive:
         raise Unavailable("The engine does not answer.")
-    return Readiness(engine="ok" if service.engine else "off", running_stories=service.engine.running if service.engine else 0)
+    if service.engine is None:
+        return Readiness(engine="off", running_stories=0)
+    return Readiness(engine="ok", running_stories=service.engine.running)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from api.errors import in_words
+from api.errors import ErrorFrame, in_words
 from coordinator.errors import InvalidMessage
 from coordinator.models import Prompt, StoryConfig, Title
 
 SUBPROTOCOL = "storyloom.v1"
-RequestId = Annotated[str, Field(min_length=1, max_length=200)]
+# No control character: PostgreSQL keeps no NUL, and two requests must not come to be one.
+RequestId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 Seq = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 NOT_AUTHENTICATED, ORIGIN_REFUSED, NO_AUTH_IN_TIME, TOO_MANY = 4401, 4403, 4408, 4429
-TRY_AGAIN_LATER = 1013
+TRY_AGAIN_LATER, BROKEN = 1013, 1011
 """Close codes of the contract; 1009 and 1012 are the server library's own."""
 
 
@@ -26,11 +27,15 @@ class Frame(BaseModel):
 
 
 class Auth(Frame):
+    """Who I am. Again, before the token expires, to stay."""
+
     type: Literal["auth"]
     token: str = Field(min_length=1, max_length=16_384)
 
 
 class StoryStart(Frame):
+    """Start a story, and watch it. The same `request_id` from the same user is the same session, told from its start."""
+
     type: Literal["story.start"]
     request_id: RequestId
     prompt: Prompt
@@ -41,6 +46,8 @@ class StoryStart(Frame):
 
 
 class SessionAttach(Frame):
+    """Watch a session: what came after `after_seq` in `epoch`, or a snapshot, and then live."""
+
     type: Literal["session.attach"]
     session_id: UUID
     epoch: Seq | None = None
@@ -48,37 +55,60 @@ class SessionAttach(Frame):
 
 
 class SessionDetach(Frame):
+    """Stop watching; the story goes on."""
+
     type: Literal["session.detach"]
     session_id: UUID
 
 
 class SessionCancel(Frame):
+    """End the story where it is; the model is stopped at once."""
+
     type: Literal["session.cancel"]
     session_id: UUID
 
 
 class SessionResume(Frame):
+    """Go on with a story that failed or expired."""
+
     type: Literal["session.resume"]
     session_id: UUID
 
 
 class Ping(Frame):
+    """Answered by `pong`."""
+
     type: Literal["ping"]
     t: Any = None
 
 
 ClientFrame = Annotated[
-    Auth | StoryStart | SessionAttach | SessionDetach | SessionCancel | SessionResume | Ping, Field(discriminator="type")
+    Auth | StoryStart | SessionAttach | SessionDetach | SessionCancel | SessionResume | Ping,
+    Field(discriminator="type"),
 ]
 _FRAME: TypeAdapter[ClientFrame] = TypeAdapter(ClientFrame)
 
 
 class Ready(BaseModel):
+    """Who the connection is, after each `auth`."""
+
     type: Literal["ready"] = "ready"
     user_id: UUID
     role: str
     version: str
-    heartbeat_s: float
+    heartbeat_s: float = Field(description="the server pings this often; after two of them in silence reconnect")
+
+
+class Pong(BaseModel):
+    """The answer to `ping`, with the same `t`."""
+
+    type: Literal["pong"] = "pong"
+    t: Any = None
+
+
+ConnectionFrame = Annotated[Ready | Pong | ErrorFrame, Field(discriminator="type")]
+CONNECTION_FRAME: TypeAdapter[ConnectionFrame] = TypeAdapter(ConnectionFrame)
+"""Validates what a connection is told besides session events."""
 
 
 class Refused(InvalidMessage):
@@ -112,8 +142,17 @@ def parse(text: str) -> ClientFrame:
 
 def kinds() -> set[str]:
     """All types that a client may send."""
-    frames = (Auth, StoryStart, SessionAttach, SessionDetach, SessionCancel, SessionResume, Ping)
-    return {frame.model_fields["type"].annotation.__args__[0] for frame in frames}  # type: ignore[union-attr]
+    return {kind_of(frame) for frame in frames_of(ClientFrame)}
+
+
+def frames_of(union: Any) -> tuple[type[BaseModel], ...]:
+    """The models of a discriminated union as `ClientFrame`."""
+    return get_args(get_args(union)[0])
+
+
+def kind_of(frame: type[BaseModel]) -> str:
+    """The `type` of a frame or an event."""
+    return str(get_args(frame.model_fields["type"].annotation)[0])
 
 
 def _short(value: object) -> str | None:

@@ -22,6 +22,8 @@ from coordinator.settings import Settings
 
 DRAIN_S = 10
 """Open requests and sockets have this long to end at a shutdown."""
+UNREAD_S = 60
+"""A connection that takes nothing of what is sent for this long is ended by the kernel; no close frame can reach it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,8 @@ def _listen(host: str, port: int) -> socket.socket:
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_S * 1000)
         listening.bind((host, port))
     except OSError as error:
         listening.close()
@@ -138,4 +142,5 @@ async def _announce(settings: Settings, server: _Server, listening: socket.socke
         f"  database     {'your own' if settings.database_url else f'embedded, in {settings.data_dir}'}",
         f"  admin token  {local_token(settings, admin=True)}",
     ]
-    print("\n".join(lines), file=sys.stderr, flush=True)
+    sys.stderr.write("\n".join(lines) + "\n")
+    sys.stderr.flush()

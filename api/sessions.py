@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.errors import responses
@@ -30,7 +30,10 @@ T = TypeVar("T")
 
 Limit = Annotated[int, Query(ge=1, le=100, description="items on a page")]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before")]
-Search = Annotated[str | None, Query(min_length=1, max_length=200, description="words of the title, the prompt or the text")]
+Search = Annotated[
+    str | None, Query(min_length=1, max_length=200, description="a part of the title, the prompt or the text")
+]
+Version = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 class Items(BaseModel, Generic[T]):
@@ -41,10 +44,12 @@ class Items(BaseModel, Generic[T]):
 
 
 class NewStory(BaseModel):
+    """As the frame `story.start`; the `Idempotency-Key` header is its `request_id`."""
+
     model_config = ConfigDict(extra="forbid")
 
     prompt: Prompt = Field(description="what the story should be about")
-    template: str | None = Field(default=None, max_length=40, description="one of /api/templates; otherwise short-story")
+    template: str | None = Field(default=None, max_length=40, description="of /api/templates; otherwise short-story")
     title: Title | None = Field(default=None, description="otherwise the outline's")
     project_id: UUID | None = None
     config: StoryConfig = StoryConfig()
@@ -60,15 +65,22 @@ def page(found: Page[T]) -> Items[T]:
     return Items(items=found.items, next_cursor=found.next_cursor)
 
 
-@router.post("", status_code=201, responses=responses("unauthorized", "invalid_message"))
+@router.post(
+    "", status_code=201,
+    responses={
+        200: {"model": Session, "description": "The session that this key made before"},
+        **responses("unauthorized", "invalid_message", "too_large", "conflict"),
+    },
+)  # fmt: skip
 async def start(
     story: NewStory, caller: Caller, service: Service, response: Response,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
 ) -> Session:  # fmt: skip
     """Start a story. The same `Idempotency-Key` from the same writer answers the session that it made before (200)."""
     session, new = await service.coordinator.create(
-        caller, story.prompt, template=story.template, title=story.title, config=story.config, request_id=idempotency_key
-    )
+        caller, story.prompt, template=story.template, title=story.title, config=story.config,
+        request_id=idempotency_key,
+    )  # fmt: skip
     await service.coordinator.begin(session)
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/api/sessions/{session.id}"
@@ -92,7 +104,7 @@ async def one(session_id: UUID, caller: Caller, service: Service) -> SessionDeta
     return await service.manager.get_session(caller, session_id)
 
 
-@router.patch("/{session_id}", responses=responses("unauthorized", "not_found", "invalid_message"))
+@router.patch("/{session_id}", responses=responses("unauthorized", "not_found", "invalid_message", "too_large"))
 async def rename(session_id: UUID, change: NewTitle, caller: Caller, service: Service) -> Session:
     """Give the session, and its story, another title."""
     return await service.manager.rename_session(caller, session_id, change.title)
@@ -139,7 +151,7 @@ async def drafts(
 
 
 @router.get("/{session_id}/drafts/{version}", responses=responses("unauthorized", "not_found"))
-async def draft(session_id: UUID, version: int, caller: Caller, service: Service) -> Draft:
+async def draft(session_id: UUID, version: Version, caller: Caller, service: Service) -> Draft:
     """One version of the text."""
     return await service.manager.get_draft(caller, session_id, version)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,10 +23,13 @@ from coordinator.events import Event, from_storage
 from coordinator.models import Identity
 from coordinator.streams import Attachment, Reader, TooSlow
 
+logger = logging.getLogger(__name__)
 router = APIRouter()
 
 REPLAY_CHUNK = 200
 """Events read at a time, so that a long past is neither one long query nor one large answer."""
+ANY_EPOCH = 2**31 - 1
+"""For a client that names no epoch: what it has seen is believed to be what was kept."""
 
 
 class Close(Exception):
@@ -44,7 +49,7 @@ async def stories(websocket: WebSocket) -> None:
 
 
 class Connection:
-    """Three tasks: one receives, one sends what the reader's queue holds, one watches the token's end."""
+    """Four tasks: to receive, to send what the reader's queue holds, to watch the token's end and the queue's."""
 
     def __init__(self, websocket: WebSocket, state: State) -> None:
         self._websocket = websocket
@@ -68,6 +73,9 @@ class Connection:
             code, reason = protocol.TRY_AGAIN_LATER, "reading too slowly: reconnect and attach"
         except WebSocketDisconnect:
             pass
+        except Exception:
+            logger.exception("a connection broke")
+            code, reason = protocol.BROKEN, "something went wrong: reconnect and attach"
         finally:
             attaching = list(self._attaching.values())
             for task in attaching:
@@ -76,11 +84,10 @@ class Connection:
             for attachment in self._attachments.values():
                 self._state.manager.streams.detach(attachment)
         if self._websocket.client_state is WebSocketState.CONNECTED:
-            try:
-                await self._websocket.close(code, reason)
-            except (RuntimeError, WebSocketDisconnect):
-                # The client has gone in the same moment, which is what closing was for.
-                pass
+            # The client may have gone in the same moment. One that reads nothing is not waited for without end.
+            with contextlib.suppress(TimeoutError, RuntimeError, WebSocketDisconnect):
+                async with asyncio.timeout(self._state.settings.heartbeat_s):
+                    await self._websocket.close(code, reason)
 
     # -- Coming in ---------------------------------------------------------------------------------------------------
 
@@ -89,7 +96,11 @@ class Connection:
         origin = self._websocket.headers.get("origin")
         if origin is None or origin in self._state.settings.allowed_origins:
             return
-        if urlsplit(origin).netloc != self._websocket.headers.get("host"):
+        try:
+            own = urlsplit(origin).netloc == self._websocket.headers.get("host")
+        except ValueError:
+            own = False
+        if not own:
             raise Close(protocol.ORIGIN_REFUSED, "this origin may not connect")
 
     async def _authenticate(self) -> None:
@@ -99,7 +110,7 @@ class Connection:
                 async with asyncio.timeout(self._state.settings.auth_timeout_s):
                     frame = protocol.parse(await self._receive_text())
                 if not isinstance(frame, protocol.Auth):
-                    raise Close(protocol.NOT_AUTHENTICATED, "the first frame must be auth")
+                    raise Unauthorized("The first frame of a connection is `auth`, with a token.")
                 token = frame.token
             self._identity = self._state.auth.verify(token)
         except TimeoutError:
@@ -120,7 +131,8 @@ class Connection:
     # -- The three tasks ---------------------------------------------------------------------------------------------
 
     async def _work(self) -> None:
-        tasks = [asyncio.create_task(work()) for work in (self._receive, self._send, self._watch_token)]
+        parts = (self._receive, self._send, self._watch_token, self._reader.overrun)
+        tasks = [asyncio.create_task(part()) for part in parts]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -150,9 +162,10 @@ class Connection:
         while True:
             try:
                 frame = protocol.parse(await self._receive_text())
-                await self._handle(frame)
             except protocol.Refused as error:
-                self._tell(error_frame(error, request_id=error.request_id, session_id=error.session_id))
+                await self._answer(error_frame(error, request_id=error.request_id, session_id=error.session_id))
+            else:
+                await self._handle(frame)
 
     async def _receive_text(self) -> str:
         message = await self._websocket.receive()
@@ -170,15 +183,24 @@ class Connection:
         session_id = getattr(frame, "session_id", None)
         try:
             await self._act(frame)
+            return
         except StoryloomError as error:
-            self._tell(error_frame(error, request_id=request_id, session_id=str(session_id) if session_id else None))
+            failed = error
+        except (TooSlow, WebSocketDisconnect):
+            raise
+        except Exception:
+            logger.exception("a %s frame broke", frame.type)
+            failed = Internal("Something went wrong in the service; its owner can read what in the log.")
+        await self._answer(
+            error_frame(failed, request_id=request_id, session_id=str(session_id) if session_id else None)
+        )
 
     async def _act(self, frame: protocol.ClientFrame) -> None:
         assert self._identity is not None
         coordinator = self._state.coordinator
         match frame:
             case protocol.Ping():
-                self._tell({"type": "pong", "t": frame.t})
+                await self._answer(protocol.Pong(t=frame.t).model_dump())
             case protocol.Auth():
                 self._renew(frame.token)
             case protocol.StoryStart():
@@ -216,6 +238,8 @@ class Connection:
 
     def _check_room(self) -> None:
         limit = self._state.settings.attach_limit
+        for session_id in [session_id for session_id, watch in self._attachments.items() if watch.ended]:
+            del self._attachments[session_id]
         if len(self._attachments) >= limit:
             raise Conflict(f"One connection may watch {limit} sessions. Detach from one, or open another connection.")
 
@@ -249,9 +273,9 @@ class Connection:
             return
         except StoryloomError as error:
             self._give_up(attachment, error)
-        except Exception as error:
+        except Exception:
+            logger.exception("replaying session %s broke", session_id)
             self._give_up(attachment, Internal("The session could not be replayed. Attach again."))
-            raise error
         finally:
             if self._attaching.get(session_id) is asyncio.current_task():
                 del self._attaching[session_id]
@@ -269,11 +293,13 @@ class Connection:
         told = manager.streams.last_told(session_id)
         seen = after_seq
         while True:
-            page = await manager.replay(self._caller, session_id, 2**31 - 1 if epoch is None else epoch, seen, REPLAY_CHUNK)
+            page = await manager.replay(
+                self._caller, session_id, ANY_EPOCH if epoch is None else epoch, seen, REPLAY_CHUNK
+            )
             if seen == after_seq:
                 if after_seq > max(page.last_seq, told) or (epoch is not None and not page.same_past):
                     return False
-                attachment.last_seq = after_seq
+                attachment.start_after(page.epoch if epoch is None else epoch, after_seq)
             for item in page.items:
                 await attachment.replay(from_storage(item, seen))
                 seen = item["seq"]
@@ -284,6 +310,10 @@ class Connection:
     def _caller(self) -> Identity:
         assert self._identity is not None
         return self._identity
+
+    async def _answer(self, frame: dict[str, Any]) -> None:
+        """Waits for room: a client that asks faster than it reads is read from more slowly, and not cut off."""
+        await self._reader.put(_encoded(frame))
 
     def _tell(self, frame: dict[str, Any]) -> None:
         self._reader.offer(_encoded(frame))

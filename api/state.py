@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 
-from api.auth import LocalAuth, bearer
+from api.auth import LocalAuth
 from coordinator.agents.library import Library
 from coordinator.engine import Engine
 from coordinator.errors import Forbidden, Unauthorized
@@ -18,6 +19,10 @@ from coordinator.models import Identity
 from coordinator.sessions import StorySessionManager
 from coordinator.settings import Settings
 from coordinator.stories import StoryCoordinator
+
+BEARER = HTTPBearer(
+    scheme_name="bearer", bearerFormat="JWT", auto_error=False, description="a token of POST /api/auth/anonymous"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +47,12 @@ def _state(request: Request) -> State:
     return state_of(request)
 
 
-def _identity(request: Request) -> Identity:
-    token = bearer(request.headers.get("authorization"))
-    if token is None:
+def _identity(
+    request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]
+) -> Identity:
+    if given is None:
         raise Unauthorized("A bearer token is needed: sign in, and send it as Authorization: Bearer.")
-    return state_of(request).auth.verify(token)
+    return state_of(request).auth.verify(given.credentials.strip())
 
 
 def _admin(identity: Annotated[Identity, Depends(_identity)]) -> Identity:

@@ -125,8 +125,10 @@ class Engine:
 
     async def run(self, session_id: UUID) -> None:
         """The body of a workflow."""
-        if self._closing or session_id in self._runs:
-            # Two workflows for one session can only be a recovery beside a start; the one that runs is enough.
+        while (earlier := self._runs.get(session_id)) is not None and not earlier.done():
+            # A story resumed in the moment it failed. Of a recovery beside a start the second finds nothing to run.
+            await asyncio.wait([earlier])
+        if self._closing:
             return
         task = asyncio.create_task(self._workflow.run(session_id), name=f"story {session_id}")
         self._runs[session_id] = task
@@ -140,7 +142,8 @@ class Engine:
             logger.warning("run of session %s ended: %s; it is taken up again", session_id, error)
         finally:
             self._stopped.discard(session_id)
-            self._runs.pop(session_id, None)
+            if self._runs.get(session_id) is task:
+                del self._runs[session_id]
 
     async def sweep(self) -> None:
         for session in await self._manager.cleanup_expired_sessions():

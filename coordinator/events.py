@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic_core import to_json
 
-from coordinator.models import Draft, Failure, Message, Progress, Session, Status, Usage
+from coordinator.models import Draft, Failure, Message, Progress, Session, SessionDetail, Status, Usage
 
 
 class SessionEvent(BaseModel):
@@ -50,7 +50,7 @@ class SessionSnapshot(SessionEvent):
     """Sent, not numbered: `seq` is the last event that it contains. `messages` are the newest 200."""
 
     type: Literal["session.snapshot"]
-    session: Session
+    session: SessionDetail
     messages: list[Message]
     draft: Draft | None = None
     partial: Partial | None = None

@@ -113,6 +113,8 @@ class Journal:
 
     def fence(self) -> None:
         """Another epoch has begun: this run tells and stores nothing more, and is stopped."""
+        if self.fenced:
+            return
         self.fenced = True
         self._pending.clear()
         self.on_fenced()
@@ -152,6 +154,9 @@ class Journal:
             self._seq = events[-1].seq
         self._streams.mark_saved(self.session_id, self._seq)
         self._streams.publish(self.session_id, events, saved=True)
+        if events and events[-1].epoch > self.epoch:
+            # The write was one that ends this run: what was emitted meanwhile is no part of the record.
+            self.fence()
 
     async def _flush_later(self) -> None:
         # One task lives while there is something to store, so an idle run has none.

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Kind = Literal["story", "chat", "adventure"]
 Status = Literal["active", "awaiting_approval", "paused", "completed", "failed", "cancelled", "expired"]
@@ -19,7 +19,9 @@ FINISHED: frozenset[Status] = frozenset({"completed", "failed", "cancelled", "ex
 """Statuses in which nothing runs; `failed` and `expired` may be resumed, the others may not."""
 
 Prompt = Annotated[str, Field(min_length=1, max_length=20_000)]
-Title = Annotated[str, Field(min_length=1, max_length=200)]
+Title = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00]+$")
+]
 ShortText = Annotated[str, Field(min_length=1, max_length=200)]
 
 

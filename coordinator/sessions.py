@@ -273,10 +273,13 @@ class StorySessionManager:
 
     async def release(self, journal: Journal) -> None:
         """The run on this node is over, whatever its end."""
-        await journal.close()
-        if self._held.get(journal.session_id) is journal:
-            del self._held[journal.session_id]
-            self._cache.drop(journal.session_id)
+        try:
+            await journal.close()
+        finally:
+            # Also where the run is cancelled once more just here.
+            if self._held.get(journal.session_id) is journal:
+                del self._held[journal.session_id]
+                self._cache.drop(journal.session_id)
 
     async def cleanup_expired_sessions(self) -> list[Session]:
         """Ends the sessions whose time is over, in batches; answers them."""

@@ -51,7 +51,8 @@ class StoryCoordinator:
 
         Raises InvalidMessage where the template, an option or the model is not one that can be chosen.
         """
-        if not prompt.strip():
+        # A NUL is nothing that can be kept.
+        if not prompt.replace("\x00", "").strip():
             raise InvalidMessage("The prompt is empty. Say in a sentence or more what the story should be about.")
         if config.approvals:
             raise InvalidMessage("`approvals` can't be asked for yet: this version has no gates.")

@@ -31,7 +31,23 @@ class Reader:
         self._ready = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
-        self.too_slow = False
+        self._overrun = asyncio.Event()
+
+    @property
+    def too_slow(self) -> bool:
+        return self._overrun.is_set()
+
+    def give_up(self) -> None:
+        """Mark the reader too slow; whoever waits at either end of its queue is told so at once."""
+        self._overrun.set()
+        self._waiting.clear()
+        self._ready.set()
+        self._room.set()
+
+    async def overrun(self) -> None:
+        """Raises TooSlow when the reader is marked so, also while its task is stuck in sending."""
+        await self._overrun.wait()
+        raise TooSlow
 
     def offer(self, item: Event | str) -> None:
         """Queue without waiting; joins deltas when behind. A reader that is full is marked too slow and gets no more."""
@@ -44,9 +60,9 @@ class Reader:
                 self._waiting[-1] = joined
                 return
         if len(self._waiting) >= self._limit:
-            self.too_slow = True
-        else:
-            self._waiting.append(item)
+            self.give_up()
+            return
+        self._waiting.append(item)
         self._ready.set()
 
     async def put(self, item: Event | str) -> None:
@@ -65,7 +81,6 @@ class Reader:
             self._ready.clear()
             await self._ready.wait()
         if self.too_slow:
-            self._room.set()
             raise TooSlow
         item = self._waiting.popleft()
         self._room.set()
@@ -87,17 +102,29 @@ class Attachment:
         self._epoch = 0
         self._limit = limit
         self._held: deque[Event] | None = deque(unsaved)
+        self._ended = False
 
     @property
     def live(self) -> bool:
         return self._held is None
 
+    @property
+    def ended(self) -> bool:
+        """Detached, or the session is gone: it passes nothing on any more."""
+        return self._ended
+
+    def end(self) -> None:
+        self._ended = True
+
+    def start_after(self, epoch: int, seq: int) -> None:
+        """The reader has seen everything up to this event of this epoch."""
+        self._epoch, self.last_seq = epoch, seq
+
     def publish(self, event: Event) -> None:
         if self._held is None:
             self._pass_on(event)
         elif len(self._held) >= self._limit:
-            self.reader.too_slow = True
-            self.reader.offer("")
+            self.reader.give_up()
         else:
             self._held.append(event)
 
@@ -114,6 +141,8 @@ class Attachment:
             self._pass_on(event)
 
     def _pass_on(self, event: Event) -> None:
+        if self._ended:
+            return
         if event.seq > self.last_seq:
             self.last_seq, self._epoch = event.seq, event.epoch
             self.reader.offer(event)
@@ -137,6 +166,7 @@ class Streams:
         return attachment
 
     def detach(self, attachment: Attachment) -> None:
+        attachment.end()
         watchers = self._watched.get(attachment.session_id)
         if watchers is not None:
             watchers.discard(attachment)
@@ -181,4 +211,5 @@ class Streams:
     def end(self, session_id: UUID, frame: str) -> None:
         """The session is gone: tell its readers with a last frame and stop watching."""
         for attachment in self._watched.pop(session_id, ()):
+            attachment.end()
             attachment.reader.offer(frame)

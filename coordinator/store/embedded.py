@@ -259,7 +259,7 @@ def _disown_stale_pid(folder: Path) -> None:
     Only the process id is replaced, by one that can't exist: by the rest of the file PostgreSQL finds out whether
     children of the old server still write. The socket's lock guards nothing but the socket, where nobody answered.
     """
-    import psutil  # type: ignore[import-untyped]
+    import psutil
 
     lines = _pid_file(folder)
     if not lines or not lines[0].strip().isdigit():

@@ -17,6 +17,7 @@ class Replay:
 
     items: list[Json]
     more: bool
+    epoch: int
     last_seq: int
     same_past: bool
 
@@ -90,4 +91,6 @@ class RecordOperations:
         answer: dict[str, Any] = await self._gateway.read(
             "get_replay", identity, session_id=session_id, epoch=epoch, after_seq=after_seq, limit=limit
         )
-        return Replay(answer["items"], answer["next_cursor"] is not None, answer["last_seq"], answer["same_past"])
+        return Replay(
+            answer["items"], answer["next_cursor"] is not None, answer["epoch"], answer["last_seq"], answer["same_past"]
+        )

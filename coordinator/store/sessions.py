@@ -29,7 +29,7 @@ class Page(Generic[Item]):
 
 
 def changed(answer: Json) -> Changed:
-    fresh = answer.get("changed", answer.get("created", True))
+    fresh = bool(answer.get("changed", answer.get("created", True)))
     return Changed(Session.model_validate(answer["session"]), answer["events"], fresh)
 
 

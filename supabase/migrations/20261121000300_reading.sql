@@ -268,7 +268,7 @@ begin
   return jsonb_build_object(
     'type', 'session.snapshot', 'session_id', s.id, 'epoch', s.epoch, 'at', now(),
     'seq', coalesce((select max(seq) from public.session_events where session_id = s.id), 0),
-    'session', public.session_json(s), 'messages', newest,
+    'session', public.session_json(s) || jsonb_build_object('usage_by_agent', s.usage_by_agent), 'messages', newest,
     'draft', (select public.draft_json(d) from public.session_drafts d where d.session_id = s.id and d.current),
     'partial', partial);
 end

@@ -37,7 +37,7 @@ def answer(brief: Brief) -> str | BaseModel:
             return critic.review(tale, brief)
         case "revise":
             text = brief.text or _draft(tale, brief)
-            return mending.revise(tale, brief.section, brief.round, text, brief.notes, brief.words)
+            return mending.revise(tale, brief.section, brief.round, text, brief.notes, brief.words, _asides(tale, brief))
         case "polish":
             return mending.polish(brief.text or _draft(tale, brief))
 
@@ -60,12 +60,18 @@ def _draft(tale: plot.Tale, brief: Brief) -> str:
     for beat, place in zip(wanted, places, strict=True):
         if place is None:
             told.append(beat)
-    texts = prose.tell(tale, tuple(beat.model_dump_json() for beat in told))
+    whole = prose.tell(tale, tuple(beat.model_dump_json() for beat in told))
+    texts = whole.texts
     fresh = iter(texts[len(outline.beats) :])
     parts = [texts[place] if place is not None else next(fresh) for place in places]
     text = "\n\n".join(part for part in parts if part)
     words = brief.words or sum(beat.words for beat in wanted)
-    return mending.steer(text, mending.wishes(brief.notes, tale), tale, brief.section, words)
+    return mending.steer(text, mending.wishes(brief.notes, tale), tale, brief.section, words, whole.asides)
+
+
+def _asides(tale: plot.Tale, brief: Brief) -> frozenset[str]:
+    outline = brief.outline or tale.outline
+    return prose.tell(tale, tuple(beat.model_dump_json() for beat in outline.beats)).asides
 
 
 def _places(told: list[Beat], wanted: list[Beat]) -> list[int | None]:

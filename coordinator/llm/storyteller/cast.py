@@ -106,8 +106,12 @@ def _protagonist(
     wanted = re.sub(r"[<>{}\[\]|\\^`*#_\"]|\s+", " ", wanted)
     wanted = re.sub(r" +", " ", wanted).strip(" .,;:!?")
     if not wanted:
-        name, sex = names.pop().split()
-        return Member(name, name, role or rng.choice(genre.words["lone_role"]), sex == "f"), ""
+        role = role or rng.choice(genre.words["lone_role"])
+        sexed = female("", role, random.Random(0)) if _sexed(role) else None
+        picked = next((name for name in names if sexed is None or name.endswith(" f" if sexed else " m")), names[0])
+        names.remove(picked)
+        name, sex = picked.split()
+        return Member(name, name, role, sex == "f"), ""
     words = wanted.split()
     if words[0].lower() == "the" and (words[-1].lower() == "family" or is_plural(words[-1])):
         name, sex = names.pop().split()

@@ -34,7 +34,7 @@ def wishes(notes: list[str], tale: Tale) -> list[seedwork.Thing]:
     return list({thing.phrase: thing for thing in fresh}.values())[:3]
 
 
-def steer(text: str, things: list[seedwork.Thing], tale: Tale, section: int, words: int) -> str:
+def steer(text: str, things: list[seedwork.Thing], tale: Tale, section: int, words: int, asides: frozenset[str]) -> str:
     """`text` with `things` worked in, and about as long as before."""
     missing = [thing for thing in things if thing.head.lower() not in text.lower()]
     if not missing:
@@ -44,7 +44,7 @@ def steer(text: str, things: list[seedwork.Thing], tale: Tale, section: int, wor
         lines = banks.shared()[f"weave-{thing.kind}"]
         line = lines[(section + number) % len(lines)]
         added.append(_weave(line, thing, tale, section * 7 + number))
-    return _insert(text, added, words, tale.rng(f"steer{section}"), _kept(tale))
+    return _insert(text, added, words, tale.rng(f"steer{section}"), _kept(tale), asides)
 
 
 def _weave(line: str, thing: seedwork.Thing, tale: Tale, salt: int) -> str:
@@ -53,19 +53,23 @@ def _weave(line: str, thing: seedwork.Thing, tale: Tale, salt: int) -> str:
     line = line.replace("{wishit}", "them" if thing.plural else "it").replace("{wish}", the)
     line = line.replace("{awish}", thing.phrase if named else seedwork.article(thing.phrase)).replace("{name}", f"*{thing.phrase}*")
     line = line.replace("There was always talk; what", "What")
-    unit = Weaver(tale.rng(f"weave{salt}")).fill(line, _slots(tale, salt), force=True)
+    unit = Weaver(tale.rng(f"weave{salt}")).fill(line, _slots(tale, salt, ""), force=True)
     return unit.named if unit else ""
 
 
-def _slots(tale: Tale, salt: int) -> Slots:
+def _slots(tale: Tale, salt: int, text: str) -> Slots:
+    """Slots for what is added to `text`: only details of places that it shows."""
     rng = tale.rng(f"mend{salt}")
-    details = Deck(rng, [detail for place in tale.genre.places for detail in place.details])
+    every = [detail for place in (*tale.genre.places, tale.home, tale.far) for detail in place.details]
+    details = Deck(rng, [detail for detail in every if detail in text] or list(tale.home.details))
     objects = Deck(rng, tale.genre.words["objects"])
     drawn: dict[str, str | Callable[[], str]] = {"detail": details.draw, "object": lambda: seedwork.article(objects.draw())}
     return {**tale.slots, **drawn, "when": "that day", "time": "that day", "minor": tale.genre.words["minor"][0]}
 
 
-def revise(tale: Tale, section: int, round_: int, text: str, notes: list[str], words: int) -> str:
+def revise(
+    tale: Tale, section: int, round_: int, text: str, notes: list[str], words: int, asides: frozenset[str]
+) -> str:
     """The section with its weakest sentences gone and concrete ones in their place; about `words` long."""
     rng = tale.rng(f"revise{section}.{round_}")
     weaver = Weaver(rng)
@@ -76,14 +80,15 @@ def revise(tale: Tale, section: int, round_: int, text: str, notes: list[str], w
     for number in range(2 if len(text.split()) > 160 else 1):
         lines = bank["tongue"] if talk and number == 0 else bank["sense"]
         offset = (section * 5 + round_ * 3 + number * 7) % len(lines)
-        slots = _slots(tale, section * 100 + round_ * 10 + number)
+        slots = _slots(tale, section * 100 + round_ * 10 + number, text)
         usable = [line for line in lines[offset:] + lines[:offset] if not (tale.genre.name == "scp" and "{his}" in line)]
         unit = next((u for u in (weaver.fill(line, slots) for line in usable) if u), None)
         if unit:
             added.append(unit.named)
     things = [thing for thing in wishes(notes, tale) if thing.head.lower() not in text.lower()]
     added += [_weave(banks.shared()[f"weave-{t.kind}"][(section + 3) % 4], t, tale, section + 900) for t in things[:2]]
-    return _insert(text, added, words, rng, _kept(tale))
+    mended = _insert(text, added, words, rng, _kept(tale), asides)
+    return mended if mended != text else _tightened(text)
 
 
 def _kept(tale: Tale) -> tuple[str, ...]:
@@ -92,16 +97,19 @@ def _kept(tale: Tale) -> tuple[str, ...]:
     return (*(thing.head.lower() for thing in tale.seed.things), *others, tale.cast.protagonist.name.lower())
 
 
-def _insert(text: str, added: list[str], words: int, rng: random.Random, keep: tuple[str, ...] = ()) -> str:
-    """Puts paragraphs in, and takes out the plainest narrative ones if the text would grow past its budget.
+def _insert(
+    text: str, added: list[str], words: int, rng: random.Random, keep: tuple[str, ...], asides: frozenset[str]
+) -> str:
+    """Puts paragraphs in, and takes out asides if the text would grow past its budget.
 
-    The last paragraph that has a word of `keep` is not taken out.
+    The last paragraph that has a word of `keep` is not taken out, nor any that has a sentence which is no aside: what
+    the story needs, and whatever a person wrote, stays.
     """
     paragraphs = [part for part in text.split("\n\n") if part.strip()]
     limit = round((words or len(text.split())) * 1.06)
     room = limit - sum(len(part.split()) for part in added)
     while sum(len(part.split()) for part in paragraphs) > room and len(paragraphs) > 3:
-        index = _plainest(paragraphs, keep)
+        index = _plainest(paragraphs, keep, asides)
         if index is None:
             break
         paragraphs.pop(index)
@@ -114,12 +122,13 @@ def _insert(text: str, added: list[str], words: int, rng: random.Random, keep: t
     return "\n\n".join(paragraphs)
 
 
-def _plainest(paragraphs: list[str], keep: tuple[str, ...]) -> int | None:
-    """The shortest inner paragraph without speech, the loss of which takes least away."""
+def _plainest(paragraphs: list[str], keep: tuple[str, ...], asides: frozenset[str]) -> int | None:
+    """The shortest inner paragraph of asides without speech."""
     inner = [
         (len(part.split()), index)
         for index, part in enumerate(paragraphs)
         if 0 < index < len(paragraphs) - 1
+        and all(plain(sentence) in asides for sentence in sentences(part))
         and not re.search(r'["“*]', part)
         and not any(word in part.lower() and sum(word in other.lower() for other in paragraphs) == 1 for word in keep)
         and not paragraphs[index + 1].startswith(('"', "“"))
@@ -127,10 +136,15 @@ def _plainest(paragraphs: list[str], keep: tuple[str, ...]) -> int | None:
     return min(inner)[1] if inner else None
 
 
-def polish(text: str) -> str:
-    """Small true edits: phrases tightened, typographic quotes and dashes. The story and nearly every word stay."""
+def _tightened(text: str) -> str:
     for old, new in banks.tightenings():
         text = re.sub(rf"(?<![\w'’]){re.escape(old)}(?![\w'’])", new, text)
+    return text
+
+
+def polish(text: str) -> str:
+    """Small true edits: phrases tightened, typographic quotes and dashes. The story and nearly every word stay."""
+    text = _tightened(text)
     text = re.sub(r"(?<=\w)'(?=\w)|(?<=s)'(?=\s)", "’", text)
     text = re.sub(r"(^|[\s(—]|(?<!\S)\*)'", r"\1‘", text).replace("'", "’")
     text = re.sub(r'(^|[\s(—‘]|(?<!\S)\*)"', r"\1“", text, flags=re.MULTILINE).replace('"', "”")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 
 from coordinator.llm.storyteller import banks, report, seedwork
 from coordinator.llm.storyteller.plot import Scene, Tale
-from coordinator.llm.storyteller.weaver import Deck, Unit, Weaver, length_of, slots_of
+from coordinator.llm.storyteller.weaver import Deck, Unit, Weaver, length_of, plain, sentences, slots_of
 from coordinator.material import Beat
 
 _FILLERS = {
@@ -50,12 +51,23 @@ def _ordinal(number: int) -> str:
     return f"{number}{ending}"
 
 
+@dataclass(frozen=True)
+class Told:
+    """A whole story."""
+
+    texts: tuple[str, ...]
+    """By beat."""
+    asides: frozenset[str]
+    """Every sentence, in its plain form, that the story could do without."""
+
+
 @lru_cache(maxsize=32)
-def tell(tale: Tale, beats: tuple[str, ...]) -> tuple[str, ...]:
-    """The text of every beat, each given as JSON, in order."""
-    if tale.genre.name == "scp":
-        return report.Reporting(tale, [Beat.model_validate_json(beat) for beat in beats]).all()
-    return _Telling(tale, [Beat.model_validate_json(beat) for beat in beats]).all()
+def tell(tale: Tale, beats: tuple[str, ...]) -> Told:
+    """The story along `beats`, each given as JSON."""
+    read = [Beat.model_validate_json(beat) for beat in beats]
+    telling = report.Reporting(tale, read) if tale.genre.name == "scp" else _Telling(tale, read)
+    texts = telling.all()
+    return Told(texts, frozenset(plain(part) for text in telling.asides for part in sentences(text)))
 
 
 class _Telling:
@@ -66,6 +78,7 @@ class _Telling:
         self.weaver = Weaver(self.rng)
         self.shared = banks.shared()
         self.met: set[str] = set()
+        self.asides: list[str] = []
         self.own = {beat.title: beat for beat in tale.outline.beats}
         words = tale.genre.words
         self.objects = Deck(self.rng, words["objects"])
@@ -91,7 +104,7 @@ class _Telling:
         lead = self.tale.cast.protagonist
         name = lead.short if not self.tale.genre.first_person else "I"
         text = _paragraphs(units, self.rng, name, "I" if name == "I" else lead.he.capitalize())
-        self.debt = max(-25, min(25, self.debt + beat.words - len(text.split())))
+        self.debt = max(-15, min(15, self.debt + beat.words - len(text.split())))
         return text
 
     def _guess(self, index: int, beat: Beat) -> Scene:
@@ -152,13 +165,17 @@ class _Telling:
         brief = len(self.beats) <= 2
         if "open" in scene.shapes or index == 0:
             found += self._opening()
-        elif scene.shapes[0] not in ("disturbance", "after"):
+        elif not set(scene.shapes) & {"disturbance", "after", "climax"} and self.rng.random() < 0.85:
             found.append(("move", "", False))
         for thing in extras:
             found.append(("weave", self._weave(thing), True))
         for shape in scene.shapes:
             if shape in tale.ladder.rungs:
                 lines = tale.ladder.rungs[shape].lines
+                if brief and shape in tale.ladder.short:
+                    turns = (tale.image.turn,) if shape == "turn" else ()
+                    found += [("scene", tale.ladder.short[shape], True), *(("rung", line, False) for line in turns)]
+                    continue
                 for number, line in enumerate(lines):
                     turned = line == "{open_turn}"
                     first = number == 0 and not (brief and shape == "ending")
@@ -294,6 +311,8 @@ class _Telling:
                 unit = self._draw(bank, inner, left + 6)
             if unit and unit.words <= left + 8:
                 units.insert(self._gap(units, bank), (bank, unit))
+                if bank not in ("with", *_TALK):
+                    self.asides += [unit.text, unit.named]
         return units
 
     def _cycle(self, scene: Scene, paired: bool) -> list[str]:

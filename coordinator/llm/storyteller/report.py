@@ -90,6 +90,7 @@ class Reporting:
         self.minors = Deck(self.rng, words["minor"])
         self.places = Deck(self.rng, [place.name for place in tale.genre.places])
         self.days, self.months = Deck(self.rng, _DAYS), Deck(self.rng, _MONTHS)
+        self.asides: list[str] = []
         self.addendum = 0
         self.test = 0
         self.debt = 0
@@ -130,7 +131,7 @@ class Reporting:
             unit = self.weaver.fill(line % thing.phrase, self._slots())
             parts.insert(len(parts) - 1, unit.text if unit else "")
         text = self._fit([part for part in parts if part], target, "climax" in kind)
-        self.debt = max(-30, min(30, self.debt + beat.words - len(text.split())))
+        self.debt = max(-12, min(12, self.debt + beat.words - len(text.split())))
         return text
 
     def _lines(self, bank: str) -> tuple[str, ...]:
@@ -265,6 +266,7 @@ class Reporting:
             if unit is None:
                 continue
             parts.insert(len(parts) - 2 if ends and len(parts) > 2 else len(parts), unit.text)
+            self.asides.append(unit.text)
         return "\n\n".join(part for part in parts if part)
 
 

@@ -41,6 +41,8 @@ class Ladder:
     only: tuple[str, ...]
     not_in: tuple[str, ...]
     rungs: dict[str, Rung]
+    short: dict[str, str]
+    """What a story of a page or so tells in place of a rung's lines."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ def ladders() -> tuple[Ladder, ...]:
             rungs={
                 key: Rung(entry[key]["title"], entry[key]["summary"], tuple(entry[key]["lines"])) for key in RUNGS
             },
+            short={key: entry[f"short_{key}"] for key in RUNGS if f"short_{key}" in entry},
         )
         for entry in _load("ladders")["ladder"]
     )

@@ -57,8 +57,8 @@ def create_app(settings: Settings, state: State | None = None) -> FastAPI:
         title="Storyloom",
         version=app_version(),
         summary="A story-generation coordinator: a cast of agents writes, the writer watches and steers.",
-        description="Live work goes over the WebSocket `/ws/stories`, described by `/asyncapi.json`; everything else is "
-        "here. Errors are RFC 9457 problems.",
+        description="Live work goes over the WebSocket `/ws/stories`, described by `/asyncapi.json`; everything else "
+        "is here. Errors are RFC 9457 problems.",
         lifespan=lifespan,
         # No page that loads its scripts from elsewhere; /openapi.json is for tools.
         docs_url=None,

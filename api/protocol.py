@@ -34,7 +34,7 @@ class Auth(Frame):
 
 
 class StoryStart(Frame):
-    """Start a story, and watch it. The same `request_id` from the same user is the same session, told from its start."""
+    """Start a story, and watch it. The same `request_id` of a user is the same session, told from its start."""
 
     type: Literal["story.start"]
     request_id: RequestId

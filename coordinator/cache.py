@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
@@ -39,13 +39,14 @@ class Cache(Generic[Key, Value]):
 
     @property
     def stats(self) -> CacheStats:
-        self._stats.size = len(self._entries)
-        return self._stats
+        """As of now; a later look gives a new one."""
+        return replace(self._stats, size=len(self._entries))
 
-    def get(self, key: Key) -> Value | None:
+    def get(self, key: Key, usable: Callable[[Value], bool] = lambda _: True) -> Value | None:
+        """An entry that is not `usable` counts as a miss and stays, for a newer one to take its place."""
         self._drop_idle()
         entry = self._entries.get(key)
-        if entry is None:
+        if entry is None or not usable(entry[1]):
             self._stats.misses += 1
             return None
         self._stats.hits += 1
@@ -77,25 +78,39 @@ class Cache(Generic[Key, Value]):
 
 
 class SingleFlight(Generic[Key, Value]):
-    """Concurrent loads of one key are one load. A waiter that is cancelled does not cancel it for the others."""
+    """Concurrent loads of one key by one asker are one load. A waiter that is cancelled cancels it for nobody else."""
 
     def __init__(self) -> None:
-        self._flights: dict[Key, asyncio.Task[Value]] = {}
+        self._flights: dict[Key, dict[Hashable, asyncio.Task[Value]]] = {}
 
-    async def load(self, key: Key, loader: Callable[[], Awaitable[Value]]) -> Value:
-        flight = self._flights.get(key)
+    async def load(
+        self, key: Key, asker: Hashable, loader: Callable[[], Awaitable[Value]], keep: Callable[[Value], object]
+    ) -> Value:
+        """What `loader` gives; `keep` is called with it once, unless the key was forgotten since the load began."""
+        flights = self._flights.setdefault(key, {})
+        flight = flights.get(asker)
         if flight is None:
 
             async def fly() -> Value:
-                return await loader()
+                value = await loader()
+                if self._flights.get(key) is flights:
+                    keep(value)
+                return value
 
-            flight = asyncio.create_task(fly())
-            self._flights[key] = flight
-            flight.add_done_callback(lambda done: self._landed(key, done))
+            flight = flights[asker] = asyncio.create_task(fly())
+            flight.add_done_callback(lambda done: self._landed(key, flights, asker, done))
         return await asyncio.shield(flight)
 
-    def _landed(self, key: Key, flight: asyncio.Task[Value]) -> None:
+    def forget(self, key: Key) -> None:
+        """What is being loaded may be older than what was just written: who asks from now on gets a load of its own."""
         self._flights.pop(key, None)
+
+    def _landed(
+        self, key: Key, flights: dict[Hashable, asyncio.Task[Value]], asker: Hashable, flight: asyncio.Task[Value]
+    ) -> None:
+        del flights[asker]
+        if not flights and self._flights.get(key) is flights:
+            del self._flights[key]
         if not flight.cancelled():
             # Seen by every waiter already; where all have gone nobody needs it.
             flight.exception()

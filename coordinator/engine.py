@@ -1,14 +1,15 @@
-"""DBOS: starts each run once, bounds how many run here, takes up again what a dead process left, and sweeps on schedule.
+"""DBOS: starts each run once, bounds how many run here, takes up again what a dead process left, and sweeps on time.
 
 A run is the workflow `<session>:<run>`. Its number is that of the epoch it claims when nothing comes between, so a
-session's next run is named by its row alone and starting it twice starts it once. DBOS keeps one instance a process, and
-so does this module.
+session's next run is named by its row alone and starting it twice starts it once. DBOS keeps one instance a process,
+and so does this module.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
@@ -28,7 +29,12 @@ QUEUE_POLL_S = 0.5
 """A run that has to wait for a place starts this long after there is one, at the most."""
 APPLICATION_VERSION = "1"
 """Changes only when the workflow's own signature does: what it has done is in our rows, whatever the code's version."""
-TAKE_UP_EVERY_S = 30.0
+LOOK_EVERY_S = 3.0
+"""How often a node looks for what to take up, and for runs of its own that a change elsewhere has ended."""
+REST_S = 60.0
+"""A session whose run broke without a word to its writer is left alone for so long before it is taken up again."""
+CLOSE_S = 5.0
+"""Longest wait for DBOS at the end: with its database away its threads would retry for ever."""
 UNFINISHED = ["PENDING", "ENQUEUED", "DELAYED"]
 
 _engine: Engine | None = None
@@ -37,7 +43,7 @@ _engine: Engine | None = None
 @DBOS.workflow(name="story")
 async def _story(session_id: str) -> None:
     if _engine is None:
-        raise Misconfigured("The engine is not running.")
+        raise asyncio.CancelledError
     await _engine.run(UUID(session_id))
 
 
@@ -50,15 +56,16 @@ async def _sweep(scheduled: datetime, context: Any) -> None:
 class Engine:
     """Made by `launch`, ended by `close`, which leaves unfinished runs to be taken up again."""
 
-    def __init__(
-        self, manager: StorySessionManager, workflow: StoryWorkflow, lock: NodeLock, *, stories: int
-    ) -> None:
+    def __init__(self, manager: StorySessionManager, workflow: StoryWorkflow, lock: NodeLock, *, stories: int) -> None:
         self._manager = manager
         self._workflow = workflow
         self._lock = lock
-        self._stories = stories
-        self._runs: dict[UUID, asyncio.Task[None]] = {}
-        self._stopped: set[UUID] = set()
+        self._places = asyncio.Semaphore(stories)
+        self._runs: dict[UUID, list[asyncio.Task[None]]] = {}
+        """Of each session its runs here: one that runs, and any that wait for it to end."""
+        self._writing = 0
+        self._stopped: set[asyncio.Task[None]] = set()
+        self._broken: dict[UUID, float] = {}
         self._closing = False
         self._keeper: asyncio.Task[None] | None = None
 
@@ -83,6 +90,7 @@ class Engine:
         }
         _engine = engine
         try:
+            _tame_logging()
             DBOS(config=config)
             DBOS.launch()
             await DBOS.register_queue_async(QUEUE, worker_concurrency=stories, polling_interval_sec=QUEUE_POLL_S)
@@ -103,67 +111,69 @@ class Engine:
 
     @property
     def running(self) -> int:
-        """Runs under way on this node."""
-        return len(self._runs)
+        """Stories that are being written on this node."""
+        return self._writing
 
     async def start(self, session_id: UUID, epoch: int) -> None:
         """Run the session from where it stands. `epoch` is its present one; starting the same run twice is one run."""
-        with SetWorkflowID(f"{session_id}:{epoch + 1}"):
-            # At once where there is a place, because a queue is polled; otherwise its turn comes.
-            if len(self._runs) < self._stories:
-                await DBOS.start_workflow_async(_story, str(session_id))
-            else:
-                await DBOS.enqueue_workflow_async(QUEUE, _story, str(session_id))
+        await self._start(session_id, f"{session_id}:{epoch + 1}")
 
     async def stop(self, session_id: UUID) -> None:
         """End the session's run on this node, the model's call included. On return it writes nothing more."""
-        task = self._runs.get(session_id)
-        if task is not None:
-            self._stopped.add(session_id)
+        tasks = list(self._runs.get(session_id, ()))
+        self._stopped.update(tasks)
+        for task in tasks:
             task.cancel()
-            await asyncio.wait([task])
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def run(self, session_id: UUID) -> None:
-        """The body of a workflow."""
-        while (earlier := self._runs.get(session_id)) is not None and not earlier.done():
-            # A story resumed in the moment it failed. Of a recovery beside a start the second finds nothing to run.
-            await asyncio.wait([earlier])
+        """The body of a workflow. It is over when it returns; raised out of, it stays to be taken up again."""
         if self._closing:
-            return
-        task = asyncio.create_task(self._workflow.run(session_id), name=f"story {session_id}")
-        self._runs[session_id] = task
+            raise asyncio.CancelledError
+        runs = self._runs.setdefault(session_id, [])
+        task = asyncio.create_task(self._run_after(list(runs), session_id), name=f"story {session_id}")
+        runs.append(task)
+        task.add_done_callback(lambda _: self._forget(session_id, task))
         try:
             await task
         except asyncio.CancelledError:
             # Stopped by a person the run is over; cancelled with the process it stays to be taken up again.
-            if session_id not in self._stopped:
+            if task not in self._stopped:
                 raise
-        except StoryloomError as error:
-            logger.warning("run of session %s ended: %s; it is taken up again", session_id, error)
         finally:
-            self._stopped.discard(session_id)
-            if self._runs.get(session_id) is task:
-                del self._runs[session_id]
+            self._stopped.discard(task)
 
     async def sweep(self) -> None:
-        for session in await self._manager.cleanup_expired_sessions():
-            logger.info("session %s has expired", session.id)
-            await self.stop(session.id)
+        """End the sessions whose time is over. A database that is away is tried again by the next sweep."""
+        try:
+            for session in await self._manager.cleanup_expired_sessions():
+                logger.info("session %s has expired", session.id)
+                await self.stop(session.id)
+        except StoryloomError as error:
+            logger.warning("the sweep did not end: %s", error)
 
     async def take_up(self) -> int:
-        """Start what should run and does not: the runs of dead processes, and sessions between two runs."""
-        unfinished = await DBOS.list_workflows_async(name="story", status=UNFINISHED, load_input=False, load_output=False)
-        dead = set(self._lock.dead_slots())
-        for workflow in unfinished:
-            if workflow.executor_id in dead and workflow.status == "PENDING":
-                await DBOS.resume_workflow_async(workflow.workflow_id)
+        """Start what should run and does not: the runs of dead processes, and sessions between two runs.
+
+        Ends runs here that are none any more, because another node has changed their session.
+        """
+        held = self._manager.held()
+        # The rows first: this call gives up where the database is away, those of DBOS wait for it.
+        rows = await self._manager.store.sessions.running()
+        self._manager.fence_ended(held, {UUID(row["id"]): int(row["epoch"]) for row in rows})
+        dead = await asyncio.to_thread(self._lock.dead_slots)
+        unfinished = await _unfinished()
+        if any(workflow.executor_id in dead and workflow.status == "PENDING" for workflow in unfinished):
+            # Not `resume_workflow`: this one leaves alone what another node has taken up in the same moment.
+            await asyncio.to_thread(DBOS._recover_pending_workflows, dead)
         waiting = {UUID(workflow.workflow_id.partition(":")[0]) for workflow in unfinished}
         mine = {None, self._lock.node_id, *dead}
         started = 0
-        for row in await self._manager.store.sessions.running():
+        for row in rows:
             session_id = UUID(row["id"])
-            if row["node"] in mine and session_id not in waiting and session_id not in self._runs:
-                await self.start(session_id, row["epoch"])
+            if row["node"] in mine and session_id not in waiting and not self._resting(session_id):
+                await self._start(session_id, await _next_id(session_id, int(row["epoch"])))
                 started += 1
         return started
 
@@ -174,21 +184,94 @@ class Engine:
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
-        runs = list(self._runs.values())
-        for run in runs:
-            run.cancel()
-        await asyncio.gather(*runs, return_exceptions=True)
+        tasks = [task for runs in self._runs.values() for task in runs]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await _destroy()
         _engine = None
 
+    async def _start(self, session_id: UUID, workflow_id: str) -> None:
+        with SetWorkflowID(workflow_id):
+            # At once where there is a place, because a queue is polled; otherwise its turn comes, here or elsewhere.
+            if not self._places.locked():
+                await DBOS.start_workflow_async(_story, str(session_id))
+            else:
+                await DBOS.enqueue_workflow_async(QUEUE, _story, str(session_id))
+
+    async def _run_after(self, before: list[asyncio.Task[None]], session_id: UUID) -> None:
+        # A run that was stopped or has failed may be just ending, and a recovery may come beside a start: in either
+        # case the later one finds in the store what is left to do.
+        if before:
+            await asyncio.wait(before)
+        # The queue knows only the runs that came through it, so the bound of this node is kept here.
+        async with self._places:
+            self._writing += 1
+            try:
+                await self._workflow.run(session_id)
+            except Exception:
+                logger.exception("run of session %s broke; it is taken up again in %d s", session_id, REST_S)
+                self._broken[session_id] = time.monotonic()
+            finally:
+                self._writing -= 1
+
+    def _forget(self, session_id: UUID, task: asyncio.Task[None]) -> None:
+        runs = self._runs[session_id]
+        runs.remove(task)
+        if not runs:
+            del self._runs[session_id]
+
+    def _resting(self, session_id: UUID) -> bool:
+        broken_at = self._broken.get(session_id)
+        if broken_at is not None and time.monotonic() - broken_at > REST_S:
+            del self._broken[session_id]
+            broken_at = None
+        return broken_at is not None or session_id in self._runs
+
     async def _keep(self) -> None:
+        away = False
         while True:
             try:
                 await self.take_up()
+                away = False
+            except StoryloomError as error:
+                if not away:
+                    logger.warning("stories are not looked after while the database is away: %s", error)
+                away = True
             except Exception:
-                # The database may be away; the keeper must not end with one failed look.
+                # The keeper must not end with one failed look.
                 logger.warning("looking for stories to take up failed", exc_info=True)
-            await asyncio.sleep(TAKE_UP_EVERY_S)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def _unfinished() -> list[Any]:
+    return await DBOS.list_workflows_async(name="story", status=UNFINISHED, load_input=False, load_output=False)
+
+
+async def _next_id(session_id: UUID, epoch: int) -> str:
+    """Of a run to take up. A workflow that ended without claiming its epoch has used its own id up."""
+    planned = f"{session_id}:{epoch + 1}"
+    used = await DBOS.list_workflows_async(workflow_id_prefix=planned, load_input=False, load_output=False)
+    again = [workflow for workflow in used if workflow.workflow_id.partition(".")[0] == planned]
+    unfinished = [workflow.workflow_id for workflow in again if workflow.status in UNFINISHED]
+    # One that began in this very moment is left to run: to start it again starts nothing.
+    return unfinished[0] if unfinished else f"{planned}.{len(again)}" if again else planned
+
+
+class _Tamed(logging.Filter):
+    """Says what DBOS reports in the words of this service, or not at all where it is as it should be."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        # At every shutdown: the run stays to be taken up again.
+        return not record.getMessage().startswith("Asyncio task cancelled")
+
+
+def _tame_logging() -> None:
+    """DBOS logs as everything else does: with no handler of its own, which it makes where there is none."""
+    log = logging.getLogger("dbos")
+    if not any(isinstance(known, _Tamed) for known in log.filters):
+        log.addHandler(logging.NullHandler())
+        log.addFilter(_Tamed())
 
 
 async def _destroy() -> None:

@@ -1,4 +1,4 @@
-"""The session events of the wire contract: one pydantic model a type. They describe and validate; the hot path carries dicts."""
+"""The session events of the wire contract: one pydantic model a type. They describe; the hot path carries dicts."""
 
 from __future__ import annotations
 
@@ -142,21 +142,36 @@ EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 
 
 class Event:
-    """An event on its way to readers: its fields as a dict, encoded once for all of them."""
+    """An event on its way to readers: its fields as a dict, encoded once for all of them.
 
-    __slots__ = ("_frame", "fields")
+    `parts` are the lengths of the deltas that a joined one was made of. They are numbered without a gap and `seq` is
+    the last one's, so that a reader who has seen some of them can be given the rest.
+    """
 
-    def __init__(self, fields: dict[str, Any]) -> None:
+    __slots__ = ("_frame", "_parts", "fields")
+
+    def __init__(self, fields: dict[str, Any], parts: list[int] | None = None) -> None:
         self.fields = fields
         self._frame: str | None = None
+        self._parts = parts
 
     @property
     def seq(self) -> int:
         return int(self.fields["seq"])
 
     @property
+    def first_seq(self) -> int:
+        """Number of the first of the deltas joined here, `seq` for anything else."""
+        return self.seq - len(self._parts) + 1 if self._parts else self.seq
+
+    @property
     def epoch(self) -> int:
         return int(self.fields["epoch"])
+
+    @property
+    def parts(self) -> list[int]:
+        """Of a delta."""
+        return self._parts if self._parts is not None else [len(self.fields["text"])]
 
     @property
     def type(self) -> str:
@@ -174,39 +189,41 @@ class Event:
             return None
         if mine["message_id"] != other["message_id"] or mine["attempt"] != other["attempt"]:
             return None
-        return Event({**other, "offset": mine["offset"], "text": mine["text"] + other["text"]})
+        if later.first_seq != self.seq + 1 or other["offset"] != mine["offset"] + len(mine["text"]):
+            return None
+        return Event(
+            {**other, "offset": mine["offset"], "text": mine["text"] + other["text"]}, [*self.parts, *later.parts]
+        )
+
+    def after(self, seq: int) -> Event:
+        """For somebody who has seen up to `seq`: of a joined delta only the part that is new."""
+        seen = seq - self.first_seq + 1
+        if not self._parts or seen <= 0:
+            return self
+        cut = sum(self._parts[:seen])
+        fields = {**self.fields, "offset": self.fields["offset"] + cut, "text": self.fields["text"][cut:]}
+        return Event(fields, self._parts[seen:])
 
 
 def stored(event: Event) -> dict[str, Any]:
-    """An event as a row: without what the row has columns for."""
-    return {key: value for key, value in event.fields.items() if key not in ("session_id", "epoch")}
+    """An event as a row: without what the row has columns for, and a delta with its `parts`."""
+    row = {key: value for key, value in event.fields.items() if key not in ("session_id", "epoch")}
+    return {**row, "parts": event.parts} if event.type == "agent.delta" else row
 
 
 def join_for_storage(events: list[Event]) -> list[dict[str, Any]]:
     """A batch as rows, neighbouring deltas as one. `parts` has the lengths, so that a replay can start within a row."""
-    rows: list[dict[str, Any]] = []
-    last: Event | None = None
+    batch: list[Event] = []
     for event in events:
-        joined = last.joined(event) if last is not None else None
-        if joined is not None:
-            parts = [*rows[-1]["parts"], len(event.fields["text"])]
-            rows[-1] = {**stored(joined), "parts": parts}
-            last = joined
-            continue
-        row = stored(event)
-        if event.type == "agent.delta":
-            row["parts"] = [len(event.fields["text"])]
-        rows.append(row)
-        last = event
-    return rows
+        joined = batch[-1].joined(event) if batch else None
+        if joined is None:
+            batch.append(event)
+        else:
+            batch[-1] = joined
+    return [stored(event) for event in batch]
 
 
 def from_storage(item: dict[str, Any], after_seq: int) -> Event:
     """A stored event for somebody who has seen up to `after_seq`: of a joined delta only the part that is new."""
     parts = item.pop("parts", None)
-    if parts:
-        seen = max(0, len(parts) - (item["seq"] - after_seq))
-        cut = sum(parts[:seen])
-        item["text"] = item["text"][cut:]
-        item["offset"] += cut
-    return Event(item)
+    return Event(item, parts).after(after_seq)

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from coordinator.errors import Fenced, StoryloomError
-from coordinator.events import Event, join_for_storage
+from coordinator.errors import Fenced, NotFound, StoryloomError, Unavailable
+from coordinator.events import Event, from_storage, join_for_storage
 from coordinator.models import Failure
 from coordinator.store.runs import RunOperations
 from coordinator.store.sessions import Changed, Json
@@ -20,11 +20,16 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
+CLOSE_S = 2.0
+"""A run that ends waits for so long that its last events are stored: more may be a database that is away."""
+
+
 class Journal:
     """Of one run, which alone numbers the session's events while it holds `epoch`.
 
     Functions of the store number the events that they make. While one is under way nothing else is numbered: what is
-    emitted meanwhile waits and follows it. Everything pending is stored before it, or with it.
+    emitted meanwhile waits and follows it. Everything pending is stored before it, or with it. Where its answer is lost
+    the store is asked what it has numbered before anything else is.
     """
 
     def __init__(
@@ -41,7 +46,11 @@ class Journal:
         self._streams = streams
         self._flush_s = flush_s
         self._pending: list[Event] = []
+        self._rows: list[Json] = []
+        """Sent, but not known to be stored. Sent again as they are: joined anew, text would be stored twice."""
         self._waiting: list[tuple[str, Json]] | None = None
+        self._unsure = False
+        """An answer of the store was lost: it may have given numbers that are not known here."""
         self._lock = asyncio.Lock()
         self._flusher: asyncio.Task[None] | None = None
 
@@ -61,8 +70,7 @@ class Journal:
             self._delta_from = self._seq
         self._pending.append(event)
         self._streams.publish(self.session_id, [event], saved=False)
-        if self._flusher is None or self._flusher.done():
-            self._flusher = asyncio.create_task(self._flush_later(), name=f"journal {self.session_id}")
+        self._flush_soon()
 
     async def finish_step(self, result: Json) -> Changed:
         """Stores the pending events and the step in one call, then tells what it made. Durable on return."""
@@ -75,9 +83,7 @@ class Journal:
 
         return await self._numbered_by_store(write, lambda answer: answer.events)
 
-    async def fail(
-        self, error: Failure, step: str | None, agent: str | None, tokens: int, cost_usd: float
-    ) -> Changed:
+    async def fail(self, error: Failure, step: str | None, agent: str | None, tokens: int, cost_usd: float) -> Changed:
         """Stores the pending events and the failure in one call."""
 
         async def write(pending: list[Json]) -> Changed:
@@ -89,7 +95,7 @@ class Journal:
         return await self._numbered_by_store(write, lambda answer: answer.events)
 
     async def through(self, write: Callable[[int], Awaitable[T]], events: Callable[[T], list[Json]]) -> T:
-        """Any other write of the store that makes events: `write` gets the epoch to name; its events are told in order."""
+        """Any other write that makes events: `write` gets the epoch to name; its events are told in order."""
 
         async def after_pending(pending: list[Json]) -> T:
             if pending:
@@ -101,15 +107,13 @@ class Journal:
     async def flush(self) -> None:
         """Store what is pending. On return it is durable. Raises Fenced once a newer run holds the session."""
         async with self._lock:
-            batch, self._pending = self._pending, []
-            if not batch or self.fenced:
+            await self._make_sure()
+            seq = self._seq
+            rows = self._unstored()
+            if not rows or self.fenced:
                 return
-            try:
-                await self._runs.append_events(self.session_id, self.epoch, join_for_storage(batch))
-            except BaseException:
-                self._pending = batch + self._pending
-                raise
-            self._streams.mark_saved(self.session_id, batch[-1].seq)
+            await self._runs.append_events(self.session_id, self.epoch, rows)
+            self._stored(seq)
 
     def fence(self) -> None:
         """Another epoch has begun: this run tells and stores nothing more, and is stopped."""
@@ -117,55 +121,99 @@ class Journal:
             return
         self.fenced = True
         self._pending.clear()
+        self._rows = []
+        self._streams.forget(self.session_id)
         self.on_fenced()
 
     async def close(self) -> None:
-        """Stop the flusher and store the rest, as far as the store takes it."""
+        """Stop the flusher and store the rest, as far as the store takes it now."""
         if self._flusher is not None:
             self._flusher.cancel()
             await asyncio.gather(self._flusher, return_exceptions=True)
         try:
-            await self.flush()
-        except StoryloomError as error:
+            async with asyncio.timeout(CLOSE_S):
+                await self.flush()
+        except (StoryloomError, TimeoutError) as error:
             logger.info("events of session %s not stored at the end of its run: %s", self.session_id, error)
         finally:
-            self._streams.forget(self.session_id)
+            # A fenced run has forgotten already, and what is told now may be its successor's.
+            if not self.fenced:
+                self._streams.forget(self.session_id)
 
     async def _numbered_by_store(
         self, write: Callable[[list[Json]], Awaitable[T]], events: Callable[[T], list[Json]]
     ) -> T:
         async with self._lock:
-            batch, self._pending = self._pending, []
+            await self._make_sure()
+            rows = self._unstored()
             self._waiting = []
             try:
-                answer = await write(join_for_storage(batch))
-                self._told([Event(fields) for fields in events(answer)])
-                return answer
-            except BaseException:
-                self._pending = batch
+                answer = await write(rows)
+            except (Unavailable, asyncio.CancelledError):
+                self._unsure = True
+                self._flush_soon()
                 raise
-            finally:
-                waiting, self._waiting = self._waiting, None
-                for type, payload in waiting:
-                    self.emit(type, **payload)
+            except BaseException:
+                self._number_again()
+                raise
+            self._stored(self._seq)
+            told = [Event(fields) for fields in events(answer)]
+            if told and told[0].seq == self._seq + 1:
+                self._told(told)
+                self._number_again()
+            else:
+                # It was done by a call whose answer was lost, or changed nothing: the store knows.
+                self._unsure = True
+                await self._make_sure()
+            return answer
+
+    async def _make_sure(self) -> None:
+        """Tells what the store has numbered without an answer here; after that numbers are this run's to give again."""
+        while self._unsure and not self.fenced:
+            rows = await self._runs.events_after(self.session_id, self._seq)
+            if rows:
+                self._told([from_storage(row, self._seq) for row in rows])
+            else:
+                self._unsure = False
+                self._number_again()
+
+    def _number_again(self) -> None:
+        waiting, self._waiting = self._waiting or [], None
+        for type, payload in waiting:
+            self.emit(type, **payload)
+
+    def _unstored(self) -> list[Json]:
+        self._rows += join_for_storage(self._pending)
+        self._pending = []
+        return self._rows
+
+    def _stored(self, up_to_seq: int) -> None:
+        self._rows = []
+        self._streams.mark_saved(self.session_id, up_to_seq)
 
     def _told(self, events: list[Event]) -> None:
-        if events:
-            self._seq = events[-1].seq
-        self._streams.mark_saved(self.session_id, self._seq)
+        self._seq = events[-1].seq
         self._streams.publish(self.session_id, events, saved=True)
-        if events and events[-1].epoch > self.epoch:
+        if events[-1].epoch > self.epoch:
             # The write was one that ends this run: what was emitted meanwhile is no part of the record.
             self.fence()
 
+    def _flush_soon(self) -> None:
+        if self._flusher is None or self._flusher.done():
+            self._flusher = asyncio.create_task(self._flush_later(), name=f"journal {self.session_id}")
+
     async def _flush_later(self) -> None:
         # One task lives while there is something to store, so an idle run has none.
-        while self._pending and not self.fenced:
+        while (self._pending or self._rows or self._unsure) and not self.fenced:
             await asyncio.sleep(self._flush_s)
             try:
                 await self.flush()
-            except Fenced:
+            except (Fenced, NotFound):
                 self.fence()
-            except StoryloomError as error:
-                # The gateway has waited already; the batch stays pending and the next step's write decides.
+            except Unavailable as error:
+                # The gateway has waited already; it stays pending and is tried again.
                 logger.warning("events of session %s are not stored yet: %s", self.session_id, error)
+            except StoryloomError as error:
+                # The next step's write decides what becomes of it.
+                logger.warning("events of session %s can't be stored: %s", self.session_id, error)
+                return

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 Kind = Literal["story", "chat", "adventure"]
 Status = Literal["active", "awaiting_approval", "paused", "completed", "failed", "cancelled", "expired"]
@@ -158,6 +158,8 @@ class Identity(BaseModel):
     user_id: UUID | None
     role: Role
     claims: dict[str, Any] = Field(default_factory=dict)
+    token: SecretStr | None = Field(default=None, exclude=True, repr=False)
+    """The verified token itself, where the database is asked over HTTP and verifies it again."""
 
     @property
     def is_admin(self) -> bool:

@@ -1,8 +1,8 @@
 """What a story run does next. Pure: template + what is done → what is next. No I/O, no clock, no model.
 
-A run's state is `Work`. It is folded from the steps that are done, one `advance` each, whether they were just finished or
-are read back after a crash; `schedule` lists every step that the work will take as things stand, and the next one is the
-first that is not done.
+A run's state is `Work`. It is folded from the steps that are done, one `advance` each, whether they were just finished
+or are read back after a crash; `schedule` lists every step that the work will take as things stand, and the next one is
+the first that is not done.
 """
 
 from __future__ import annotations
@@ -28,15 +28,16 @@ from coordinator.material import (
     Verdict,
 )
 from coordinator.models import Progress, StoryConfig
+from coordinator.sections import SECTION_WORDS, group_beats
 from coordinator.template import STAGES, AgentName, Stage, StepKind, Template
+from coordinator.words import count_words
 
-SECTION_WORDS = 350
-"""What a section aims at: models stall near 2,000 words, and a section is 200 to 600."""
-SECTION_MOST = 600
-LORE_SECTIONS = 8
-"""Sections that one lore review reads: about 2,800 words, so that a passage is not lost in the middle."""
+LORE_SECTIONS = 6
+"""Sections that one lore review reads: about 2,100 words, so that a passage is not lost in the middle."""
 READING_WORDS = 4_000
-"""What a reviewing call reads at the most; of a longer text its beginning, its end, and an even choice between."""
+"""A text of up to so many words is read whole by a reviewing call."""
+WINDOW_WORDS = 2_500
+"""Of a longer one so many are read: what there is room for beside the outline, bible and summary of a long story."""
 TYPED_WEIGHT = 60
 """What a step without prose counts for in the progress, in words."""
 NOTES_KEPT = 8
@@ -84,7 +85,10 @@ class Scored:
 
 @dataclass(frozen=True)
 class Work:
-    """The state of a run. `texts` is the current draft by section, `candidate` a revision not yet accepted."""
+    """The state of a run. `texts` is the current draft by section, `candidate` a revision not yet accepted.
+
+    `left` and `stages_left` are the shares, 0 to 1, of the work and of each stage begun that are still to do.
+    """
 
     prompt: str
     config: StoryConfig
@@ -105,6 +109,8 @@ class Work:
     best: Verdict | None = None
     versions: int = 0
     current_version: int = 0
+    left: float = 1.0
+    stages_left: dict[Stage, float] = field(default_factory=dict)
 
     @property
     def target_words(self) -> int:
@@ -116,12 +122,18 @@ class Work:
 
 def next_step(work: Work) -> StepSpec | None:
     """The first step of the schedule that is not done; None when the story is ready to be saved."""
-    return next((spec for spec in schedule(work) if spec.name not in work.done), None)
+    return next((spec for spec in _steps(work) if spec.name not in work.done), None)
 
 
 def schedule(work: Work) -> list[StepSpec]:
     """Every step that the work takes, in order, as far as can be told now. Revisions appear when they become needed."""
-    return [*_foundation(work), *_drafting(work), *_validation(work)]
+    return list(_steps(work))
+
+
+def _steps(work: Work) -> Iterable[StepSpec]:
+    yield from _foundation(work)
+    yield from _drafting(work)
+    yield from _validation(work)
 
 
 def _foundation(work: Work) -> Iterable[StepSpec]:
@@ -187,17 +199,47 @@ def _thirds(count: int) -> list[int]:
 
 
 def restore(prompt: str, config: StoryConfig, template: Template, done: Iterable[Done]) -> Work:
-    """The work as it stood after these steps."""
+    """The work as it stood after these steps. One that the template no longer has is passed over."""
     work = Work(prompt, config, template)
     for step in done:
-        work = advance(work, step)
+        if (spec := _planned(work, step.name)) is not None:
+            work = _advanced(work, spec, step)
     return work
 
 
 def advance(work: Work, done: Done) -> Work:
-    """The work after one more step. Raises pydantic.ValidationError where `output` is not what the kind of step gives."""
-    spec = next(spec for spec in schedule(work) if spec.name == done.name)
-    work = replace(work, done={**work.done, done.name: done})
+    """The work after one more step, which must be one of its schedule.
+
+    Raises pydantic.ValidationError where `output` is not what that kind of step gives.
+    """
+    spec = _planned(work, done.name)
+    if spec is None:
+        raise ValueError(f"{done.name} is no step of this story")
+    return _advanced(work, spec, done)
+
+
+def _planned(work: Work, name: str) -> StepSpec | None:
+    return next((spec for spec in _steps(work) if spec.name == name), None)
+
+
+def _advanced(work: Work, spec: StepSpec, done: Done) -> Work:
+    work = _settled(replace(work, done={**work.done, done.name: done}), spec, done)
+    # Each step takes its share of what was left: steps that become needed slow progress down and never turn it back.
+    ahead = [step for step in _steps(work) if step.name not in work.done]
+    stage = sum(step.weight for step in ahead if step.stage == spec.stage)
+    return replace(
+        work,
+        left=work.left * _rest(spec.weight, sum(step.weight for step in ahead)),
+        stages_left={**work.stages_left, spec.stage: work.stages_left.get(spec.stage, 1.0) * _rest(spec.weight, stage)},
+    )
+
+
+def _rest(done: int, ahead: int) -> float:
+    return ahead / (done + ahead)
+
+
+def _settled(work: Work, spec: StepSpec, done: Done) -> Work:
+    """What the step gave, taken in; `work` has it among the done already."""
     match spec.kind:
         case "brainstorm":
             return replace(work, brainstorm=done.text)
@@ -241,13 +283,14 @@ def _with_record(work: Work, record: Record, section: int) -> Work:
     def merged(old: Sequence[Person | Place], new: Sequence[Person | Place]) -> list[Any]:
         return list({entry.name.casefold(): entry for entry in (*old, *new)}.values())
 
-    known = {fact.text.casefold() for fact in work.bible.facts}
-    facts = [Fact(text=text, section=section) for text in record.facts if text.casefold() not in known]
+    facts = {fact.text.casefold(): fact for fact in work.bible.facts}
+    for text in record.facts:
+        facts.setdefault(text.casefold(), Fact(text=text, section=section))
     bible = Bible(
         people=merged(work.bible.people, record.people),
         places=merged(work.bible.places, record.places),
         rules=work.bible.rules,
-        facts=[*work.bible.facts, *facts],
+        facts=list(facts.values()),
     )
     return replace(work, bible=bible, summary=record.summary)
 
@@ -263,31 +306,35 @@ def _with_lore(work: Work, review: LoreReview) -> Work:
 
 def _with_verdict(work: Work, verdict: Verdict, spec: StepSpec) -> Work:
     """Settles a revision round, and opens the next where one is needed and allowed."""
-    if spec.round > 1:
-        kept = _accepts(work, verdict)
+    if spec.round == 1:
+        # To what lore found comes what the reader asks for.
+        work = replace(work, best=verdict, mending=_asked(work, verdict, work.mending))
+    elif _accepts(work, verdict):
         work = replace(
             work,
-            texts={**work.texts, **work.candidate} if kept else work.texts,
-            current_version=work.versions if kept else work.current_version,
-            best=verdict if kept else work.best,
+            texts={**work.texts, **work.candidate},
+            current_version=work.versions,
+            best=verdict,
             candidate={},
-            # What lore found was asked of the first round; a later one goes by the reader alone.
-            mending={},
+            mending=_asked(work, verdict, {}),
         )
     else:
-        work = replace(work, best=verdict)
-    assert work.best is not None
+        # Nothing is mended by a revision that is not used: the same notes stand, and another try may do better.
+        work = replace(work, candidate={})
     may = work.template.step("revise") is not None and len(work.rounds) < work.config.max_revisions
-    if not may or (work.best.approved and not work.mending):
-        return work
-    mending = {number: list(notes) for number, notes in work.mending.items()}
-    for note in work.best.rewrite:
+    return replace(work, rounds=[*work.rounds, sorted(work.mending)]) if may and work.mending else work
+
+
+def _asked(work: Work, verdict: Verdict, found: dict[int, list[str]]) -> dict[int, list[str]]:
+    """What is to be mended, by section; nothing where the verdict approves and nothing was `found`."""
+    if verdict.approved and not found:
+        return {}
+    mending = {number: list(notes) for number, notes in found.items()}
+    for note in verdict.rewrite:
         if note.section <= len(work.sections):
             mending.setdefault(note.section, []).append(note.note)
-    if not mending:
-        # Not approved, and no section named: the ending carries most of a reader's verdict.
-        mending[len(work.sections)] = [work.best.summary]
-    return replace(work, mending=mending, rounds=[*work.rounds, sorted(mending)])
+    # Not approved, and no section named: the ending carries most of a reader's verdict.
+    return mending or {len(work.sections): [verdict.summary]}
 
 
 def _accepts(work: Work, verdict: Verdict) -> bool:
@@ -315,36 +362,6 @@ def scored_by(before: Work, spec: StepSpec, verdict: Verdict) -> Scored:
 
 def _joined(texts: dict[int, str]) -> str:
     return "\n\n".join(texts[number] for number in sorted(texts))
-
-
-# -- Sections ----------------------------------------------------------------------------------------------------------
-
-
-def group_beats(beats: Sequence[Beat], target_words: int) -> list[list[Beat]]:
-    """Beats scaled to the length that was asked for and grouped, in order, into sections of 200 to 600 words.
-
-    Scaled because models are careless with sums; a beat too long for one section is told over several.
-    """
-    scale = target_words / sum(beat.words for beat in beats)
-    count = max(1, math.ceil(target_words / SECTION_WORDS))
-    ideal = target_words / count
-    pieces: list[Beat] = []
-    for beat in beats:
-        words = beat.words * scale
-        parts = max(1, math.ceil(words / SECTION_MOST), round(words / ideal))
-        for part in range(1, parts + 1):
-            title = beat.title if parts == 1 else f"{beat.title} ({part} of {parts})"
-            pieces.append(beat.model_copy(update={"title": title, "words": max(1, round(words / parts))}))
-    sections: list[list[Beat]] = [[]]
-    told = 0
-    for beat in pieces:
-        # A new section once this one has had its share, counted from the start so that rounding does not add up.
-        share = ideal * len(sections)
-        if sections[-1] and (told + beat.words / 2 > share or sum(b.words for b in sections[-1]) + beat.words > SECTION_MOST):
-            sections.append([])
-        sections[-1].append(beat)
-        told += beat.words
-    return sections
 
 
 # -- What an agent is told ---------------------------------------------------------------------------------------------
@@ -401,36 +418,43 @@ def _reading(work: Work, spec: StepSpec) -> list[Section]:
         case "lore-review":
             return text[(spec.section - 1) * LORE_SECTIONS : spec.section * LORE_SECTIONS]
         case "notes":
-            return _newest(text, READING_WORDS)
+            return _newest(text)
         case "review":
-            return _window(text, READING_WORDS)
+            return _window(text, sorted(work.candidate))
     return []
 
 
-def _words(section: Section) -> int:
-    return len(section.text.split())
-
-
-def _newest(text: list[Section], most: int) -> list[Section]:
+def _newest(text: list[Section]) -> list[Section]:
     kept: list[Section] = []
+    room = WINDOW_WORDS
     for section in reversed(text):
-        most -= _words(section)
-        if most < 0 and kept:
+        room -= count_words(section.text)
+        if room < 0 and kept:
             break
         kept.append(section)
     return kept[::-1]
 
 
-def _window(text: list[Section], most: int) -> list[Section]:
-    """The whole text where it fits, else beginning, end and an even choice between, in order."""
-    total = sum(map(_words, text))
-    if total <= most:
+def _window(text: list[Section], revised: Sequence[int]) -> list[Section]:
+    """The whole text where it is short, else the sections just revised, beginning, end and an even choice between."""
+    words = [count_words(section.text) for section in text]
+    if sum(words) <= READING_WORDS:
         return text
-    room = max(3, int(len(text) * most / total))
-    third = max(1, room // 3)
-    middle = text[third:-third]
-    stride = max(1, math.ceil(len(middle) / max(1, room - 2 * third)))
-    return [*text[:third], *middle[::stride], *text[-third:]]
+    last = len(text) - 1
+    wanted = [revised[place] - 1 for place in _spread(len(revised))]
+    kept: set[int] = set()
+    room = WINDOW_WORDS
+    for place in dict.fromkeys([*wanted[: LORE_SECTIONS - 2], 0, last, *wanted, *_spread(len(text))]):
+        if words[place] <= room or not kept:
+            kept.add(place)
+            room -= words[place]
+    return [text[place] for place in sorted(kept)]
+
+
+def _spread(count: int) -> list[int]:
+    """The places 0 to `count` - 1 in an order of which each beginning is an even choice."""
+    bits = count.bit_length()
+    return sorted(range(count), key=lambda place: f"{place:0{bits}b}"[::-1])
 
 
 def _notes(work: Work, spec: StepSpec, repetition: Sequence[tuple[int, str]]) -> list[str]:
@@ -438,7 +462,7 @@ def _notes(work: Work, spec: StepSpec, repetition: Sequence[tuple[int, str]]) ->
         case "outline" if spec.round > 1 and work.outline_review is not None:
             return [*work.outline_review.problems, work.outline_review.advice]
         case "draft":
-            return [*work.notes, *(note for _, note in repetition)][:NOTES_KEPT]
+            return [*work.notes, *[note for _, note in repetition][:NOTES_KEPT]]
         case "revise" | "polish":
             found = [note for section, note in repetition if section == spec.section]
             asked = work.mending.get(spec.section, []) if spec.kind == "revise" else []
@@ -452,24 +476,37 @@ def _notes(work: Work, spec: StepSpec, repetition: Sequence[tuple[int, str]]) ->
 
 
 def progress(work: Work, current: str | None, words: int) -> Progress:
-    """How far the work is, by words to write; `eta_s` from the pace of what is done, None before the first step."""
+    """How far the work is, by words to write. Never less than after the step before, and 100 only when all is done."""
     steps = schedule(work)
-    total = sum(spec.weight for spec in steps)
-    finished = [spec for spec in steps if spec.name in work.done]
-    weight = sum(spec.weight for spec in finished)
-    spent_s = sum(work.done[spec.name].duration_ms for spec in finished) / 1000
     return Progress(
-        completed_steps=len(finished),
+        completed_steps=sum(spec.name in work.done for spec in steps),
         total_steps=len(steps),
-        percent=round(100 * weight / total, 1),
+        percent=_down(100 * (1 - work.left), 1),
         current_step=current,
-        stages={stage: _share(steps, stage, work) for stage in STAGES if any(spec.stage == stage for spec in steps)},
-        eta_s=round(spent_s / weight * (total - weight), 1) if weight else None,
+        stages={
+            stage: _down(1 - work.stages_left.get(stage, 1.0), 3)
+            for stage in STAGES
+            if any(spec.stage == stage for spec in steps)
+        },
+        eta_s=_eta_s(work, steps),
         words=words,
         target_words=work.target_words,
     )
 
 
-def _share(steps: Sequence[StepSpec], stage: Stage, work: Work) -> float:
-    mine = [spec for spec in steps if spec.stage == stage]
-    return round(sum(spec.weight for spec in mine if spec.name in work.done) / sum(spec.weight for spec in mine), 3)
+def _eta_s(work: Work, steps: Sequence[StepSpec]) -> float | None:
+    """By what a step of the same kind has taken on average, or any step where none of its kind is done yet."""
+    spent: dict[StepKind, list[int]] = {}
+    for spec in steps:
+        if spec.name in work.done:
+            spent.setdefault(spec.kind, []).append(work.done[spec.name].duration_ms)
+    every = [duration for durations in spent.values() for duration in durations]
+    if not every:
+        return None
+    ahead = [spent.get(spec.kind, every) for spec in steps if spec.name not in work.done]
+    return round(sum(sum(known) / len(known) for known in ahead) / 1000, 1)
+
+
+def _down(value: float, digits: int) -> float:
+    """Rounded down, so that nothing looks finished before it is; what floating point has added or lost is made good."""
+    return math.floor(round(value * 10.0**digits, 6)) / 10.0**digits

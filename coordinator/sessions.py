@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from coordinator.cache import Cache, CacheStats, SingleFlight
-from coordinator.errors import Forbidden, NotFound
+from coordinator.errors import Fenced, Forbidden, NotFound, Unavailable
 from coordinator.events import Event, from_storage
 from coordinator.journal import Journal
 from coordinator.models import (
@@ -36,13 +37,17 @@ from coordinator.words import count_words
 
 FRESH_S = 1.0
 """How old an answer from memory may be for a session that this node does not run: another node may have changed it."""
+HELD_FRESH_S = 10.0
+"""The same for one that it runs: all that the run does is known here, a title given through another node is not."""
 SWEEP_BATCH = 100
+RUNNING_PAGE = 1000
+"""Sessions that one look at the running ones answers at the most."""
 T = TypeVar("T")
 
 
 @dataclass
 class Entry:
-    """A cached session. Complete and current while this node runs it, else good for `FRESH_S` after `loaded`."""
+    """A cached session as of `loaded`, with its current draft where that was asked for."""
 
     session: SessionDetail
     loaded: float
@@ -62,7 +67,7 @@ class Recovered:
 class StorySessionManager:
     """Creates, finds, changes and ends sessions. What a method awaits is durable when it returns.
 
-    Every method for a person takes their identity; a session that is not theirs is NotFound, from memory as from the store.
+    Every method for a person takes their identity; a session that is not theirs is NotFound, also from memory.
     """
 
     def __init__(
@@ -76,8 +81,9 @@ class StorySessionManager:
         self._flush_s = flush_s
         self._clock = clock
         self._cache: Cache[UUID, Entry] = Cache(cache_sessions, cache_idle_s, clock)
-        self._loads: SingleFlight[tuple[UUID, UUID | None, bool], SessionDetail] = SingleFlight()
+        self._loads: SingleFlight[UUID, SessionDetail] = SingleFlight()
         self._held: dict[UUID, Journal] = {}
+        self._writes: set[asyncio.Future[Any]] = set()
 
     @property
     def cache_stats(self) -> CacheStats:
@@ -91,24 +97,25 @@ class StorySessionManager:
         title: str | None = None, request_id: str | None = None, kind: Kind = "story", progress: Progress | None = None,
     ) -> Changed:  # fmt: skip
         """A new session, or with a `request_id` used before the one it made then (`changed` is false)."""
-        made = await self.store.sessions.create(
+        return await self.store.sessions.create(
             _owner(identity), kind=kind, title=title, prompt=prompt, template=template, config=config or StoryConfig(),
             model=model, ttl_s=self._ttl_s, request_id=request_id,
             progress=(progress or Progress()).model_dump(mode="json"),
         )  # fmt: skip
-        return made
 
     async def get_session(self, identity: Identity, session_id: UUID) -> SessionDetail:
-        """From memory where this node runs it, or has read it within the last second; else read as the identity."""
-        entry = self._cache.get(session_id)
-        if entry is not None and self._current(session_id, entry):
+        """From memory where that is fresh, else read as the identity. Never older than a write awaited on this node."""
+        entry = self._cache.get(session_id, self._fresh)
+        if entry is not None:
             _check_visible(identity, entry.session)
             return entry.session
-        key = (session_id, identity.user_id, identity.is_admin)
-        session = await self._loads.load(key, lambda: self.store.sessions.get(identity, session_id))
-        if session_id not in self._held:
-            self._cache.put(session_id, Entry(session, self._clock()))
-        return session
+        asked = self._clock()
+        return await self._loads.load(
+            session_id,
+            (identity.user_id, identity.role, identity.is_admin),
+            lambda: self.store.sessions.get(identity, session_id),
+            keep=lambda session: self._cache.put(session_id, Entry(session, asked)),
+        )
 
     async def list_sessions(
         self, identity: Identity, *, everybody: bool = False, owner: UUID | None = None, status: Status | None = None,
@@ -128,13 +135,12 @@ class StorySessionManager:
         change = await self._write(
             session_id, lambda epoch: self.store.sessions.rename(session_id, owner, title, epoch), _events
         )
-        self._remember(change.session)
         return change.session
 
     async def delete_session(self, identity: Identity, session_id: UUID) -> None:
         """The session and all that hangs on it; the caller has stopped its run. An admin may delete anybody's."""
         await self.store.sessions.delete(session_id, None if identity.is_admin else _owner(identity))
-        self._cache.drop(session_id)
+        self._forget(session_id)
 
     async def change_status(
         self, identity: Identity | None, session_id: UUID, to: Status, allowed: tuple[Status, ...],
@@ -148,7 +154,6 @@ class StorySessionManager:
             lambda _: self.store.sessions.change_status(session_id, owner, to=to, allowed=allowed, reason=reason),
             _events,
         )
-        self._cache.drop(session_id)
         journal = self._held.get(session_id)
         if journal is not None and journal.epoch < change.session.epoch:
             journal.fence()
@@ -166,6 +171,7 @@ class StorySessionManager:
                 content=content, agent=agent, step=step, metadata=metadata, epoch=epoch,
             ),
             lambda answer: answer[1],
+            of_run=identity is None,
         )  # fmt: skip
         return message
 
@@ -181,17 +187,19 @@ class StorySessionManager:
                 word_count=count_words(content), current=current, step=step, scores=scores, epoch=epoch,
             ),
             lambda answer: answer[1],
+            of_run=identity is None,
         )  # fmt: skip
         return draft
 
     async def get_latest_draft(self, identity: Identity, session_id: UUID) -> Draft | None:
         """The current draft, None before the first."""
         entry = self._cache.peek(session_id)
-        if entry is not None and entry.draft is not None and session_id in self._held:
+        if entry is not None and entry.draft is not None and self._fresh(entry):
             _check_visible(identity, entry.session)
             return entry.draft
         draft = await self.store.record.draft(identity, session_id, None)
-        if entry is not None and session_id in self._held:
+        if entry is not None:
+            # Of no effect where a write has meanwhile made the memory forget the entry.
             entry.draft = draft
         return draft
 
@@ -201,7 +209,9 @@ class StorySessionManager:
             raise NotFound("There is no such draft.")
         return draft
 
-    async def list_messages(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Message]:
+    async def list_messages(
+        self, identity: Identity, session_id: UUID, limit: int, cursor: str | None
+    ) -> Page[Message]:
         return await self.store.record.messages(identity, session_id, limit, cursor)
 
     async def list_drafts(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Draft]:
@@ -240,23 +250,27 @@ class StorySessionManager:
             session_id, session.epoch, seq, claim["delta_from"], self.store.runs, self.streams, self._flush_s
         )
         self._held[session_id] = journal
-        self._remember(session)
-        await self._catch_up(session_id, seq - 1)
+        self._forget(session_id)
+        try:
+            await self._catch_up(session_id, claim["events"][0]["seq"] - 1)
+        except BaseException:
+            # Nobody would release it: the session would count as run by this node for ever.
+            await self.release(journal)
+            raise
         self.streams.publish(session_id, [Event(event) for event in claim["events"]], saved=True)
         return Recovered(session, claim["prompt"], claim["steps"], journal)
 
     async def finish_step(self, journal: Journal, result: Json) -> Session:
         """Durable on return, in one call, with all events before it."""
         answer = await journal.finish_step(result)
-        self._remember(answer.session, by_agent=_usage(answer.events))
+        self._remember(answer)
         return answer.session
 
     async def complete_session(self, session_id: UUID) -> Session:
         """The current draft is the story. Again changes nothing."""
         change = await self._write(
-            session_id, lambda epoch: self.store.runs.complete(session_id, None, epoch), _events
+            session_id, lambda epoch: self.store.runs.complete(session_id, None, epoch), _events, of_run=True
         )
-        self._remember(change.session)
         return change.session
 
     async def fail_session(
@@ -267,9 +281,9 @@ class StorySessionManager:
         journal = self._held.get(session_id)
         if journal is not None:
             answer = await journal.fail(error, step, agent, tokens, cost_usd)
-            self._remember(answer.session)
+            self._forget(session_id)
             return answer.session
-        return self._apply(await self.store.runs.fail(session_id, None, error, step=step)).session
+        return (await self._apply(await self.store.runs.fail(session_id, None, error, step=step))).session
 
     async def release(self, journal: Journal) -> None:
         """The run on this node is over, whatever its end."""
@@ -279,13 +293,25 @@ class StorySessionManager:
             # Also where the run is cancelled once more just here.
             if self._held.get(journal.session_id) is journal:
                 del self._held[journal.session_id]
-                self._cache.drop(journal.session_id)
+                self._forget(journal.session_id)
+
+    def held(self) -> dict[UUID, Journal]:
+        """The runs on this node, by session, as of now."""
+        return dict(self._held)
+
+    def fence_ended(self, held: Mapping[UUID, Journal], active: Mapping[UUID, int]) -> None:
+        """Stop the runs that another node has ended, of those `held` before the epochs of `active` ones were read."""
+        for session_id, journal in held.items():
+            # A full page may have left the session out.
+            epoch = active.get(session_id, journal.epoch if len(active) >= RUNNING_PAGE else None)
+            if epoch is None or epoch > journal.epoch:
+                journal.fence()
 
     async def cleanup_expired_sessions(self) -> list[Session]:
         """Ends the sessions whose time is over, in batches; answers them."""
         ended: list[Session] = []
         while batch := await self.store.sessions.expire(SWEEP_BATCH):
-            ended += [self._apply(change).session for change in batch]
+            ended += [(await self._apply(change)).session for change in batch]
             if len(batch) < SWEEP_BATCH:
                 break
         return ended
@@ -313,42 +339,75 @@ class StorySessionManager:
             seq = events[-1]["seq"]
 
     def _publish_stored(self, session_id: UUID, events: list[Json]) -> None:
-        seen = self.streams.positions().get(session_id, 0)
-        self.streams.publish(session_id, [from_storage(event, seen) for event in events], saved=True)
+        # Whole: each reader takes of a joined delta what is new to it.
+        self.streams.publish(session_id, [from_storage(event, 0) for event in events], saved=True)
 
     # -- Memory ------------------------------------------------------------------------------------------------------
 
-    def _current(self, session_id: UUID, entry: Entry) -> bool:
-        return session_id in self._held or self._clock() - entry.loaded < FRESH_S
+    def _fresh(self, entry: Entry) -> bool:
+        return self._clock() - entry.loaded < (HELD_FRESH_S if entry.session.id in self._held else FRESH_S)
 
-    def _remember(self, session: Session, by_agent: dict[str, Usage] | None = None) -> None:
-        """A session that this node runs is kept as it now stands; of any other the memory is out of date."""
-        entry = self._cache.peek(session.id)
-        if session.id not in self._held:
-            self._cache.drop(session.id)
-            return
-        usage = by_agent if by_agent is not None else entry.session.usage_by_agent if entry else {}
-        detail = SessionDetail.model_validate({**session.model_dump(), "usage_by_agent": usage})
-        same = entry is not None and entry.session.draft_version == session.draft_version
-        self._cache.put(session.id, Entry(detail, self._clock(), entry.draft if entry and same else None))
+    def _forget(self, session_id: UUID) -> None:
+        self._cache.drop(session_id)
+        self._loads.forget(session_id)
+
+    def _remember(self, change: Changed) -> None:
+        """A step's answer has all that a session shows, except where it was told before and only the store knows."""
+        session, usage = change.session, _usage(change.events)
+        self._forget(session.id)
+        if usage is not None and session.id in self._held:
+            detail = SessionDetail.model_validate({**session.model_dump(), "usage_by_agent": usage})
+            self._cache.put(session.id, Entry(detail, self._clock()))
 
     async def _write(
-        self, session_id: UUID, write: Callable[[int | None], Awaitable[T]], events: Callable[[T], list[Json]]
-    ) -> T:
-        """A write that makes events: through the journal where a run here numbers them, else told as they are."""
-        journal = self._held.get(session_id)
-        if journal is not None:
-            return await journal.through(write, events)
-        answer = await write(None)
-        self._cache.drop(session_id)
-        self.streams.publish(session_id, [Event(event) for event in events(answer)], saved=True)
-        return answer
+        self, session_id: UUID, write: Callable[[int | None], Awaitable[T]], events: Callable[[T], list[Json]], *,
+        of_run: bool = False,
+    ) -> T:  # fmt: skip
+        """A write that makes events: through the journal where a run here numbers them, else told as they are.
 
-    def _apply(self, change: Changed) -> Changed:
+        Raises Fenced for one `of_run` whose run was replaced; a person's is done all the same.
+        """
+
+        async def done() -> T:
+            try:
+                journal = self._held.get(session_id)
+                if journal is not None and (of_run or not journal.fenced):
+                    try:
+                        return await journal.through(write, events)
+                    except Fenced:
+                        journal.fence()
+                        if of_run:
+                            raise
+                answer = await write(None)
+            finally:
+                # Also where the answer was lost: it may have been done.
+                self._forget(session_id)
+            await self._tell(session_id, events(answer))
+            return answer
+
+        # To its end, also where whoever asked for it goes away: numbers that the store gave have to be told.
+        writing = asyncio.ensure_future(done())
+        self._writes.add(writing)
+        writing.add_done_callback(self._writes.discard)
+        return await asyncio.shield(writing)
+
+    async def _apply(self, change: Changed) -> Changed:
         """What another epoch has done to the session is told, and the memory of it forgotten."""
-        self._cache.drop(change.session.id)
-        self.streams.publish(change.session.id, [Event(event) for event in change.events], saved=True)
+        self._forget(change.session.id)
+        await self._tell(change.session.id, change.events)
         return change
+
+    async def _tell(self, session_id: UUID, events: list[Json]) -> None:
+        """Stored events of a session that no run here numbers, after those of other nodes that readers here lack."""
+        if not events or session_id not in self.streams.positions():
+            # Who is being replayed to finds them in the store, at the latest by `follow`.
+            return
+        try:
+            await self._catch_up(session_id, events[0]["seq"] - 1)
+        except Unavailable:
+            # The write is done; `follow` tells of it when the database is back.
+            return
+        self.streams.publish(session_id, [Event(event) for event in events], saved=True)
 
 
 def _events(change: Changed) -> list[Json]:
@@ -368,6 +427,8 @@ def _owner(identity: Identity) -> UUID:
 
 def _check_visible(identity: Identity, session: Session) -> None:
     """The same answer as the database's: somebody else's session does not exist."""
-    if identity.role == "service_role" or identity.is_admin or identity.user_id == session.user_id:
+    if identity.role == "service_role":
+        return
+    if identity.role == "authenticated" and (identity.is_admin or identity.user_id == session.user_id):
         return
     raise NotFound("There is no such session.")

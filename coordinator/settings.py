@@ -1,7 +1,8 @@
 """Every knob of the service, in one place. Nothing else reads the environment.
 
 Values come from the environment, then from `.env` in the working directory, then from the defaults here.
-`.env.example` lists them all; a test keeps the two the same.
+`.env.example` lists them all; a test keeps the two the same. Whatever else `.env` has goes into the environment, where
+the model providers' libraries look for their keys.
 """
 
 from __future__ import annotations
@@ -10,17 +11,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
+from dotenv import load_dotenv
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from coordinator.errors import Misconfigured
 
+ENV_FILE = ".env"
 CommaList = Annotated[list[str], NoDecode]
 
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
-        env_prefix="STORYLOOM_", env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore",
+        env_prefix="STORYLOOM_", env_file=ENV_FILE, env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore",
         populate_by_name=True,
     )
 
@@ -31,12 +34,12 @@ class Settings(BaseSettings):
     )
     database_url: SecretStr | None = Field(
         default=None,
-        validation_alias=AliasChoices("database_url", "DATABASE_URL", "SUPABASE_DB_URL"),
+        validation_alias=AliasChoices("DATABASE_URL", "STORYLOOM_DATABASE_URL", "SUPABASE_DB_URL"),
         description="A PostgreSQL of your own, 15 or newer; without it an embedded one runs in the data folder",
     )
     database_pool: int = Field(default=10, ge=1, le=200, description="Connections to the database at the most")
     database_wait_s: float = Field(
-        default=30, gt=0, le=600, description="How long a write of a story waits for a database that went away, in seconds"
+        default=30, gt=0, le=600, description="How long a write waits for a database that went away, in seconds"
     )
     templates: Path | None = Field(default=None, description="A folder with templates (*.toml) of your own")
 
@@ -51,7 +54,7 @@ class Settings(BaseSettings):
     # Models
     model: str | None = Field(
         default=None,
-        description="provider:name, as openai:gpt-5 or ollama:llama3; without it the built-in offline:storyteller writes",
+        description="provider:name, as openai:gpt-5 or ollama:llama3; otherwise the built-in offline:storyteller",
     )
     fallback_models: CommaList = Field(
         default_factory=list, description="Models to try, in order, when the first fails, separated by commas"
@@ -65,30 +68,40 @@ class Settings(BaseSettings):
     )
     model_api_key: SecretStr | None = Field(default=None, description="Key for that server, or for openai:… models")
     model_timeout_s: float = Field(default=120, gt=0, le=3600, description="Longest silence of a model, in seconds")
-    model_attempts: int = Field(default=4, ge=1, le=10, description="Tries of one call before the fallback, the first included")
+    model_attempts: int = Field(
+        default=4, ge=1, le=10, description="Tries of one call before the fallback, the first included"
+    )
     model_concurrency: int = Field(default=16, ge=1, le=1000, description="Model calls at once from this node")
     offline_words_per_second: float = Field(
-        default=60, ge=0, le=100_000, description="Speed at which offline:storyteller writes, words a second; 0 is at once"
+        default=60, ge=0, le=100_000, description="Speed of offline:storyteller, in words a second; 0 is at once"
     )
 
     # Sessions
-    session_ttl_s: float = Field(default=7200, ge=10, description="A session expires after this time without activity, in seconds")
+    session_ttl_s: float = Field(
+        default=7200, ge=10, description="A session expires after this time without activity, in seconds"
+    )
     cache_sessions: int = Field(default=1000, ge=1, le=1_000_000, description="Sessions kept in memory at the most")
-    cache_idle_s: float = Field(default=900, gt=0, description="A session unused for this long leaves the memory, in seconds")
+    cache_idle_s: float = Field(
+        default=900, gt=0, description="A session unused for this long leaves the memory, in seconds"
+    )
     stories_per_node: int = Field(default=50, ge=1, le=10_000, description="Stories that this node writes at once")
-    event_flush_s: float = Field(default=0.1, gt=0, le=5, description="Streamed text is kept in batches of this length, in seconds")
+    event_flush_s: float = Field(
+        default=0.1, gt=0, le=5, description="Streamed text is kept in batches of this length, in seconds"
+    )
 
     # WebSocket
     auth_timeout_s: float = Field(default=10, gt=0, le=120, description="Time for the first `auth` frame, in seconds")
     heartbeat_s: float = Field(default=20, ge=1, le=300, description="Time between pings, in seconds")
-    reader_queue: int = Field(default=1024, ge=16, le=100_000, description="Events waiting for one slow reader at the most")
+    reader_queue: int = Field(
+        default=1024, ge=16, le=100_000, description="Events waiting for one slow reader at the most"
+    )
     frame_bytes: int = Field(default=262_144, ge=1024, description="Largest frame that a client may send, in bytes")
     attach_limit: int = Field(default=100, ge=1, le=10_000, description="Sessions that one socket may watch at once")
 
     # Who may come in
     jwt_secret: SecretStr | None = Field(
         default=None, min_length=32,
-        description="Secret of locally issued tokens, 32 characters or more; otherwise made at first start and kept in the data folder",
+        description="Secret of locally issued tokens, 32 characters or more; otherwise one is made in the data folder",
     )
     token_ttl_s: float = Field(default=3600, ge=10, description="How long a locally issued token is good, in seconds")
 
@@ -103,12 +116,31 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Settings from environment and `.env`. Raises Misconfigured with one line a fault, never with a secret's value."""
+    """Settings from environment and `.env`, whose other values go into the environment where they are not set there.
+
+    Raises Misconfigured with the name of each variable that is wrong, never with a value, which may be a secret.
+    """
+    env_file = overrides.get("_env_file", ENV_FILE)
     try:
-        return Settings(**overrides)
+        settings = Settings(**overrides)
+        if env_file is not None:
+            load_dotenv(env_file, override=False, encoding="utf-8")
+        return settings
     except ValidationError as error:
         faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}"
+            f"{environment_name(str(fault['loc'][0]))}: {fault['msg'].removeprefix('Value error, ')}"
             for fault in error.errors(include_input=False, include_url=False)
         )
         raise Misconfigured(f"The settings are not valid: {faults}. See .env.example.") from None
+    except (OSError, UnicodeDecodeError):
+        raise Misconfigured(f"The settings can't be read: {env_file} is no readable file of UTF-8 text.") from None
+
+
+def environment_name(setting: str) -> str:
+    """The variable that a setting, named as here or as in the environment, is read from: `port` from STORYLOOM_PORT."""
+    field = Settings.model_fields.get(setting.lower())
+    if field is None:
+        return setting.upper()
+    if isinstance(field.validation_alias, AliasChoices):
+        return str(field.validation_alias.choices[0])
+    return f"{Settings.model_config['env_prefix']}{setting.upper()}"

@@ -10,12 +10,17 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Any
 from uuid import UUID
 
 from coordinator.events import Event
 
 JOIN_BEYOND = 8
 """Events waiting for a reader before its deltas are joined: a reader that keeps up never sees a joined one."""
+
+
+ROOM_FOR_LIVE = 2
+"""A replay fills one part in this many of a reader's queue; the rest is for what its other sessions tell meanwhile."""
 
 
 class TooSlow(Exception):
@@ -50,15 +55,11 @@ class Reader:
         raise TooSlow
 
     def offer(self, item: Event | str) -> None:
-        """Queue without waiting; joins deltas when behind. A reader that is full is marked too slow and gets no more."""
+        """Queue without waiting; joins deltas when behind. A full reader is marked too slow and gets no more."""
         if self.too_slow:
             return
-        if isinstance(item, Event) and len(self._waiting) > JOIN_BEYOND:
-            last = self._waiting[-1]
-            joined = last.joined(item) if isinstance(last, Event) and _same_session(last, item) else None
-            if joined is not None:
-                self._waiting[-1] = joined
-                return
+        if isinstance(item, Event) and _join_to_last(self._waiting, item):
+            return
         if len(self._waiting) >= self._limit:
             self.give_up()
             return
@@ -66,8 +67,8 @@ class Reader:
         self._ready.set()
 
     async def put(self, item: Event | str) -> None:
-        """Queue, waiting for room: for a replay, whose pace is the reader's own. Raises TooSlow once it is marked so."""
-        while len(self._waiting) >= self._limit and not self.too_slow:
+        """Queue, waiting for room: for a replay, whose pace is the reader's own. Raises TooSlow once marked so."""
+        while len(self._waiting) >= self._limit // ROOM_FOR_LIVE and not self.too_slow:
             self._room.clear()
             await self._room.wait()
         if self.too_slow:
@@ -76,7 +77,7 @@ class Reader:
         self._ready.set()
 
     async def next(self) -> str:
-        """The next frame. Raises TooSlow at once when the reader is marked so: it will attach again and be replayed to."""
+        """The next frame. Raises TooSlow at once when marked so: the reader will attach again and be replayed to."""
         while not self._waiting and not self.too_slow:
             self._ready.clear()
             await self._ready.wait()
@@ -87,8 +88,17 @@ class Reader:
         return item.frame() if isinstance(item, Event) else item
 
 
-def _same_session(one: Event, other: Event) -> bool:
-    return bool(one.fields["session_id"] == other.fields["session_id"])
+def _join_to_last(waiting: deque[Any], event: Event) -> bool:
+    """Whether more than `JOIN_BEYOND` wait and the event, a delta, has become a part of the last of them."""
+    if len(waiting) <= JOIN_BEYOND:
+        return False
+    last = waiting[-1]
+    if not isinstance(last, Event) or last.fields["session_id"] != event.fields["session_id"]:
+        return False
+    joined = last.joined(event)
+    if joined is not None:
+        waiting[-1] = joined
+    return joined is not None
 
 
 class Attachment:
@@ -99,7 +109,7 @@ class Attachment:
         self.session_id = session_id
         self.last_seq = 0
         self.on_diverged: Callable[[], object] = lambda: None
-        self._epoch = 0
+        self._epoch: int | None = None
         self._limit = limit
         self._held: deque[Event] | None = deque(unsaved)
         self._ended = False
@@ -123,6 +133,8 @@ class Attachment:
     def publish(self, event: Event) -> None:
         if self._held is None:
             self._pass_on(event)
+        elif _join_to_last(self._held, event):
+            return
         elif len(self._held) >= self._limit:
             self.reader.give_up()
         else:
@@ -131,7 +143,9 @@ class Attachment:
     async def replay(self, event: Event) -> None:
         """An event of the past; waits for room in the reader's queue."""
         if event.seq > self.last_seq or event.type == "session.snapshot":
+            event = event.after(self.last_seq)
             self.last_seq, self._epoch = event.seq, event.epoch
+            self._drop_told()
             await self.reader.put(event)
 
     def go_live(self) -> None:
@@ -140,16 +154,28 @@ class Attachment:
         for event in held:
             self._pass_on(event)
 
+    def _drop_told(self) -> None:
+        """What is held and has been replayed need not be held: a long replay keeps up with a run that goes on."""
+        while self._held and self._held[0].seq <= self.last_seq and self._held[0].epoch == self._epoch:
+            self._held.popleft()
+
     def _pass_on(self, event: Event) -> None:
         if self._ended:
             return
-        if event.seq > self.last_seq:
+        if self._epoch is None:
+            self._epoch = event.epoch
+        if event.epoch < self._epoch:
+            # An older epoch: told by a run that was replaced while the newer one's events were being replayed.
+            return
+        if event.epoch > self._epoch and event.first_seq != self.last_seq + 1:
+            # The next run goes on from before what was told here and never stored, or from after something that was
+            # stored elsewhere and not told here: only a snapshot mends that, and it comes by another attachment.
+            self.end()
+            self.on_diverged()
+        elif event.seq > self.last_seq:
+            event = event.after(self.last_seq)
             self.last_seq, self._epoch = event.seq, event.epoch
             self.reader.offer(event)
-        elif event.epoch > self._epoch:
-            # A run elsewhere goes on from before what was told here and never stored: only a snapshot mends that.
-            self._epoch = event.epoch
-            self.on_diverged()
 
 
 class Streams:
@@ -175,12 +201,12 @@ class Streams:
 
     def publish(self, session_id: UUID, events: Iterable[Event], *, saved: bool) -> None:
         """Tell all watchers. What is not `saved` is kept for those who attach before it is."""
-        # A copy: an attachment that has diverged is replaced while it is told.
-        watchers = tuple(self._watched.get(session_id, ()))
-        for event in events:
-            if not saved:
-                self._unsaved.setdefault(session_id, deque()).append(event)
-            for attachment in watchers:
+        events = list(events)
+        if not saved:
+            self._unsaved.setdefault(session_id, deque()).extend(events)
+        # A copy: an attachment that diverges is replaced while it is told, by one that has the unsaved events already.
+        for attachment in tuple(self._watched.get(session_id, ())):
+            for event in events:
                 attachment.publish(event)
 
     def mark_saved(self, session_id: UUID, up_to_seq: int) -> None:

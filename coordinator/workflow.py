@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
 from pydantic import BaseModel
@@ -15,7 +16,7 @@ from coordinator import plan
 from coordinator.agents.cast import Answer, perform
 from coordinator.agents.library import Library
 from coordinator.agents.repetition import find_repetition
-from coordinator.errors import Conflict, Fenced, Internal, ModelFailed, NotFound, StoryloomError, Unavailable
+from coordinator.errors import Conflict, Fenced, Internal, NotFound, StoryloomError, Unavailable
 from coordinator.journal import Journal
 from coordinator.llm.models import Models
 from coordinator.llm.prices import Spent
@@ -26,6 +27,7 @@ from coordinator.sessions import Recovered, StorySessionManager
 from coordinator.words import count_words
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 REPETITION_SECTIONS = 20
 """While drafting, repetition is looked for this far back: about 7,000 words, which a reader still remembers."""
@@ -42,11 +44,11 @@ class StoryWorkflow:
     async def run(self, session_id: UUID) -> None:
         """From where the session stands to its end, or to a failure that its writer is told of.
 
-        Returns without a trace where there is nothing to run, or a newer run has taken over. Raises Unavailable where
-        the database stays away: nothing is lost, another run may take it up.
+        Returns without a trace where there is nothing to run, or a newer run has taken over. Where the database goes
+        away it waits for it, however long that takes: what a model has written is not thrown away.
         """
         try:
-            recovered = await self._manager.recover_session(session_id)
+            recovered = await _patiently(session_id, lambda: self._manager.recover_session(session_id))
         except (Conflict, NotFound) as reason:
             logger.info("session %s is not run: %s", session_id, reason)
             return
@@ -76,10 +78,8 @@ class StoryWorkflow:
             while (spec := plan.next_step(work)) is not None:
                 spent = Spent()
                 work = await self._step(work, spec, journal, session.model, attempts.get(spec.name, 1), spent)
-            await self._manager.complete_session(journal.session_id)
-        except ModelFailed as error:
-            await self._fail(journal, spec, spent, error)
-        except (Fenced, NotFound, Unavailable):
+            await _patiently(journal.session_id, lambda: self._manager.complete_session(journal.session_id))
+        except (Fenced, NotFound):
             raise
         except StoryloomError as error:
             await self._fail(journal, spec, spent, error)
@@ -90,9 +90,7 @@ class StoryWorkflow:
                 Internal("Something went wrong in the service, and its owner can read what in the log. Resume the story."),
             )  # fmt: skip
 
-    async def _step(
-        self, work: Work, spec: StepSpec, journal: Journal, model: str, attempt: int, spent: Spent
-    ) -> Work:
+    async def _step(self, work: Work, spec: StepSpec, journal: Journal, model: str, attempt: int, spent: Spent) -> Work:
         """One agent call and what it saves; on return the step is done, durably."""
         begun, clock = datetime.now(UTC), time.monotonic()
         listener = _Telling(journal, spec, attempt)
@@ -109,15 +107,28 @@ class StoryWorkflow:
             "model": answer.model, "output": done.output,
             **await _made(work, after, spec, answer),
         }  # fmt: skip
-        await self._manager.finish_step(journal, result)
+        await _patiently(journal.session_id, lambda: self._manager.finish_step(journal, result))
         return after
 
     async def _fail(self, journal: Journal, spec: StepSpec | None, spent: Spent, error: StoryloomError) -> None:
         failure = Failure(code=error.code, message=error.message)
-        await self._manager.fail_session(
-            journal.session_id, failure, spec.name if spec else None, agent=spec.agent if spec else None,
-            tokens=spent.tokens, cost_usd=spent.cost_usd,
+        await _patiently(
+            journal.session_id,
+            lambda: self._manager.fail_session(
+                journal.session_id, failure, spec.name if spec else None, agent=spec.agent if spec else None,
+                tokens=spent.tokens, cost_usd=spent.cost_usd,
+            ),
         )  # fmt: skip
+
+
+async def _patiently(session_id: UUID, write: Callable[[], Awaitable[T]]) -> T:
+    """What the write answers once the database is there. Every write of a run may be done twice and counts once."""
+    while True:
+        try:
+            return await write()
+        except Unavailable as error:
+            # The gateway has waited for as long as its settings say; a run has nothing better to do than that.
+            logger.warning("session %s waits for the database: %s", session_id, error)
 
 
 class _Telling:
@@ -142,7 +153,12 @@ class _Telling:
         if attempt > self.attempt:
             self.begin(attempt)
         self._journal.emit(
-            "agent.delta", message_id=str(self.message_id), agent=self._spec.agent, attempt=attempt, offset=offset, text=text
+            "agent.delta",
+            message_id=str(self.message_id),
+            agent=self._spec.agent,
+            attempt=attempt,
+            offset=offset,
+            text=text,
         )
 
 

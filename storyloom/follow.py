@@ -20,7 +20,8 @@ from storyloom.things import Story
 
 TICK_S = 1 / 12
 DONE, FAILED = 0, 1
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""SIGHUP is a terminal that was closed: the service in this process must still stop in order."""
 
 
 class View(Protocol):
@@ -87,7 +88,7 @@ def _outcome(state: SessionState, session_id: UUID, commands: Commands) -> str:
 
 
 def run(work: Callable[[], Awaitable[int]]) -> int:
-    """Runs a command's coroutine. A SIGINT or SIGTERM cancels it, so that everything is closed in order, and raises
+    """Runs a command's coroutine. One of `SIGNALS` cancels it, so that everything is closed in order, and raises
     Stopped; a second SIGINT doesn't wait for that."""
 
     async def stoppable() -> int:

@@ -4,43 +4,27 @@ from __future__ import annotations
 
 import functools
 import json
-import logging
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import psycopg.types.json
-from psycopg import AsyncClientCursor, AsyncConnection, errors, sql
+from psycopg import AsyncClientCursor, AsyncConnection, sql
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
-from coordinator.errors import (
-    Conflict,
-    Expired,
-    Fenced,
-    Forbidden,
-    Internal,
-    InvalidMessage,
-    Misconfigured,
-    NotFound,
-    RateLimited,
-    StoryloomError,
-    Unavailable,
-)
+from coordinator.errors import InvalidMessage, Misconfigured, StoryloomError, Unavailable
 from coordinator.models import Identity
+from coordinator.store.faults import AWAY, fault
+from coordinator.store.values import json_text, parameter, storable
 
-logger = logging.getLogger(__name__)
-
-POOL_TIMEOUT_S = 5.0
+POOL_TIMEOUT_S = 2.0
 """Wait for a free connection; the gateway's patience stands above it."""
+OPEN_TIMEOUT_S = 10.0
+RECONNECT_S = 1.0
+"""For so long the pool tries again by itself, with growing pauses; then whoever next needs a connection makes it try."""
 CONNECT_TIMEOUT_S = 5
-AWAY = "The database can't be reached just now. Try again in a moment."
-
-# The function's own errors: SQLSTATE PTnnn, of which PostgREST makes HTTP nnn.
-_BY_STATE: dict[str, type[StoryloomError]] = {
-    "PT404": NotFound, "PT409": Conflict, "PT410": Expired, "PT422": InvalidMessage, "PT429": RateLimited,
-}  # fmt: skip
 
 
 class DirectTransport:
@@ -57,6 +41,7 @@ class DirectTransport:
             min_size=min(2, size),
             max_size=size,
             timeout=POOL_TIMEOUT_S,
+            reconnect_timeout=RECONNECT_S,
             open=False,
             # Simple queries only: no prepared statement survives a call, so transaction poolers are fine.
             kwargs={
@@ -69,7 +54,7 @@ class DirectTransport:
             configure=_configure,
         )
         try:
-            await pool.open(wait=True, timeout=POOL_TIMEOUT_S * 2)
+            await pool.open(wait=True, timeout=OPEN_TIMEOUT_S)
         except PoolTimeout as error:
             await pool.close()
             raise Misconfigured(
@@ -105,7 +90,7 @@ async def _configure(connection: AsyncConnection[Any]) -> None:
 @functools.lru_cache(maxsize=256)
 def _query(function: str, names: tuple[str, ...]) -> sql.Composed:
     """The text of a call; its literals have no type of their own, so each takes that of the function's parameter."""
-    named = sql.SQL(", ").join(sql.SQL("{} => %s").format(sql.Identifier(f"p_{name}")) for name in names)
+    named = sql.SQL(", ").join(sql.SQL("{} => %s").format(sql.Identifier(parameter(name))) for name in names)
     return sql.SQL(
         "select set_config('role', %s, true), set_config('request.jwt.claims', %s, true),"
         " set_config('request.jwt.claim.sub', %s, true); select public.{}({})"
@@ -118,7 +103,7 @@ def _literal(value: Any) -> str | None:
         case None:
             return None
         case str():
-            return _storable(value)
+            return storable(value)
         case bool():
             return "true" if value else "false"
         case int() | float() | UUID():
@@ -126,34 +111,15 @@ def _literal(value: Any) -> str | None:
         case set() | frozenset() | tuple():
             return "{" + ",".join(sorted(f'"{item}"' for item in value)) + "}"
         case _:
-            return _storable(to_json(value).decode().replace("\\u0000", ""))
-
-
-def _storable(text: str) -> str:
-    """PostgreSQL's text has no NUL and no lone surrogate."""
-    return text.replace("\x00", "").encode("utf-8", "replace").decode()
+            return json_text(value)
 
 
 def _translated(error: Exception, function: str) -> StoryloomError:
     """The one place where a driver's error becomes ours."""
-    if isinstance(error, PoolTimeout | PoolClosed):
+    if isinstance(error, psycopg.Error) and error.sqlstate:
+        return fault(error.sqlstate, error.diag.message_primary or "", error.diag.message_hint, function)
+    if isinstance(error, psycopg.DataError):
+        return InvalidMessage("The database refused a value.")
+    if isinstance(error, PoolTimeout | PoolClosed | psycopg.OperationalError):
         return Unavailable(AWAY)
-    assert isinstance(error, psycopg.Error)
-    state = error.sqlstate or ""
-    message = error.diag.message_primary or ""
-    if state in _BY_STATE:
-        return Fenced(message) if error.diag.message_hint == "fenced" else _BY_STATE[state](message)
-    if isinstance(error, errors.InsufficientPrivilege):
-        return Forbidden("This identity has no right to do that.")
-    if isinstance(error, errors.UniqueViolation):
-        return Conflict("That exists already.")
-    if isinstance(error, errors.ForeignKeyViolation):
-        return Conflict("The user or session that this belongs to is gone.")
-    if isinstance(error, errors.DataError | errors.CheckViolation | errors.NotNullViolation):
-        return InvalidMessage(f"The database refused a value: {message}.")
-    if isinstance(error, errors.UndefinedFunction):
-        return Misconfigured(f"The database lacks the function {function}. Run `storyloom migrate`.")
-    if isinstance(error, errors.SerializationFailure | errors.DeadlockDetected | psycopg.OperationalError):
-        return Unavailable(AWAY)
-    logger.error("database call %s failed: %s %s", function, state, message)
-    return Internal("Something went wrong in the database; the details are in the service's log.")
+    return fault("", str(error), None, function)

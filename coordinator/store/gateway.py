@@ -1,6 +1,6 @@
 """The contract between the store and the database: one call of one function, as one identity.
 
-A transport (`direct`, later others) carries a call and translates its driver's errors into ours. The gateway adds
+A transport (`direct` or `rpc`) carries a call and translates its driver's errors into ours. The gateway adds
 patience: how long a caller would rather wait than be told that the database is away.
 """
 
@@ -9,13 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from coordinator.errors import Unavailable
 from coordinator.models import Identity
 
 READ_WAIT_S = 2.0
 """Somebody is looking at a screen: better a clear `unavailable` after this than a long silence."""
+RETRY_AFTER_CAP_S = 10.0
+"""The longest pause that a Retry-After is given; proxies name round numbers, and the service is often back before."""
+
+# Full jitter up to 2 s: a database that comes back is found soon, and not by all callers in the same moment.
+_backoff = wait_random_exponential(multiplier=0.05, max=2)
 
 
 class Transport(Protocol):
@@ -23,7 +28,8 @@ class Transport(Protocol):
         """What `public.<function>` answers, decoded from JSON, in one transaction of its own run as `identity`.
 
         Raises the errors of `coordinator.errors` only: NotFound, Conflict, Fenced, InvalidMessage, Forbidden,
-        Unavailable (nothing or everything of the call may have happened), Internal.
+        Unauthorized, RateLimited, Misconfigured, Unavailable (nothing or everything of the call may have happened;
+        `retry_after_s` where the other side says how long it wants to be left alone), Internal.
         """
 
     async def close(self) -> None: ...
@@ -45,11 +51,11 @@ class Gateway:
         return await self._call(function, identity, args, self._wait_s)
 
     async def _call(self, function: str, identity: Identity, args: Mapping[str, Any], wait_s: float) -> Any:
-        # Full jitter up to 2 s: a database that comes back is found soon, and not by all callers in the same moment.
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type(Unavailable),
-            stop=stop_after_delay(wait_s),
-            wait=wait_random_exponential(multiplier=0.05, max=2),
+            stop=lambda state: _elapsed(state) + _asked(state) >= wait_s,
+            # The last look is at the end of the patience, not after it.
+            wait=lambda state: min(_asked(state) + _backoff(state), wait_s - _elapsed(state)),
             reraise=True,
         ):
             with attempt:
@@ -58,3 +64,14 @@ class Gateway:
 
     async def close(self) -> None:
         await self._transport.close()
+
+
+def _elapsed(state: RetryCallState) -> float:
+    return state.seconds_since_start or 0.0
+
+
+def _asked(state: RetryCallState) -> float:
+    """The pause that the refusal asked for, 0 for none."""
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after_s if isinstance(error, Unavailable) else None
+    return min(asked or 0.0, RETRY_AFTER_CAP_S)

@@ -22,6 +22,12 @@ class RunOperations:
         """Keeps numbered events; the same batch again changes nothing."""
         await self._gateway.write("append_events", SERVICE, session_id=session_id, epoch=epoch, events=events)
 
+    async def events_after(self, session_id: UUID, seq: int) -> list[Json]:
+        """What the store holds after a number, oldest first, at most a page of it."""
+        answer = await self._gateway.write("events_after", SERVICE, wanted={str(session_id): seq})
+        found: list[Json] = answer.get(str(session_id), [])
+        return found
+
     async def finish_step(self, session_id: UUID, epoch: int, events: list[Json], result: Json) -> Changed:
         """All that a step made, in one transaction, once, however often it is called."""
         return changed(

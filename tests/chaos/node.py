@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
+from websockets.asyncio.client import connect
 
 from coordinator.settings import Settings
 from coordinator.store.embedded import EmbeddedPostgres
 from tests.service import WAIT_S, Socket, bearer
-from websockets.asyncio.client import connect
 
 START_S = 60
 """A loaded machine takes its time to import a model library."""
@@ -58,7 +58,9 @@ class Node:
 
     async def start(self) -> Self:
         """Ready on return: it listens. The token of the machine's own writer comes from the data folder."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("STORYLOOM_", "DATABASE_URL"))}
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("STORYLOOM_", "DATABASE_URL"))
+        }
         self._announced.clear()
         self.started_at = time.monotonic()
         self._process = await asyncio.create_subprocess_exec(

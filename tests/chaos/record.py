@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
+from websockets.exceptions import ConnectionClosed
+
 from storyloom.events import parse
 from storyloom.state import SessionState
 from tests.service import FINISHED, Socket
-from websockets.exceptions import ConnectionClosed
 
 MOMENTARY = {"cast", "step", "reason", "story_id", "word_count", "session"}
 """Of a reader's state: what a snapshot does not tell."""
@@ -97,8 +98,8 @@ class Keeper:
 
     def take(self, frame: dict[str, Any]) -> None:
         """One frame. Whatever is told a second time, or out of order, is an error."""
+        assert frame["type"] != "error", frame
         if frame.get("session_id") != self.session_id or "seq" not in frame:
-            assert frame["type"] != "error", frame
             return
         if frame["type"] == "session.snapshot":
             self.snapshots += 1

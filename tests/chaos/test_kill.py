@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import random
-import signal
 import statistics
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
+
 from tests.chaos.node import Node, started
-from tests.chaos.record import Keeper, check_whole, eventually, next_frame, snapshot
+from tests.chaos.record import Keeper, check_whole, next_frame, snapshot
 from tests.service import FINISHED, PROMPT
 
-PROMPTS = [PROMPT, "A clockmaker is asked to mend a clock that runs backwards.", "The last ferry carries one passenger too many."]
+PROMPTS = [
+    PROMPT,
+    "A clockmaker is asked to mend a clock that runs backwards.",
+    "The last ferry carries one passenger too many.",
+]
 WORDS_PER_SECOND = 400
 """A story of three pages takes about ten seconds."""
 TAKEN_UP_S = 5.0

@@ -1,8 +1,9 @@
-"""The store's contract, over the transport: what every operation answers, refuses and keeps."""
+"""The store's contract, over each transport: what every operation answers, refuses and keeps."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,9 +12,15 @@ import pytest
 from coordinator.errors import Conflict, Fenced, Forbidden, InvalidMessage, NotFound, Unavailable
 from coordinator.models import SERVICE, Failure, Identity, StoryConfig
 from coordinator.store import Store
-from coordinator.store.direct import DirectTransport
+from coordinator.store.gateway import Transport
 from coordinator.store.sessions import Changed
 from tests.conftest import Database, identity_of
+from tests.store.conftest import BOTH
+
+
+@pytest.fixture(params=BOTH)
+def transport(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 async def create(store: Store, owner: Identity, *, prompt: str = "A bell under water.", **options: Any) -> Changed:
@@ -382,9 +389,8 @@ async def test_a_cut_connection_is_made_again(store: Store, user: Any, database:
     assert (message.id, message.seq) == (message_id, 2)
 
 
-async def test_a_database_that_stays_away_is_unavailable(database: Database) -> None:
-    transport = await DirectTransport.open(database.url, 2)
-    store = Store(transport, wait_s=0.3)
-    await transport.close()
+async def test_a_database_that_stays_away_is_unavailable(connect: Callable[[], Awaitable[Transport]]) -> None:
+    store = Store(await connect(), wait_s=0.3)
+    await store.close()
     with pytest.raises(Unavailable):
         await store.gateway.read("running_sessions", SERVICE)

@@ -37,7 +37,9 @@ def answer(brief: Brief) -> str | BaseModel:
             return critic.review(tale, brief)
         case "revise":
             text = brief.text or _draft(tale, brief)
-            return mending.revise(tale, brief.section, brief.round, text, brief.notes, brief.words, _asides(tale, brief))
+            return mending.revise(
+                tale, brief.section, brief.round, text, brief.notes, brief.words, _asides(tale, brief)
+            )
         case "polish":
             return mending.polish(brief.text or _draft(tale, brief))
 
@@ -69,7 +71,7 @@ def _draft(tale: plot.Tale, brief: Brief) -> str:
     return mending.steer(text, mending.wishes(brief.notes, tale), tale, brief.section, words, whole.asides)
 
 
-def _asides(tale: plot.Tale, brief: Brief) -> frozenset[str]:
+def _asides(tale: plot.Tale, brief: Brief) -> tuple[str, ...]:
     outline = brief.outline or tale.outline
     return prose.tell(tale, tuple(beat.model_dump_json() for beat in outline.beats)).asides
 

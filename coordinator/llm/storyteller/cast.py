@@ -96,7 +96,7 @@ def _extras(pages: int) -> int:
 def _protagonist(
     genre: banks.Genre, seed: Seed, wanted: str, names: list[str], rng: random.Random
 ) -> tuple[Member, str]:
-    free = [person for person in seed.people if lexicon.KIN.get(person.split()[-1].lower(), "") in ("", "rival")]
+    free = [person for person in seed.people if lexicon.KIN.get(person.split()[-1].lower(), "") == ""]
     creatures = [thing.phrase for thing in seed.things if thing.kind == "animal"] if genre.name == "fairy-tale" else []
     role = next((person for person in free if not is_plural(person) and person != "family"), "")
     if not role and wanted and creatures:
@@ -107,7 +107,7 @@ def _protagonist(
     wanted = re.sub(r" +", " ", wanted).strip(" .,;:!?")
     if not wanted:
         role = role or rng.choice(genre.words["lone_role"])
-        sexed = female("", role, random.Random(0)) if _sexed(role) else None
+        sexed = _sex(role)
         picked = next((name for name in names if sexed is None or name.endswith(" f" if sexed else " m")), names[0])
         names.remove(picked)
         name, sex = picked.split()
@@ -147,10 +147,18 @@ def _other(
     if wanted and part != "rival":
         head = wanted.split()[-1].lower()
         wanted = {"children": "child"}.get(head, wanted.removesuffix("s") if is_plural(head) else wanted)
-        role = f"{his} {wanted}" if part != "witness" or wanted not in ("child", "girl", "boy") else f"{article(wanted)}"
+        role = (
+            f"{his} {wanted}" if part != "witness" or wanted not in ("child", "girl", "boy") else f"{article(wanted)}"
+        )
     elif not role.startswith(("a ", "an ", "the ", "my ", "her ", "his ")):
-        role = f"the {role}" if part in ("rival", "extra") or role.startswith(("youngest", "oldest")) else f"{his} {role}" if part == "ally" else article(role)
-    sexed = female("", role, random.Random(0)) if _sexed(role) else None
+        role = (
+            f"the {role}"
+            if part in ("rival", "extra") or role.startswith(("youngest", "oldest"))
+            else f"{his} {role}"
+            if part == "ally"
+            else article(role)
+        )
+    sexed = _sex(role)
     fitting = [name for name in names if sexed is None or name.endswith(" f" if sexed else " m")] or names
     picked = fitting[-1] if fitting else f"{rng.choice(['Ansel m', 'Orla f', 'Emeric m', 'Tilda f'])}"
     if picked in names:
@@ -159,6 +167,9 @@ def _other(
     return Member(name, name, role, sex == "f")
 
 
-def _sexed(role: str) -> bool:
+def _sex(role: str) -> bool | None:
+    """Whether a role is a woman's; None where it may be anyone's."""
     words = set(re.findall(r"\w+", role.lower().split(",")[0]))
-    return bool(words & (lexicon.FEMALE_NOUNS | lexicon.MALE_NOUNS))
+    if words & lexicon.FEMALE_NOUNS:
+        return True
+    return False if words & lexicon.MALE_NOUNS else None

@@ -53,7 +53,7 @@ class Measure:
     @property
     def weakness(self) -> float:
         """Higher is weaker: flat rhythm, few senses, little speech, sentences said twice."""
-        return -self.senses / 4 - self.rhythm - min(self.speech, 0.4) - self.variety / 2 + self.repeats
+        return float(-self.senses / 4 - self.rhythm - min(self.speech, 0.4) - self.variety / 2 + self.repeats)
 
 
 def _lines(text: str, least: int = 5, most: int = 45) -> list[str]:
@@ -67,7 +67,9 @@ def _best(text: str, pattern: re.Pattern[str] | None = None) -> str:
     if pattern is not None:
         hits = [line for line in lines if pattern.search(line)]
         lines = hits or lines
-    return max(lines, key=lambda line: (len(set(line.lower().split())) / (len(line.split()) + 4), len(line)))[:1900].strip()
+    return max(lines, key=lambda line: (len(set(line.lower().split())) / (len(line.split()) + 4), len(line)))[
+        :1900
+    ].strip()
 
 
 def _short(text: str) -> str:
@@ -86,8 +88,12 @@ def outline_review(tale: Tale, outline: Outline) -> OutlineReview:
         f"The turn at “{middle.title}” changes what the beginning meant, and does not merely add to it.",
     ]
     used = {word for beat in beats for word in beat.summary.lower().split()}
-    missing = [t.phrase for t in tale.seed.things if not set(t.phrase.lower().split()) & {w.strip(".,;:") for w in used}]
-    problems = [f"“{heaviest.title}” carries {heaviest.words} words; it must earn them with an exchange, not with description."]
+    missing = [
+        t.phrase for t in tale.seed.things if not set(t.phrase.lower().split()) & {w.strip(".,;:") for w in used}
+    ]
+    problems = [
+        f"“{heaviest.title}” carries {heaviest.words} words; it must earn them with an exchange, not with description."
+    ]
     if missing:
         problems.append(f"No beat names the {missing[0]}; it should be seen early and used late.")
     if absent:
@@ -95,7 +101,8 @@ def outline_review(tale: Tale, outline: Outline) -> OutlineReview:
     place = Counter(beat.place for beat in beats if beat.place).most_common(1)
     if place and place[0][1] > len(beats) / 2:
         problems.append(f"More than half of the beats take place in the same spot, {place[0][0]}.")
-    advice = f"Keep “{middle.title}” short and exact, and let “{beats[-1].title}” answer “{beats[0].title}” without explaining it."
+    first, last = beats[0].title, beats[-1].title
+    advice = f"Keep “{middle.title}” short and exact, and let “{last}” answer “{first}” without explaining it."
     return OutlineReview(approved=True, strengths=strengths, problems=problems[:4], advice=advice)
 
 
@@ -104,8 +111,16 @@ def record(tale: Tale, brief: Brief) -> Record:
     outline = brief.outline or tale.outline
     text = brief.text
     people = [person for person in outline.people if _names(person.name, text)]
-    places = [Place(name=place.name, description=place.description) for place in outline.places if _bare(place.name) in text.lower()]
-    stated = [line for line in _lines(text, 6, 34) if not line.startswith(('"', "“", "*")) and re.search(r"\b(was|were|had)\b", line)]
+    places = [
+        Place(name=place.name, description=place.description)
+        for place in outline.places
+        if _bare(place.name) in text.lower()
+    ]
+    stated = [
+        line
+        for line in _lines(text, 6, 34)
+        if not line.startswith(('"', "“", "*")) and re.search(r"\b(was|were|had)\b", line)
+    ]
     facts = [line for line in stated if any(_names(person.name, line) for person in outline.people)][:5] or stated[:2]
     told = " ".join(beat.summary for beat in brief.beats)
     before = brief.summary.strip()
@@ -117,7 +132,9 @@ def record(tale: Tale, brief: Brief) -> Record:
         summary = f"{head}. {tail}"
     else:
         summary = " ".join(words)
-    return Record(summary=summary or f"{tale.cast.protagonist.short} begins.", people=people, places=places, facts=facts)
+    return Record(
+        summary=summary or f"{tale.cast.protagonist.short} begins.", people=people, places=places, facts=facts
+    )
 
 
 def _names(name: str, text: str) -> bool:
@@ -133,19 +150,30 @@ def notes(tale: Tale, reading: list[Section]) -> Notes:
     """Impressions on the way, with a passage for every note."""
     if not reading:
         return Notes(impression="There is nothing to read yet.")
-    found: list[Note] = []
     ranked = sorted(reading, key=lambda section: Measure(section.text).weakness, reverse=True)
-    for section in ranked[:3]:
-        found.append(_note(section, Measure(section.text)))
+    found = [_note(section, Measure(section.text)) for section in ranked[:3]]
     best = ranked[-1]
     line = _best(best.text, _SENSES)
-    found.append(Note(section=best.number, quote=line, comment="This is the story at its own height; let the rest be measured by it."))
+    found.append(
+        Note(
+            section=best.number,
+            quote=line,
+            comment="This is the story at its own height; let the rest be measured by it.",
+        )
+    )
     words = sum(len(section.text.split()) for section in reading)
     speech = Measure(" ".join(section.text for section in reading)).speech
-    manner = "mostly told" if speech < 0.12 else "carried by talk" if speech > 0.35 else "evenly divided between talk and telling"
+    manner = (
+        "mostly told"
+        if speech < 0.12
+        else "carried by talk"
+        if speech > 0.35
+        else "evenly divided between talk and telling"
+    )
     impression = (
         f"After {words} words I want to know what {tale.cast.protagonist.short} will do about {tale.slots['T']}. "
-        f"It is {manner}; section {best.number} holds best, and section {ranked[0].number} could hold more."
+        f"It is {manner}; section {best.number} holds best"
+        + (f", and section {ranked[0].number} could hold more." if len(reading) > 1 else ".")
     )
     return Notes(impression=impression, notes=found)
 
@@ -155,13 +183,21 @@ def _note(section: Section, measure: Measure) -> Note:
     opening, count = measure.openings.most_common(1)[0] if measure.openings else ("", 0)
     if count > 2:
         quote = next((line for line in lines if line.startswith(opening)), lines[0])
-        return Note(section=section.number, quote=quote, comment=f"{count} paragraphs open with “{opening}”; vary the openings.")
+        return Note(
+            section=section.number, quote=quote, comment=f"{count} paragraphs open with “{opening}”; vary the openings."
+        )
     if measure.speech < 0.08:
         quote = max(lines, key=len)
-        return Note(section=section.number, quote=quote, comment="Nobody speaks here; sharpen it with a line of dialogue.")
+        return Note(
+            section=section.number, quote=quote, comment="Nobody speaks here; sharpen it with a line of dialogue."
+        )
     if measure.senses < 1.5:
         quote = min(lines, key=lambda line: len(_SENSES.findall(line)))
-        return Note(section=section.number, quote=quote, comment="One could be anywhere; add a smell, a sound, something under the hand.")
+        return Note(
+            section=section.number,
+            quote=quote,
+            comment="One could be anywhere; add a smell, a sound, something under the hand.",
+        )
     quote = max(lines, key=lambda line: len(line.split()))
     return Note(section=section.number, quote=quote, comment="The longest sentence here; see that it earns its length.")
 
@@ -170,7 +206,9 @@ def lore_review(tale: Tale, brief: Brief) -> LoreReview:
     """Looks for the gone who speak and for spans of years that disagree with what was first told."""
     found: list[Contradiction] = []
     outline = brief.outline or tale.outline
-    gone = [p for p in outline.people if re.search(r"\b(gone before|is dead|died|deceased)\b", p.description, re.IGNORECASE)]
+    gone = [
+        p for p in outline.people if re.search(r"\b(gone before|is dead|died|deceased)\b", p.description, re.IGNORECASE)
+    ]
     for section in brief.reading:
         for person in gone:
             first = person.name.split()[0]
@@ -178,16 +216,19 @@ def lore_review(tale: Tale, brief: Brief) -> LoreReview:
             if match and match[0].strip() in section.text and " had " not in match[0]:
                 found.append(
                     Contradiction(
-                        section=section.number, earlier=person.description, later=match[0].strip(),
+                        section=section.number,
+                        earlier=person.description,
+                        later=match[0].strip(),
                         remedy=f"{person.name} is not there to speak; give the words to somebody present.",
-                    )  # fmt: skip
+                    )
                 )
         found += _spans(section, brief.reading)
     checked = ", ".join(person.name for person in outline.people[:4])
     facts = len(brief.bible.facts)
     remarks = (
         f"I checked {len(brief.reading)} section{'s' if len(brief.reading) != 1 else ''} against the outline"
-        f"{f' and {facts} facts of the bible' if facts else ''}: who is present and who is gone ({checked}), where scenes take place, "
+        f"{f' and {facts} facts of the bible' if facts else ''}: who is present and who is gone ({checked}), "
+        f"where scenes take place, "
         f"and the span of {tale.slots['years']} years. "
         + ("Nothing contradicts what came first." if not found else "What does not agree is listed.")
     )
@@ -202,7 +243,14 @@ def _spans(section: Section, reading: list[Section]) -> list[Contradiction]:
         for match in pattern.finditer(other.text):
             passage, who, span = match[1].strip(), match[2], match[3]
             if who in seen and seen[who][0] != span and other.number == section.number:
-                return [Contradiction(section=section.number, earlier=seen[who][1], later=passage, remedy=f"Keep to {seen[who][0]} years.")]
+                return [
+                    Contradiction(
+                        section=section.number,
+                        earlier=seen[who][1],
+                        later=passage,
+                        remedy=f"Keep to {seen[who][0]} years.",
+                    )
+                ]
             seen.setdefault(who, (span, passage))
     return []
 
@@ -220,15 +268,27 @@ def review(tale: Tale, brief: Brief) -> Verdict:
     lift = min(brief.round - 1, 2) + (0 if rewriting else 1)
     count = max(1, min(3, len(reading) // 5)) if rewriting else 0
     spoken = _best(whole, _SPEECH)
+    said = f"Speech is {measure.speech:.0%} of the text; people are known by it."
+    repeats = f"{measure.repeats or 'no'} sentence{'s' if measure.repeats != 1 else ''} repeated"
+    sensed = f"{measure.senses:.1f} words of the senses in a hundred; {repeats}."
+    shortest = min(_lines(whole, 3), key=lambda line: len(line.split()))
+    named = f"{present:.0%} of what the prompt names is in the text."
+    prose = 4 + (measure.variety > 0.9) + (measure.senses > 1.5) + (measure.repeats == 0)
+    voices = 5 + (measure.speech > 0.08) + (measure.speech > 0.16)
+    pace = 5 + (measure.rhythm > 0.5) + (measure.rhythm > 0.65)
+    end = _lines(reading[-1].text)[-1]
     scores = {
-        "plot": _score(6 + (len(reading) > 1), lift, _lines(reading[-1].text)[-1], "The end takes up what the beginning set down."),
-        "character": _score(5 + (measure.speech > 0.08) + (measure.speech > 0.16), lift, spoken, f"Speech is {measure.speech:.0%} of the text; people are known by it."),
-        "prose": _score(4 + (measure.variety > 0.9) + (measure.senses > 1.5) + (measure.repeats == 0), lift, _best(whole, _SENSES), f"{measure.senses:.1f} words of the senses in a hundred; {measure.repeats or 'no'} sentence{'s' if measure.repeats != 1 else ''} repeated."),
-        "pacing": _score(5 + (measure.rhythm > 0.5) + (measure.rhythm > 0.65), lift, min(_lines(whole, 3), key=lambda line: len(line.split())), "Short sentences fall where something happens."),
+        "plot": _score(6 + (len(reading) > 1), lift, end, "The end takes up what the beginning set down."),
+        "character": _score(voices, lift, spoken, said),
+        "prose": _score(prose, lift, _best(whole, _SENSES), sensed),
+        "pacing": _score(pace, lift, shortest, "Short sentences fall where something happens."),
         "originality": _score(6, lift, _best(ranked[-1].text), "An image that I had not met before."),
-        "fit": _score(4 + round(3 * present), lift, _fitting(whole, tale), f"{present:.0%} of what the prompt names is in the text."),
-    }  # fmt: skip
-    rewrite = [SectionNote(section=section.number, note=_note(section, Measure(section.text)).comment) for section in ranked[:count]]
+        "fit": _score(4 + round(3 * present), lift, _fitting(whole, tale), named),
+    }
+    rewrite = [
+        SectionNote(section=section.number, note=_note(section, Measure(section.text)).comment)
+        for section in ranked[:count]
+    ]
     summary = (
         f"A story that knows what it is about. Section {ranked[0].number} is the weakest and should be written again."
         if rewriting
@@ -255,27 +315,47 @@ def brainstorm(tale: Tale) -> str:
     slots, seed = tale.slots, tale.seed
     rng = tale.rng("brainstorm")
     lead = tale.cast.protagonist
-    other = next((t.phrase for t in seed.things if t.phrase != tale.thing.phrase), tale.genre.words["objects"][rng.randrange(8)])
+    other = next(
+        (t.phrase for t in seed.things if t.phrase != tale.thing.phrase), tale.genre.words["objects"][rng.randrange(8)]
+    )
     place = seed.places[0] if seed.places else tale.home.name.removeprefix("the ").removeprefix("my ")
     said = f", with “{seed.saying}” kept as it stands" if seed.saying else ""
     thing = slots["T"]
-    first = rng.choice([f"{lead.name} tries to be rid of {thing} and finds that everyone has been paying to keep it", f"{lead.name} inherits {thing}, and the habit of not asking about it"])
-    second = rng.choice([f"the {other} is the only witness, and {lead.short} must learn to read it", f"told backwards from the {place}: the {other} first, then {thing}, then why"])
+    first = rng.choice(
+        [
+            f"{lead.name} tries to be rid of {thing} and finds that everyone has been paying to keep it",
+            f"{lead.name} inherits {thing}, and the habit of not asking about it",
+        ]
+    )
+    second = rng.choice(
+        [
+            f"the {other} is the only witness, and {lead.short} must learn to read it",
+            f"told backwards from the {place}: the {other} first, then {thing}, then why",
+        ]
+    )
     third = _idea(tale)
-    return (
-        f"Three ways in{said}.\n\n1. {first[0].upper()}{first[1:]}.\n2. {second[0].upper()}{second[1:]}.\n3. {third}.\n\n"
-        f"I choose the third. It gives {lead.short} something to do with {lead.his} hands, it lets {slots['open_noun']} mean "
-        f"one thing at the start and another at the end, and it does not need a villain, only people who meant well. "
-        f"I keep the {other} from the second for later."
+    ways = [f"{number}. {idea[0].upper()}{idea[1:]}." for number, idea in enumerate((first, second, third), 1)]
+    return "\n".join(
+        [
+            f"Three ways in{said}.",
+            "",
+            *ways,
+            "",
+            f"I choose the third. It gives {lead.short} something to do with {lead.his} hands, it lets "
+            f"{slots['open_noun']} mean one thing at the start and another at the end, and it does not need a villain, "
+            f"only people who meant well. I keep the {other} from the second for later.",
+        ]
     )
 
 
 def _idea(tale: Tale) -> str:
     ideas = {
-        "replies": "a line about {T} turns up overnight in {R}, in a hand that has been gone for years, and it is a question",
+        "replies": "a line about {T} turns up overnight in {R}, in a hand gone for years, and it is a question",
         "owing": "a demand comes in the matter of {T}, signed by somebody long gone, with no sum on it",
         "count": "a count that goes with {T} comes out one too many, every evening, and always has",
         "rule": "the one rule about {T} is broken by accident, nothing terrible happens, and that is what is terrible",
+        "case": "a client pays to have nothing found out about {T}, and the receipt is signed by somebody long gone",
+        "echo": "a reply about {T} comes in, on a dead channel, before anyone has asked the question",
         "tolls": "a road to {far} with three gates, and at each of them one thing to be given up for the sake of {T}",
     }
     text = ideas[tale.ladder.name]

@@ -21,7 +21,7 @@ STOP = DETERMINERS | _words(
     "everybody everything i me you he him she it we us they them myself himself herself itself themselves ourselves "
     "mine yours hers ours theirs all many much few several such own same other others else late soon later ago "
     "longer instead perhaps maybe really quite rather almost allowed able supposed per via like unlike please "
-    "humanity mankind humankind themselves it's i'd i'm don't doesn't isn't can't won't didn't himself upon toward towards within"
+    "humanity mankind humankind it's i'd i'm don't doesn't isn't can't won't didn't himself upon toward towards within"
 )
 
 VERBS = _words(
@@ -32,7 +32,8 @@ VERBS = _words(
     "gave given know knows knew known want wants wanted need needs needed live lives lived die dies died lose loses "
     "lost win wins won meet meets met run runs ran repair repairs repaired draw draws drew drawn drown drowns bake "
     "bakes baked talk talks talked speak speaks spoke spoken hear hears heard feel feels felt think thinks thought "
-    "believe believes went wants remember remembers forget forgets forgot forgotten begin begins began start starts started stop "
+    "believe believes went wants remember remembers"
+    " forget forgets forgot forgotten begin begins began start starts started stop "
     "stops stopped turn turns turned return returns returned exist exists existed happen happens happened become "
     "becomes became discover discovers discovered learn learns learned realize realizes realise realises open opens "
     "opened close closes bring brings brought send sends sent receive receives received buy buys bought sell sells "
@@ -62,9 +63,11 @@ CHATTER = _words(
 ATTRIBUTES = _words("night day morning evening table year long end side place")
 """Words of CHATTER that may stand before a noun (`night guard`)."""
 
-NOUNS_IN_ING = _words("painting building ceiling evening morning clothing wedding earring railing awning lightning bedding "
+NOUNS_IN_ING = _words(
+    "painting building ceiling evening morning clothing wedding earring railing awning lightning bedding "
     "icing stuffing carving drawing recording pudding herring starling wing ring string spring king sibling duckling "
-    "seed weed breed hundred")
+    "seed weed breed hundred"
+)
 
 LOOSE = _words("last first next new old whole certain little strange tonight's smallest biggest best worst only")
 """Adjectives that may be dropped where a phrase is named again."""
@@ -177,3 +180,14 @@ GLOSS = {
     "лес": "forest", "кошка": "cat", "собака": "dog", "рыба": "fish", "маяк": "lighthouse", "поезд": "train",
 }  # fmt: skip
 """A few story words of other languages, so that a prompt in one of them gets a story about the right things."""
+
+TRADE_THINGS = {
+    "locksmith": "lock", "baker": "oven", "beekeeper": "hive", "translator": "dictionary", "watchmaker": "watch",
+    "clockmaker": "clock", "fisherman": "net", "postman": "letter", "mailman": "letter", "cartographer": "map",
+    "tailor": "coat", "cook": "recipe", "chef": "recipe", "librarian": "book", "painter": "portrait",
+    "pilot": "compass",
+    "gardener": "gate", "gravedigger": "spade", "pianist": "piano", "astronaut": "helmet", "thief": "lockpick",
+    "carpenter": "door", "plumber": "valve", "witch": "cauldron", "king": "crown", "queen": "crown", "knight": "sword",
+    "detective": "photograph", "nurse": "thermometer", "doctor": "needle", "blacksmith": "anvil", "tuner": "piano",
+}  # fmt: skip
+"""What a story turns on where its prompt names a trade and nothing else."""

@@ -11,10 +11,69 @@ from coordinator.llm.storyteller.plot import Tale
 from coordinator.llm.storyteller.weaver import Deck, Slots, Weaver, plain, sentences
 
 NOTE_WORDS = frozenset(
-    "sense senses sensory sight smell touch sound sharpen talk exchange line opening closing budget variety rhythm "
-    "thread stake stakes arc logic show shape score weakest close nerve hold eye ear repeat repetition "
-    "strength strengths problem problems advice outline beat beats title budget concrete object objects claim "
-    "note notes passage passages quote quotes moment summary fit prompt plot prose pacing originality character".split()
+    [
+        "sense",
+        "senses",
+        "sensory",
+        "sight",
+        "smell",
+        "touch",
+        "sound",
+        "sharpen",
+        "talk",
+        "exchange",
+        "line",
+        "opening",
+        "closing",
+        "budget",
+        "variety",
+        "rhythm",
+        "thread",
+        "stake",
+        "stakes",
+        "arc",
+        "logic",
+        "show",
+        "shape",
+        "score",
+        "weakest",
+        "close",
+        "nerve",
+        "hold",
+        "eye",
+        "ear",
+        "repeat",
+        "repetition",
+        "strength",
+        "strengths",
+        "problem",
+        "problems",
+        "advice",
+        "outline",
+        "beat",
+        "beats",
+        "title",
+        "budget",
+        "concrete",
+        "object",
+        "objects",
+        "claim",
+        "note",
+        "notes",
+        "passage",
+        "passages",
+        "quote",
+        "quotes",
+        "moment",
+        "summary",
+        "fit",
+        "prompt",
+        "plot",
+        "prose",
+        "pacing",
+        "originality",
+        "character",
+    ]
 )
 """Nouns of criticism: a note that uses them asks for no such thing to appear in the story."""
 
@@ -29,12 +88,19 @@ def wishes(notes: list[str], tale: Tale) -> list[seedwork.Thing]:
     names = {m.short.lower() for m in (tale.cast.protagonist, *tale.cast.others.values())}
     known = {thing.head.lower() for thing in tale.seed.things} | names
     known |= {word.lower() for place in tale.outline.places for word in place.name.split()}
-    found = [thing for note in notes if not _OWN_NOTES.search(note) for thing in seedwork.phrases(re.sub(r"[“\"][^”\"]*[”\"]", "", seedwork.clean(note)))]
+    found = [
+        thing
+        for note in notes
+        if not _OWN_NOTES.search(note)
+        for thing in seedwork.phrases(re.sub(r"[“\"][^”\"]*[”\"]", "", seedwork.clean(note)))
+    ]
     fresh = [t for t in found if t.head.lower() not in known and not set(t.phrase.lower().split()) & NOTE_WORDS]
     return list({thing.phrase: thing for thing in fresh}.values())[:3]
 
 
-def steer(text: str, things: list[seedwork.Thing], tale: Tale, section: int, words: int, asides: frozenset[str]) -> str:
+def steer(
+    text: str, things: list[seedwork.Thing], tale: Tale, section: int, words: int, asides: tuple[str, ...]
+) -> str:
     """`text` with `things` worked in, and about as long as before."""
     missing = [thing for thing in things if thing.head.lower() not in text.lower()]
     if not missing:
@@ -42,7 +108,7 @@ def steer(text: str, things: list[seedwork.Thing], tale: Tale, section: int, wor
     added: list[str] = []
     for number, thing in enumerate(missing):
         lines = banks.shared()[f"weave-{thing.kind}"]
-        line = lines[(section + number) % len(lines)]
+        line = sorted(lines, key=len)[(section + number) % min(5, len(lines))]
         added.append(_weave(line, thing, tale, section * 7 + number))
     return _insert(text, added, words, tale.rng(f"steer{section}"), _kept(tale), asides)
 
@@ -51,7 +117,9 @@ def _weave(line: str, thing: seedwork.Thing, tale: Tale, salt: int) -> str:
     named = thing.phrase[0].isupper()
     the = thing.phrase if named else f"the {thing.phrase}"
     line = line.replace("{wishit}", "them" if thing.plural else "it").replace("{wish}", the)
-    line = line.replace("{awish}", thing.phrase if named else seedwork.article(thing.phrase)).replace("{name}", f"*{thing.phrase}*")
+    line = line.replace("{awish}", thing.phrase if named else seedwork.article(thing.phrase)).replace(
+        "{name}", f"*{thing.phrase}*"
+    )
     line = line.replace("There was always talk; what", "What")
     unit = Weaver(tale.rng(f"weave{salt}")).fill(line, _slots(tale, salt, ""), force=True)
     return unit.named if unit else ""
@@ -63,12 +131,15 @@ def _slots(tale: Tale, salt: int, text: str) -> Slots:
     every = [detail for place in (*tale.genre.places, tale.home, tale.far) for detail in place.details]
     details = Deck(rng, [detail for detail in every if detail in text] or list(tale.home.details))
     objects = Deck(rng, tale.genre.words["objects"])
-    drawn: dict[str, str | Callable[[], str]] = {"detail": details.draw, "object": lambda: seedwork.article(objects.draw())}
+    drawn: dict[str, str | Callable[[], str]] = {
+        "detail": details.draw,
+        "object": lambda: seedwork.article(objects.draw()),
+    }
     return {**tale.slots, **drawn, "when": "that day", "time": "that day", "minor": tale.genre.words["minor"][0]}
 
 
 def revise(
-    tale: Tale, section: int, round_: int, text: str, notes: list[str], words: int, asides: frozenset[str]
+    tale: Tale, section: int, round_: int, text: str, notes: list[str], words: int, asides: tuple[str, ...]
 ) -> str:
     """The section with its weakest sentences gone and concrete ones in their place; about `words` long."""
     rng = tale.rng(f"revise{section}.{round_}")
@@ -81,14 +152,20 @@ def revise(
         lines = bank["tongue"] if talk and number == 0 else bank["sense"]
         offset = (section * 5 + round_ * 3 + number * 7) % len(lines)
         slots = _slots(tale, section * 100 + round_ * 10 + number, text)
-        usable = [line for line in lines[offset:] + lines[:offset] if not (tale.genre.name == "scp" and "{his}" in line)]
+        usable = [
+            line for line in lines[offset:] + lines[:offset] if not (tale.genre.name == "scp" and "{his}" in line)
+        ]
         unit = next((u for u in (weaver.fill(line, slots) for line in usable) if u), None)
         if unit:
             added.append(unit.named)
     things = [thing for thing in wishes(notes, tale) if thing.head.lower() not in text.lower()]
     added += [_weave(banks.shared()[f"weave-{t.kind}"][(section + 3) % 4], t, tale, section + 900) for t in things[:2]]
     mended = _insert(text, added, words, rng, _kept(tale), asides)
-    return mended if mended != text else _tightened(text)
+    if mended == text:
+        line = bank["little"][(section * 5 + round_) % len(bank["little"])]
+        unit = weaver.fill(line, _slots(tale, section * 100 + round_, text), force=True)
+        mended = _insert(text, [unit.named if unit else ""], words, rng, _kept(tale), asides)
+    return mended if mended != text else polish(text)
 
 
 def _kept(tale: Tale) -> tuple[str, ...]:
@@ -98,7 +175,7 @@ def _kept(tale: Tale) -> tuple[str, ...]:
 
 
 def _insert(
-    text: str, added: list[str], words: int, rng: random.Random, keep: tuple[str, ...], asides: frozenset[str]
+    text: str, added: list[str], words: int, rng: random.Random, keep: tuple[str, ...], asides: tuple[str, ...]
 ) -> str:
     """Puts paragraphs in, and takes out asides if the text would grow past its budget.
 
@@ -108,32 +185,27 @@ def _insert(
     paragraphs = [part for part in text.split("\n\n") if part.strip()]
     limit = round((words or len(text.split())) * 1.06)
     room = limit - sum(len(part.split()) for part in added)
-    while sum(len(part.split()) for part in paragraphs) > room and len(paragraphs) > 3:
-        index = _plainest(paragraphs, keep, asides)
-        if index is None:
-            break
-        paragraphs.pop(index)
+    _thin(paragraphs, room, keep, asides)
     for paragraph in added:
         spots = [i for i in range(1, len(paragraphs)) if not paragraphs[i].startswith(('"', "“", "**"))]
         at = rng.choice(spots) if spots else len(paragraphs)
         total = sum(len(part.split()) for part in paragraphs) + len(paragraph.split())
-        if total <= (words or len(text.split())) * 1.1:
+        if total <= (words or len(text.split())) * 1.09:
             paragraphs.insert(at, paragraph)
     return "\n\n".join(paragraphs)
 
 
-def _plainest(paragraphs: list[str], keep: tuple[str, ...], asides: frozenset[str]) -> int | None:
-    """The shortest inner paragraph of asides without speech."""
-    inner = [
-        (len(part.split()), index)
-        for index, part in enumerate(paragraphs)
-        if 0 < index < len(paragraphs) - 1
-        and all(plain(sentence) in asides for sentence in sentences(part))
-        and not re.search(r'["“*]', part)
-        and not any(word in part.lower() and sum(word in other.lower() for other in paragraphs) == 1 for word in keep)
-        and not paragraphs[index + 1].startswith(('"', "“"))
-    ]
-    return min(inner)[1] if inner else None
+def _thin(paragraphs: list[str], room: int, keep: tuple[str, ...], asides: tuple[str, ...]) -> None:
+    """Takes asides out of `paragraphs`, the shortest first, until they have at most `room` words or no more asides."""
+    for aside in sorted(set(asides), key=len):
+        if sum(len(part.split()) for part in paragraphs) <= room:
+            return
+        lost = any(word in aside.lower() and sum(word in p.lower() for p in paragraphs) == 1 for word in keep)
+        for index in range(1, len(paragraphs)):
+            if not lost and aside in paragraphs[index] and not aside.startswith('"'):
+                paragraphs[index] = re.sub(r" {2,}", " ", paragraphs[index].replace(aside, "", 1)).strip()
+                break
+        paragraphs[:] = [part for part in paragraphs if part]
 
 
 def _tightened(text: str) -> str:
@@ -144,9 +216,10 @@ def _tightened(text: str) -> str:
 
 def polish(text: str) -> str:
     """Small true edits: phrases tightened, typographic quotes and dashes. The story and nearly every word stay."""
-    text = _tightened(text)
+    before, text = text, _tightened(text)
     text = re.sub(r"(?<=\w)'(?=\w)|(?<=s)'(?=\s)", "’", text)
     text = re.sub(r"(^|[\s(—]|(?<!\S)\*)'", r"\1‘", text).replace("'", "’")
     text = re.sub(r'(^|[\s(—‘]|(?<!\S)\*)"', r"\1“", text, flags=re.MULTILINE).replace('"', "”")
     text = re.sub(r"\s?--\s?|(?<=\w) - (?=\w)", "—", text).replace("...", "…")
-    return re.sub(r"[ \t]{2,}", " ", text)
+    text = re.sub(r"[ \t]{2,}", " ", text)
+    return text if text != before else text.replace("; and ", ", and ", 1)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from coordinator.llm.storyteller import banks, report, seedwork
-from coordinator.llm.storyteller.plot import Scene, Tale
-from coordinator.llm.storyteller.weaver import Deck, Unit, Weaver, length_of, plain, sentences, slots_of
+from coordinator.llm.storyteller.plot import Tale
+from coordinator.llm.storyteller.scenes import Scene
+from coordinator.llm.storyteller.weaver import Deck, Unit, Weaver, length_of, slots_of
 from coordinator.material import Beat
 
 _FILLERS = {
@@ -34,16 +35,49 @@ _FILLERS = {
 _LONG = ("list", "entry", "small", "stray")
 """Banks that do not run dry; a long story draws on them from the start, a short one hardly ever."""
 _MONTHS = {
-    "fairy-tale": "the Goose Moon,the Moon of Mud,Hunger Moon,the Apple Moon,the Moon of Long Shadows,Bell Month".split(","),
+    "fairy-tale": [
+        "the Goose Moon",
+        "the Moon of Mud",
+        "Hunger Moon",
+        "the Apple Moon",
+        "the Moon of Long Shadows",
+        "Bell Month",
+    ],
     "science-fiction": [f"cycle {number}" for number in range(211, 260, 4)],
-    "": "January,February,March,April,May,June,July,August,September,October,November,December".split(","),
+    "": [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ],
 }
-_APART = frozenset({"exit", "image", "scene", "met"})
+_APART = frozenset({"exit", "image", "close", "scene", "met"})
 """Banks whose units begin a paragraph."""
 _TALK = ("ask", "warn", "deal", "jest", "spar", "plan", "own")
 
 
-_NUMBERS = "four five six seven eight nine ten thirteen fifteen sixteen eighteen twenty".split()
+_NUMBERS = [
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "thirteen",
+    "fifteen",
+    "sixteen",
+    "eighteen",
+    "twenty",
+]
 
 
 def _ordinal(number: int) -> str:
@@ -57,8 +91,8 @@ class Told:
 
     texts: tuple[str, ...]
     """By beat."""
-    asides: frozenset[str]
-    """Every sentence, in its plain form, that the story could do without."""
+    asides: tuple[str, ...]
+    """Passages that the story could do without."""
 
 
 @lru_cache(maxsize=32)
@@ -67,7 +101,7 @@ def tell(tale: Tale, beats: tuple[str, ...]) -> Told:
     read = [Beat.model_validate_json(beat) for beat in beats]
     telling = report.Reporting(tale, read) if tale.genre.name == "scp" else _Telling(tale, read)
     texts = telling.all()
-    return Told(texts, frozenset(plain(part) for text in telling.asides for part in sentences(text)))
+    return Told(texts, tuple(telling.asides))
 
 
 class _Telling:
@@ -104,12 +138,14 @@ class _Telling:
         lead = self.tale.cast.protagonist
         name = lead.short if not self.tale.genre.first_person else "I"
         text = _paragraphs(units, self.rng, name, "I" if name == "I" else lead.he.capitalize())
-        self.debt = max(-15, min(15, self.debt + beat.words - len(text.split())))
+        self.debt = max(-25, min(25, self.debt + beat.words - len(text.split())))
         return text
 
     def _guess(self, index: int, beat: Beat) -> Scene:
         """A scene for a beat that somebody else wrote."""
-        place = next((p for p in (*self.tale.genre.places, self.tale.home, self.tale.far) if p.name == beat.place), None)
+        place = next(
+            (p for p in (*self.tale.genre.places, self.tale.home, self.tale.far) if p.name == beat.place), None
+        )
         if place is None and beat.place.strip():
             name = beat.place.strip().rstrip(".")
             name = name if name[:1].isupper() or name.startswith(("the ", "a ", "my ")) else f"the {name}"
@@ -149,15 +185,17 @@ class _Telling:
                 if met:
                     units.append(("met", met))
             inner = scene.time[1] or "that day"
-            local = slots if bank == "move" else slots | {"time": inner, "when": inner}
+            local = slots if bank in ("move", "back") else slots | {"time": inner, "when": inner}
             unit = self.weaver.fill(line, local) if line else self._draw(bank, local, 70, paired=True)
             unit = unit or (self.weaver.fill(line, local, force=needed) if line else None)
             if unit:
                 units.append((bank, unit))
+                if bank == "exit":
+                    self.asides += [unit.text, unit.named]
         return self._fill_up(scene, slots, units, target)
 
     def _expected(self, need: tuple[str, str, bool]) -> int:
-        return length_of(need[1]) if need[1] else {"move": 26, "exit": 18}.get(need[0], 48)
+        return length_of(need[1]) if need[1] else {"move": 26, "back": 16, "exit": 18}.get(need[0], 48)
 
     def _needs(self, index: int, scene: Scene, extras: list[seedwork.Thing]) -> list[tuple[str, str, bool]]:
         """Bank, line and whether it must be told, in order; an empty line is drawn from the bank."""
@@ -166,7 +204,7 @@ class _Telling:
         if "open" in scene.shapes or index == 0:
             found += self._opening()
         elif not set(scene.shapes) & {"disturbance", "after", "climax"} and self.rng.random() < 0.85:
-            found.append(("move", "", False))
+            found.append(("back" if scene.place == self.tale.home else "move", "", False))
         for thing in extras:
             found.append(("weave", self._weave(thing), True))
         for shape in scene.shapes:
@@ -179,13 +217,19 @@ class _Telling:
                 for number, line in enumerate(lines):
                     turned = line == "{open_turn}"
                     first = number == 0 and not (brief and shape == "ending")
-                    found.append(("scene" if number == 0 else "rung", tale.image.turn if turned else line, first or (turned and not brief)))
+                    found.append(
+                        (
+                            "scene" if number == 0 else "rung",
+                            tale.image.turn if turned else line,
+                            first or (turned and not brief),
+                        )
+                    )
             elif shape in ("found", "told", "after") and scene.secret:
                 found.append(("secret", getattr(scene.secret, shape), True))
             elif shape in _TALK:
                 found.append((shape, "", True))
             elif shape == "close":
-                found.append(("image", tale.image.close, True))
+                found.append(("close", tale.image.close, True))
             elif shape != "open":
                 found.append((shape, "", True))
         due = -(-len(self.waiting) // max(1, len(self.beats) - index))
@@ -200,18 +244,27 @@ class _Telling:
     def _opening(self) -> list[tuple[str, str, bool]]:
         tale, seed, units = self.tale, self.tale.seed, self.tale.genre.units
         lead = tale.cast.protagonist
-        frames = ("frame_clause" if seed.clause else "frame_matter" if seed.matter else "frame_saying" if seed.saying else "")
+        frames = (
+            "frame_clause" if seed.clause else "frame_matter" if seed.matter else "frame_saying" if seed.saying else ""
+        )
         common = lead.name.lower().startswith(("the ", "a ", "an "))
         if tale.cast.group:
-            intro = "They were called {group} by everyone, as though they were one person, and {P} was the one who was sent for."
+            intro = (
+                "They were called {group} by everyone, as though they were one person, "
+                "and {P} was the one who was sent for."
+            )
         elif common and not tale.genre.first_person:
-            intro = "Everyone called {him} {Pfull}. There was another name, and it was on some papers, and nobody used it."
+            intro = (
+                "Everyone called {him} {Pfull}. There was another name, and it was on some papers, and nobody used it."
+            )
         else:
             intro = self._one("intro" if lead.role and lead.role not in lead.name.lower() else "intro_plain", units)
         gone = {"fairy-tale": "cast-gone_tale"}.get(tale.genre.name, "cast-gone")
         found = [("intro", intro, True), ("gone", self._one(gone, self.shared), True), ("image", tale.image.open, True)]
         self.met.add("E")
-        if frames:
+        if tale.tone and len(self.beats) <= 2:
+            found.append((f"tone-{tale.tone}", "", True))
+        elif frames:
             found.append(("frame", self._one(frames, units), len(self.beats) > 2))
         return found
 
@@ -227,7 +280,12 @@ class _Telling:
         the = thing.phrase if named else f"the {thing.phrase}"
         it = "them" if thing.plural else "it"
         a = thing.phrase if named else seedwork.article(thing.phrase)
-        return line.replace("{wishit}", it).replace("{wish}", the).replace("{awish}", a).replace("{name}", f"*{thing.phrase}*")
+        return (
+            line.replace("{wishit}", it)
+            .replace("{wish}", the)
+            .replace("{awish}", a)
+            .replace("{name}", f"*{thing.phrase}*")
+        )
 
     def _slots(self, scene: Scene) -> dict[str, str | Callable[[], str]]:
         tale = self.tale
@@ -278,7 +336,9 @@ class _Telling:
         member = self.tale.cast.others[key]
         return self._draw("cast-met", slots | dict(member.slots("C")), 60)
 
-    def _draw(self, bank: str, slots: dict[str, str | Callable[[], str]], room: int, paired: bool = False) -> Unit | None:
+    def _draw(
+        self, bank: str, slots: dict[str, str | Callable[[], str]], room: int, paired: bool = False
+    ) -> Unit | None:
         """A unit of a bank; with `paired` one that speaks of the partner, where there is a partner and such a unit."""
         own = self.tale.genre.units
         lines = own.get(bank) or self.shared.get(bank, ())
@@ -292,7 +352,9 @@ class _Telling:
     def _unknown(self, line: str) -> bool:
         return any(key not in self.met and any(n.startswith(key) for n in slots_of(line)) for key in ("A", "X", "W"))
 
-    def _fill_up(self, scene: Scene, slots: dict[str, str | Callable[[], str]], units: list[tuple[str, Unit]], target: int) -> list[tuple[str, Unit]]:
+    def _fill_up(
+        self, scene: Scene, slots: dict[str, str | Callable[[], str]], units: list[tuple[str, Unit]], target: int
+    ) -> list[tuple[str, Unit]]:
         inner = slots | {"time": scene.time[1] or "that day"}
         cycle = self._cycle(scene, bool(slots.get("_partner")))
         tries = 0
@@ -328,10 +390,22 @@ class _Telling:
     def _gap(self, units: list[tuple[str, Unit]], bank: str) -> int:
         """Where a filler goes: after what opens the scene, before what ends it, never between a rung and its next."""
         last = len(units)
-        while last > 0 and units[last - 1][0] in ("exit", "rung", "met", "image", "scene") and units[last - 1][0] != "move":
+        while (
+            last > 0
+            and units[last - 1][0] in ("exit", "rung", "met", "image", "scene")
+            and units[last - 1][0] != "move"
+        ):
             last -= 1
-        first = next((i + 1 for i, (name, _) in enumerate(units) if name == "move" or (name == "image" and i < 5)), 0)
-        allowed = [i for i in range(first, last + 1) if not (0 < i < len(units) and units[i - 1][0] in ("scene", "rung", "met") and units[i][0] in ("scene", "rung", "secret", *_TALK))]
+        first = next((i + 1 for i, (name, _) in enumerate(units) if name in ("move", "back", "image")), 0)
+        allowed = [
+            i
+            for i in range(first, last + 1)
+            if not (
+                0 < i < len(units)
+                and units[i - 1][0] in ("scene", "rung", "met")
+                and units[i][0] in ("scene", "rung", "secret", *_TALK)
+            )
+        ]
         if not allowed:
             tail = len(units) - 1 if units and units[-1][0] == "exit" else len(units)
             return max(first, tail) if units and units[-1][0] == "exit" else first
@@ -339,7 +413,7 @@ class _Telling:
 
 
 def _paragraphs(units: list[tuple[str, Unit]], rng: random.Random, name: str, pronoun: str) -> str:
-    """Joins short narrative units into paragraphs. Puts names where a pronoun would be unclear, and pronouns where not."""
+    """Joins short narrative units into paragraphs, with names where pronouns would be unclear, and the reverse."""
     out: list[str] = []
     others = True
     for bank, unit in units:

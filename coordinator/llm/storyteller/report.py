@@ -42,7 +42,11 @@ def plan(count: int, rng: random.Random) -> list[str]:
     if count <= 2:
         return ["file+discovery", "turn+climax"]
     if count <= 4:
-        return ["file", "described+discovery", "turn+dark", "climax"] if count == 4 else ["file", "discovery", "turn+climax"]
+        return (
+            ["file", "described+discovery", "turn+dark", "climax"]
+            if count == 4
+            else ["file", "discovery", "turn+climax"]
+        )
     middle = [KINDS[index % len(KINDS)] for index in range(count - 6)]
     half = (len(middle) + 1) // 2
     if count == 5:
@@ -106,22 +110,27 @@ class Reporting:
             del found[key]
         self.addendum += 1
         return found | {
-            "a": str(self.addendum), "n": lambda: str(self.rng.randrange(3, 29)), "m": lambda: str(self.rng.randrange(31, 59)),
-            "clock": lambda: f"{self.rng.randrange(24):02}.{self.rng.randrange(60):02}", "clock2": lambda: f"{self.rng.randrange(24):02}.{self.rng.randrange(60):02}", "bareobject": self.objects.draw, "day": self.days.draw, "month": self.months.draw, "minor": self.minors.draw, "place": self.places.draw,
+            "a": str(self.addendum), "n": lambda: str(self.rng.randrange(3, 29)),
+            "m": lambda: str(self.rng.randrange(31, 59)), "clock": self._clock, "clock2": self._clock,
+            "bareobject": self.objects.draw, "day": self.days.draw, "month": self.months.draw,
+            "minor": self.minors.draw, "place": self.places.draw,
             "object": lambda: seedwork.article(self.objects.draw()),
             "stuff": lambda: f"{seedwork.article(self.objects.draw())} {self.conditions.draw()}",
         }  # fmt: skip
+
+    def _clock(self) -> str:
+        return f"{self.rng.randrange(24):02}.{self.rng.randrange(60):02}"
 
     def _beat(self, index: int, beat: Beat) -> str:
         scene = self.tale.scenes.get(beat.title)
         last = index == len(self.beats) - 1
         kind = scene.shapes[0] if scene else "file" if index == 0 else "climax" if last else KINDS[index % len(KINDS)]
         target = max(40, beat.words + self.debt)
-        parts: list[str] = []
         own = {b.title: b.summary for b in self.tale.outline.beats}
         wanted = [] if own.get(beat.title) == beat.summary else seedwork.phrases(beat.summary)[:2]
-        for thing in wanted:
-            parts.append(f"The file was amended at this point to mention {seedwork.article(thing.phrase)}; see under {beat.title}.")
+        parts = [
+            f"The file was amended here to mention {seedwork.article(t.phrase)}; see {beat.title}." for t in wanted
+        ]
         for part in kind.split("+"):
             share = target - _count(parts) if part == kind.split("+")[-1] else (target - _count(parts)) // 2
             parts += self._part(part, share)
@@ -131,7 +140,7 @@ class Reporting:
             unit = self.weaver.fill(line % thing.phrase, self._slots())
             parts.insert(len(parts) - 1, unit.text if unit else "")
         text = self._fit([part for part in parts if part], target, "climax" in kind)
-        self.debt = max(-12, min(12, self.debt + beat.words - len(text.split())))
+        self.debt = max(-20, min(20, self.debt + beat.words - len(text.split())))
         return text
 
     def _lines(self, bank: str) -> tuple[str, ...]:
@@ -215,7 +224,15 @@ class Reporting:
 
     def _premise(self, slots: dict[str, str | Callable[[], str]]) -> str:
         seed = self.tale.seed
-        bank = "described_clause" if seed.clause else "described_matter" if seed.matter else "described_saying" if seed.saying else ""
+        bank = (
+            "described_clause"
+            if seed.clause
+            else "described_matter"
+            if seed.matter
+            else "described_saying"
+            if seed.saying
+            else ""
+        )
         unit = self.weaver.fill(self._lines(bank)[0], slots) if bank else None
         return unit.text if unit else ""
 
@@ -272,4 +289,3 @@ class Reporting:
 
 def _count(parts: list[str]) -> int:
     return sum(len(part.split()) for part in parts)
-

@@ -14,8 +14,15 @@ _CHOICE = re.compile(r"\[([^\[\]]*)\]")
 _SLOT = re.compile(r"\{(\w+)(\^?)\}")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"”’')*]*\s+|\n+|:\s+(?=[\"“*])")
 _LIFTED = {"He": "he", "Time": "time", "Years": "years", "They": "they"}
-_OBJECT = re.compile(r"\b(to|for|from|with|at|on|brought|took|found|saw|told|gave|seen|heard|asked|by|let|past|behind) \{P\}")
+_OBJECT = re.compile(
+    r"\b(to|for|from|with|at|on|brought|took|found|saw|told|gave|seen|heard|asked|by|let|past|behind) \{P\}"
+)
 """Words after which the protagonist is an object, which a first person must show (`saw me`, not `saw I`)."""
+_EXTRA_WORDS = {
+    "stuff": 6, "object": 2, "detail": 4, "place": 1, "inplace": 2, "other": 1, "inother": 2, "minor": 2, "date": 3,
+    "T": 1, "R": 1, "K": 1, "far": 1, "home": 1, "P": 0, "Crole": 4, "time": 2, "Time": 2, "topic": 2,
+}  # fmt: skip
+"""How many words more than one a slot usually brings."""
 _START = re.compile(r"(^|\n\n|[.!?] )([\"“*]?)([a-z])")
 
 
@@ -48,7 +55,9 @@ def slots_of(template: str) -> frozenset[str]:
 
 
 def length_of(template: str) -> int:
-    return len(_CHOICE.sub(lambda match: match[1].split("|")[0], template).split())
+    """About how many words `template` will have."""
+    bare = _CHOICE.sub(lambda match: match[1].split("|")[0], template)
+    return len(bare.split()) + sum(_EXTRA_WORDS.get(name, 0) for name, _ in _SLOT.findall(bare))
 
 
 def capitalise(text: str) -> str:

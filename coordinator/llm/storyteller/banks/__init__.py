@@ -39,7 +39,6 @@ class Ladder:
     logline: str
     rule: str
     only: tuple[str, ...]
-    not_in: tuple[str, ...]
     rungs: dict[str, Rung]
     short: dict[str, str]
     """What a story of a page or so tells in place of a rung's lines."""
@@ -125,10 +124,7 @@ def ladders() -> tuple[Ladder, ...]:
             logline=entry["logline"],
             rule=entry["rule"],
             only=tuple(entry.get("only", ())),
-            not_in=tuple(entry.get("not_in", ())),
-            rungs={
-                key: Rung(entry[key]["title"], entry[key]["summary"], tuple(entry[key]["lines"])) for key in RUNGS
-            },
+            rungs={key: Rung(entry[key]["title"], entry[key]["summary"], tuple(entry[key]["lines"])) for key in RUNGS},
             short={key: entry[f"short_{key}"] for key in RUNGS if f"short_{key}" in entry},
         )
         for entry in _load("ladders")["ladder"]
@@ -155,9 +151,9 @@ def report() -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def mend() -> dict[str, tuple[str, ...]]:
-    """Units kept for revisions, by what they bring: `sense` and `tongue`."""
+    """Units kept for revisions, by what they bring: `sense`, `tongue`, and `little` where there is little room."""
     data = _load("mend")
-    return {key: _lines(data[key]) for key in ("sense", "tongue")}
+    return {key: _lines(data[key]) for key in ("sense", "tongue", "little")}
 
 
 @lru_cache(maxsize=1)

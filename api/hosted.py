@@ -1,0 +1,147 @@
+"""Who is asking, where Supabase Auth signs people in: its tokens, verified here without a call to it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+from uuid import UUID
+
+import httpx
+import jwt
+from pydantic import SecretStr
+
+from api.auth import AUDIENCE, LEEWAY_S
+from coordinator.admins import with_list
+from coordinator.errors import Misconfigured, Unauthorized, Unavailable
+from coordinator.hosted import key_kind, project_url, unverified_claims
+from coordinator.jwks import ALGORITHMS, JWKS_PATH, KeySet, VerifyingKey
+from coordinator.models import Identity
+
+SHARED = "HS256"
+"""The algorithm of the older shared secret; with a public key it is never used."""
+TOKEN_CHARACTERS = 16_384
+"""More than any server takes in a header."""
+
+NOT_VALID = "The token is not valid. Sign in again."
+EXPIRED = "The token has expired. Sign in again."
+TOO_EARLY = "The token is not good yet: the service's clock and the sign-in service's are apart."
+TOO_LONG = "The token is too long to be one."
+OTHER_PROJECT = "The token is of another Supabase project than this service's. Sign in to this one."
+OTHER_AUDIENCE = "The token is not meant for this service. Sign in again."
+UNKNOWN_KEY = "The token is signed with a key that the project doesn't have, or not any more. Sign in again."
+NO_SECRET = "The token is signed with the project's JWT secret, which this service lacks: its owner sets SUPABASE_JWT_SECRET."  # noqa: E501, S105
+NOT_SIGNED_IN = "The token is of nobody who is signed in: its role is not `authenticated`."
+PUBLIC_KEY = "That is the project's {} key, not a user's token: sign in with it, and send the token that comes back."
+SECRET_KEY = "That is the project's {} key, not a user's token: sign in as a user, and keep this key to the server."  # noqa: S105
+_API_KEYS = {
+    "publishable": PUBLIC_KEY.format("publishable"), "anon": PUBLIC_KEY.format("anon"),
+    "secret": SECRET_KEY.format("secret"), "service_role": SECRET_KEY.format("service_role"),
+}  # fmt: skip
+
+
+class SupabaseAuth:
+    """Verifies a project's tokens: by its public keys (ES256, RS256, EdDSA), or by the older shared secret (HS256)."""
+
+    def __init__(
+        self, url: str, http: httpx.AsyncClient, *, jwt_secret: str | None = None, audience: str = AUDIENCE,
+        issuer: str | None = None, admins: Collection[UUID] = (), api_key: str | None = None,
+        keys: KeySet | None = None,
+    ) -> None:  # fmt: skip
+        """`issuer` is `<url>/auth/v1` unless the project says otherwise, as behind a custom domain. `api_key`, the
+        publishable one, goes with the request for the public keys: some self-hosted gateways ask for it. `http` is
+        not closed here. Raises Misconfigured for an address that can't be right."""
+        address = project_url(url)
+        self._secret = jwt_secret or None
+        self._audience = audience
+        self._issuer = issuer or f"{address}/auth/v1"
+        self._admins = frozenset(admins)
+        self._keys = keys or KeySet(address + JWKS_PATH, http, api_key=api_key)
+
+    async def prepare(self) -> None:
+        """Fetch the public keys, so that the first caller need not wait.
+
+        Raises Misconfigured where no token could ever be verified: no public keys, and no secret.
+        """
+        if self._secret is not None:
+            return
+        try:
+            count = await self._keys.load()
+        except Unavailable as error:
+            raise Misconfigured(
+                "The project's public keys can't be fetched: check SUPABASE_URL and the network, "
+                "or set SUPABASE_JWT_SECRET where the project signs with its JWT secret."
+            ) from error
+        if not count:
+            raise Misconfigured("The project has no public signing keys: set SUPABASE_JWT_SECRET to its JWT secret.")
+
+    async def verify(self, token: str) -> Identity:
+        """Raises Unauthorized, with a reason that a person understands, for any token that is not wholly right, and
+        Unavailable where its key is unknown and the project can't be asked for it."""
+        if len(token) > TOKEN_CHARACTERS:
+            raise Unauthorized(TOO_LONG)
+        if (reason := _API_KEYS.get(key_kind(token))) is not None:
+            raise Unauthorized(reason)
+        told = unverified_claims(token).get("iss")
+        # Before its key is looked for: another project's token is no reason to fetch ours.
+        if told is not None and told != self._issuer:
+            raise Unauthorized(OTHER_PROJECT)
+        algorithm, key = await self._key(token)
+        claims = self._verified(token, algorithm, key)
+        user_id = _user_id(claims)
+        return Identity(
+            user_id=user_id, role="authenticated", claims=with_list(claims, listed=user_id in self._admins),
+            token=SecretStr(token),
+        )  # fmt: skip
+
+    async def close(self) -> None:
+        await self._keys.close()
+
+    async def _key(self, token: str) -> tuple[str, VerifyingKey | str]:
+        """With which algorithm and key of ours the token has to verify. Its header chooses among them, no more."""
+        try:
+            header = jwt.get_unverified_header(token)
+        except (jwt.PyJWTError, ValueError, TypeError):
+            raise Unauthorized(NOT_VALID) from None
+        algorithm, key_id = header.get("alg"), header.get("kid")
+        if algorithm == SHARED:
+            if self._secret is None:
+                raise Unauthorized(NO_SECRET)
+            return SHARED, self._secret
+        if not isinstance(algorithm, str) or algorithm not in ALGORITHMS or not isinstance(key_id, str):
+            raise Unauthorized(NOT_VALID)
+        known = await self._keys.get(key_id)
+        if known is None:
+            raise Unauthorized(UNKNOWN_KEY)
+        return known.algorithm, known
+
+    def _verified(self, token: str, algorithm: str, key: VerifyingKey | str) -> dict[str, Any]:
+        required = ["exp", "iat", "sub", "aud"]
+        # Not all that sign with the secret name themselves; a token that says who it is from has been asked already.
+        issuer = self._issuer if isinstance(key, VerifyingKey) else None
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token, key.key if isinstance(key, VerifyingKey) else key, algorithms=[algorithm],
+                audience=self._audience, issuer=issuer, leeway=LEEWAY_S, options={"require": required},
+            )  # fmt: skip
+        except jwt.ExpiredSignatureError:
+            raise Unauthorized(EXPIRED) from None
+        except jwt.ImmatureSignatureError:
+            raise Unauthorized(TOO_EARLY) from None
+        except jwt.InvalidAudienceError:
+            raise Unauthorized(OTHER_AUDIENCE) from None
+        except (jwt.PyJWTError, ValueError, TypeError):
+            raise Unauthorized(NOT_VALID) from None
+        return claims
+
+
+def _user_id(claims: dict[str, Any]) -> UUID:
+    if claims.get("role") != "authenticated":
+        raise Unauthorized(NOT_SIGNED_IN)
+    try:
+        user_id = UUID(claims["sub"])
+    except ValueError:
+        raise Unauthorized(NOT_VALID) from None
+    # Python takes other spellings too; the database compares this one.
+    if str(user_id) != claims["sub"].lower():
+        raise Unauthorized(NOT_VALID)
+    return user_id

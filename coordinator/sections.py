@@ -1,0 +1,95 @@
+"""How a story is cut into sections: the beats of its outline, scaled to the length asked for and grouped. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from coordinator.material import Beat
+
+SECTION_WORDS = 350
+"""What a section aims at: models stall near 2,000 words, and a section is 200 to 600."""
+SECTION_LEAST = 200
+SECTION_MOST = 600
+CUT_COST = 0.1
+"""Of ending a section within a beat; as much as a section a third longer or shorter than the others."""
+CUT_WORDS = 50
+"""Steps in which the place of such a cut is looked for."""
+
+
+def group_beats(beats: Sequence[Beat], target_words: int) -> list[list[Beat]]:
+    """Beats scaled to the length that was asked for and grouped, in order, into sections of 200 to 600 words.
+
+    Scaled, to the word, because models are careless with sums. A section ends with a beat where it can; a beat that is
+    too long for one is told over several. `target_words` is 200 or more.
+    """
+    pieces = _pieces(beats, target_words)
+    sections: list[dict[int, int]] = []
+    for first, last in _groups(pieces, target_words):
+        sections.append({})
+        for piece in pieces[first:last]:
+            sections[-1][piece.beat] = sections[-1].get(piece.beat, 0) + piece.words
+    parts = Counter(beat for told in sections for beat in told)
+    told_parts: Counter[int] = Counter()
+    grouped: list[list[Beat]] = []
+    for told in sections:
+        told_parts.update(told.keys())
+        grouped.append([_part(beats[beat], words, told_parts[beat], parts[beat]) for beat, words in told.items()])
+    return grouped
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Of the beat with this index. A section may end after it; that is a `cut` where the beat goes on."""
+
+    beat: int
+    words: int
+    cut: bool
+
+
+def _pieces(beats: Sequence[Beat], target_words: int) -> list[_Piece]:
+    """No longer than the shortest section, so that there is always a way to make sections of them."""
+    scale = target_words / sum(beat.words for beat in beats)
+    pieces: list[_Piece] = []
+    told, asked = 0, 0
+    for index, beat in enumerate(beats):
+        count = math.ceil(beat.words * scale / CUT_WORDS)
+        # A part of a beat is no shorter than two steps.
+        cuts = range(2, count - 1) if beat.words * scale > SECTION_LEAST else ()
+        for place in (*cuts, count):
+            end = round(scale * (asked + beat.words * place / count))
+            pieces.append(_Piece(index, end - told, cut=place < count))
+            told = end
+        asked += beat.words
+    return pieces
+
+
+def _groups(pieces: Sequence[_Piece], target_words: int) -> list[tuple[int, int]]:
+    """The cheapest way to share out the pieces: by how far the sections are from being alike, and by the beats cut."""
+    ideal = target_words / math.ceil(target_words / SECTION_WORDS)
+    cost = [0.0] + [math.inf] * len(pieces)
+    begins = [0] * (len(pieces) + 1)
+    for end in range(1, len(pieces) + 1):
+        words = 0
+        for first in range(end - 1, -1, -1):
+            words += pieces[first].words
+            if words > SECTION_MOST:
+                break
+            if words < SECTION_LEAST:
+                continue
+            told = cost[first] + (words / ideal - 1) ** 2 + CUT_COST * pieces[end - 1].cut
+            if told < cost[end]:
+                cost[end], begins[end] = told, first
+    groups: list[tuple[int, int]] = []
+    end = len(pieces)
+    while end:
+        groups.append((begins[end], end))
+        end = begins[end]
+    return groups[::-1]
+
+
+def _part(beat: Beat, words: int, number: int, count: int) -> Beat:
+    title = beat.title if count == 1 else f"{beat.title} ({number} of {count})"
+    return beat.model_copy(update={"title": title, "words": words})

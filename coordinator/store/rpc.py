@@ -1,0 +1,272 @@
+"""The rpc transport: supabase-py; each call is one POST to `/rest/v1/rpc/<function>` under the caller's own token.
+
+It needs nothing of a Supabase project but its address and its two keys, and reaches nothing but the functions.
+
+    caller                     apikey            Authorization
+    service_role               the service key   the service key, where that is a JWT (legacy); otherwise none
+    authenticated              the public key    the caller's own token
+    anon                       the public key    the public key, where that is a JWT (legacy); otherwise none
+
+A new key (`sb_secret_…`, `sb_publishable_…`) is no JWT: as a bearer token it would be refused. With a user's token goes
+the public key, so a token that got lost on the way would leave nobody with the service's rights.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import re
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import httpx
+from postgrest import APIError, AsyncPostgrestClient
+from pydantic import SecretStr
+from supabase import AsyncClient, AsyncClientOptions
+
+from coordinator.errors import Forbidden, Misconfigured, StoryloomError, TooLarge, Unauthorized, Unavailable
+from coordinator.models import SERVICE, Identity
+from coordinator.store.faults import AWAY, fault, lacking
+from coordinator.store.values import json_value, parameter
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT = httpx.Timeout(connect=5, read=15, write=15, pool=5)
+"""Of one attempt, in seconds; the gateway's patience stands above it. Reading includes the function's own time."""
+KEEPALIVE_S = 30.0
+DATABASE_CODE = re.compile(r"PGRST\d+|PGRSTX\d+|[0-9A-Z]{5}")
+"""A code of PostgREST or an SQLSTATE: the answer comes from the database, not from something before it."""
+PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 530, 540, 544})
+LOG_CHARACTERS = 300
+
+CHECK_KEYS = "Supabase refuses the API keys. Check SUPABASE_SERVICE_KEY and SUPABASE_PUBLIC_KEY against the project's."
+CHECK_URL = "What answers at SUPABASE_URL is no Supabase project's API. Check the address, as https://abc.supabase.co."
+
+
+class RpcTransport:
+    """One connection pool for all callers; who is calling is said anew with each call. `close` cuts calls short."""
+
+    def __init__(
+        self, url: str, service_key: SecretStr, public_key: SecretStr, *, connections: int = 20,
+        http_transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:  # fmt: skip
+        """Connects to nothing yet. Raises Misconfigured for an address or keys that can't be right.
+
+        `http_transport` is for what must stand between, as a recorder or a proxy; it is closed with this.
+        """
+        address = _project_address(url)
+        secret = _key(service_key, "service_role", "SUPABASE_SERVICE_KEY")
+        public = _key(public_key, "anon", "SUPABASE_PUBLIC_KEY")
+        self._http = httpx.AsyncClient(
+            timeout=TIMEOUT,
+            limits=httpx.Limits(
+                max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEEPALIVE_S
+            ),
+            event_hooks={"response": [_only_answers_of_the_database]},
+            follow_redirects=False,  # a redirect would carry the keys to whoever is named in it
+            transport=http_transport,
+        )
+        self._service = self._client(address, secret)
+        self._public = self._client(address, public)
+        self._service_bearer = secret if _is_jwt(secret) else None
+        self._public_bearer = public if _is_jwt(public) else None
+
+    @classmethod
+    async def open(
+        cls, url: str, service_key: SecretStr, public_key: SecretStr, *, connections: int = 20
+    ) -> RpcTransport:
+        """Connect. Raises Misconfigured where the project can't be reached, refuses the keys or was never migrated."""
+        transport = cls(url, service_key, public_key, connections=connections)
+        try:
+            await transport.call("running_sessions", {"limit": 1}, SERVICE)
+        except Unavailable as error:
+            await transport.close()
+            raise Misconfigured(
+                "The Supabase project can't be reached. Check SUPABASE_URL, and that the project is not paused."
+            ) from error
+        except Forbidden as error:
+            await transport.close()
+            raise _bad_keys() from error
+        except BaseException:
+            await transport.close()
+            raise
+        return transport
+
+    async def call(self, function: str, args: Mapping[str, Any], identity: Identity) -> Any:
+        if self._http.is_closed:
+            raise Unavailable(AWAY)
+        client, token = self._acting_as(identity)
+        body = {parameter(name): json_value(value) for name, value in args.items()}
+        # Not chained to the driver's errors: those quote answers and headers, and might say a key or a token.
+        try:
+            data: Any = (await client.rpc(function, body).execute()).data
+        except APIError as error:
+            raise self._translated(error, function, token) from None
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            logger.info("database call %s got no answer: %s", function, type(error).__name__)
+            raise Unavailable(AWAY) from None
+        except RuntimeError:
+            if not self._http.is_closed:
+                raise
+            raise Unavailable(AWAY) from None
+        if isinstance(data, str):
+            # supabase-py takes what is no JSON for text; a function answers an object, a list or null.
+            logger.info("database call %s got half an answer", function)
+            raise Unavailable(AWAY)
+        return data
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    def _client(self, address: str, key: str) -> AsyncClient:
+        # Only its way to make requests is used: it is never signed in, so it never turns into somebody.
+        options = AsyncClientOptions(httpx_client=self._http, auto_refresh_token=False, persist_session=False)
+        return AsyncClient(address, key, options)
+
+    def _acting_as(self, identity: Identity) -> tuple[AsyncPostgrestClient, str | None]:
+        """A client for one call, and the user's token if it acts under one.
+
+        `schema` derives a client with headers of its own; `auth` on the shared one would, at the next await, make
+        other callers' calls run as this one.
+        """
+        token = None
+        if identity.role == "service_role":
+            client, bearer = self._service.schema("public"), self._service_bearer
+        elif identity.role == "anon":
+            client, bearer = self._public.schema("public"), self._public_bearer
+        else:
+            bearer = token = _own_token(identity)
+            client = self._public.schema("public")
+        if bearer is None:
+            del client.headers["Authorization"]
+        else:
+            client.auth(bearer)
+        return client, token
+
+    def _translated(self, error: APIError, function: str, token: str | None) -> StoryloomError:
+        """The one place where what PostgREST reports becomes ours."""
+        code = error.code or ""
+        if code == "PGRST202":
+            return lacking(function)
+        if code.startswith("PGRST3"):
+            return Unauthorized("The token is not valid, or not any more. Sign in again.") if token else _bad_keys()
+        if code in ("PGRST000", "PGRST001", "PGRST002", "PGRST003"):
+            return Unavailable(AWAY)
+        if code == "PGRST106":
+            return Misconfigured("The project's Data API doesn't expose the schema public. Add it in the API settings.")
+        message = self._without_secrets(error.message or "", token)
+        return fault(code, message, error.hint, function)
+
+    def _without_secrets(self, text: str, token: str | None) -> str:
+        for secret in (self._service.supabase_key, self._public.supabase_key, token):
+            if secret:
+                text = text.replace(secret, "[…]")
+        return text[:LOG_CHARACTERS]
+
+
+async def _only_answers_of_the_database(response: httpx.Response) -> None:
+    """Runs before supabase-py sees an answer: its error has neither status nor headers, and a page passes for text."""
+    status = response.status_code
+    if status == 413:
+        raise TooLarge("That is more than the project's API takes in one request.")
+    if 300 <= status < 400 and status != 300:
+        raise Misconfigured("SUPABASE_URL answers with a redirect. Give the address where the project itself answers.")
+    await response.aread()
+    said = _json(response)
+    if response.is_success:
+        if said is _NO_JSON:
+            raise _no_answer(response)
+        return
+    code = said.get("code") if isinstance(said, dict) else None
+    from_database = isinstance(code, str) and DATABASE_CODE.fullmatch(code) is not None
+    if from_database and (str(code).startswith("PT") or status not in (429, 502, 503, 504)):
+        return
+    if status in PASSING_STATUS or said is _NO_JSON:
+        raise _no_answer(response)
+    if status in (401, 403):
+        raise _bad_keys()
+    raise Misconfigured(CHECK_URL)
+
+
+_NO_JSON = object()
+
+
+def _json(response: httpx.Response) -> Any:
+    """What an error says; of a success only whether it can be JSON at all: it is read once, by supabase-py."""
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not response.content or not (kind.endswith("json") or kind == ""):
+        return _NO_JSON
+    if response.is_success:
+        return None
+    try:
+        return json.loads(response.content)
+    except ValueError:
+        return _NO_JSON
+
+
+def _no_answer(response: httpx.Response) -> Unavailable:
+    function = response.request.url.path.rpartition("/")[2]
+    logger.info("database call %s got HTTP %d and no answer of the database", function, response.status_code)
+    return Unavailable(AWAY, retry_after_s=_retry_after_s(response.headers.get("retry-after")))
+
+
+def _retry_after_s(value: str | None) -> float | None:
+    """Seconds from a Retry-After header, which names seconds or a moment."""
+    if not value:
+        return None
+    if value.strip().isdecimal():
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def _bad_keys() -> Misconfigured:
+    return Misconfigured(CHECK_KEYS)
+
+
+def _own_token(identity: Identity) -> str:
+    token = identity.token.get_secret_value() if identity.token else ""
+    # A header takes no other characters, and the refusal of one that does would quote it.
+    if not re.fullmatch(r"[\w.~+/=-]+", token, re.ASCII):
+        raise Unauthorized("This needs the user's own token. Sign in again.")
+    return token
+
+
+def _project_address(url: str) -> str:
+    parts = urlsplit(url.strip())
+    plain = parts.scheme in ("http", "https") and parts.hostname and not (parts.username or parts.password)
+    if not plain or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise Misconfigured(
+            "SUPABASE_URL is the project's address alone, as https://abc.supabase.co, without a path such as /rest/v1."
+        )
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _key(key: SecretStr, role: Literal["service_role", "anon"], setting: str) -> str:
+    """The key's text. Raises Misconfigured, without quoting it, where it is not of the role's kind."""
+    text = key.get_secret_value().strip()
+    new = "sb_secret_" if role == "service_role" else "sb_publishable_"
+    if not re.fullmatch(r"[\w.-]+", text, re.ASCII) or not (text.startswith(new) or _role_in(text) == role):
+        raise Misconfigured(f"{setting} must be the project's {new}… key or its legacy {role} key; it is neither.")
+    return text
+
+
+def _is_jwt(key: str) -> bool:
+    return not key.startswith("sb_")
+
+
+def _role_in(token: str) -> str | None:
+    """The role that a JWT claims; nothing is verified here, it is only told which key somebody pasted."""
+    try:
+        payload = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (IndexError, ValueError):
+        return None
+    role = claims.get("role") if isinstance(claims, dict) else None
+    return role if isinstance(role, str) else None

@@ -1,0 +1,39 @@
+"""One service a module for tests that leave it as they found it, and the checks that many of them share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from coordinator.settings import Settings
+from coordinator.store.embedded import EmbeddedPostgres
+from tests.api.support import JWT_SECRET
+from tests.conftest import cloned
+from tests.model_server import ModelServer
+from tests.service import Service, serving
+
+
+@pytest.fixture(scope="module")
+async def model() -> AsyncIterator[ModelServer]:
+    async with ModelServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+async def shared(
+    postgres: EmbeddedPostgres, model: ModelServer, tmp_path_factory: pytest.TempPathFactory, request: Any
+) -> AsyncIterator[Service]:
+    """A service for the whole module, with what its SETTINGS say; `openai:test` is the module's `model`."""
+    async with cloned(postgres) as database:
+        settings = Settings(
+            _env_file=None,  # type: ignore[call-arg]
+            data_dir=tmp_path_factory.mktemp("data"), database_url=database.admin_url, offline_words_per_second=0,
+            log_level="warning", event_flush_s=0.02, database_pool=6, jwt_secret=SecretStr(JWT_SECRET),
+            models=["openai:test"], model_base_url=model.url, model_api_key=SecretStr("k"), model_attempts=1,
+            model_timeout_s=30,
+        )  # fmt: skip
+        async with serving(settings.model_copy(update=getattr(request.module, "SETTINGS", {}))) as service:
+            yield service

@@ -8,7 +8,7 @@ PROMPT ?= A lighthouse keeper finds that the light has been signalling something
 TEMPLATE ?= short-story
 PAGES ?= 3
 
-.PHONY: story serve test lint format lock clean
+.PHONY: story serve test chaos lint format lock clean
 
 export STORYLOOM_COMMAND := $(BIN)/storyloom
 
@@ -21,6 +21,9 @@ serve: $(READY)  ## run the service on 127.0.0.1:8000
 
 test: lint  ## lint and all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+chaos: $(READY)  ## the long form of the kill and outage tests
+	@$(BIN)/python -m pytest tests/chaos --long -s --timeout 3600
 
 lint: $(READY)  ## what is checked without running
 	@$(BIN)/ruff check .

@@ -18,6 +18,7 @@ from api.openapi import Documented
 from api.state import State
 from coordinator.agents.library import load_library
 from coordinator.engine import Engine
+from coordinator.errors import Unavailable
 from coordinator.llm.models import Models
 from coordinator.models import SERVICE, Identity
 from coordinator.sessions import StorySessionManager
@@ -144,8 +145,10 @@ async def _follow(manager: StorySessionManager) -> None:
     while True:
         try:
             await manager.follow()
+        except Unavailable:
+            # Readers catch up when the database is back.
+            pass
         except Exception:
-            # The database may be away; readers catch up when it is back.
             logger.warning("following the runs of other nodes failed", exc_info=True)
         await asyncio.sleep(FOLLOW_S)
 

@@ -31,7 +31,7 @@ MEANING = {
 PROBLEM_JSON = "application/problem+json"
 NAME_SHOWN = 80
 """Of a field's name that the client made up, so much is told back."""
-_CODES = {400: "invalid_message", 405: "invalid_message", 415: "invalid_message", **{v: k for k, v in STATUS.items()}}
+_CODES = {405: "invalid_message", 415: "invalid_message", **{v: k for k, v in STATUS.items()}}
 
 
 class Problem(BaseModel):
@@ -97,8 +97,9 @@ def install(app: FastAPI) -> None:
 
     async def http(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        code = _CODES.get(error.status_code, "internal")
-        answer = problem(code, f"{error.detail}.", status=error.status_code)
+        # The framework's 400 is a body that it could not read: as wrong as any other that is not understood.
+        status = STATUS["invalid_message"] if error.status_code == 400 else error.status_code
+        answer = problem(_CODES.get(status, "internal"), f"{error.detail}.", status=status)
         answer.headers.update(error.headers or {})
         return answer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Any
 from uuid import UUID
@@ -21,6 +22,7 @@ SHARED = "HS256"
 """The algorithm of the older shared secret; with a public key it is never used."""
 TOKEN_CHARACTERS = 16_384
 """More than any server takes in a header."""
+_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 NOT_VALID = "The token is not valid. Sign in again."
 EXPIRED = "The token has expired. Sign in again."
@@ -29,7 +31,7 @@ TOO_LONG = "The token is too long to be one."
 OTHER_PROJECT = "The token is of another Supabase project than this service's. Sign in to this one."
 OTHER_AUDIENCE = "The token is not meant for this service. Sign in again."
 UNKNOWN_KEY = "The token is signed with a key that the project doesn't have, or not any more. Sign in again."
-NO_SECRET = "The token is signed with the project's JWT secret, which this service lacks: its owner sets SUPABASE_JWT_SECRET."  # noqa: E501, S105
+NO_SECRET = "The service lacks the JWT secret that the token is signed with: its owner sets SUPABASE_JWT_SECRET."  # noqa: S105
 NOT_SIGNED_IN = "The token is of nobody who is signed in: its role is not `authenticated`."
 PUBLIC_KEY = "That is the project's {} key, not a user's token: sign in with it, and send the token that comes back."
 SECRET_KEY = "That is the project's {} key, not a user's token: sign in as a user, and keep this key to the server."  # noqa: S105
@@ -81,6 +83,8 @@ class SupabaseAuth:
             raise Unauthorized(TOO_LONG)
         if (reason := _API_KEYS.get(key_kind(token))) is not None:
             raise Unauthorized(reason)
+        if _COMPACT.fullmatch(token) is None:
+            raise Unauthorized(NOT_VALID)
         told = unverified_claims(token).get("iss")
         # Before its key is looked for: another project's token is no reason to fetch ours.
         if told is not None and told != self._issuer:

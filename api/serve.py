@@ -37,8 +37,10 @@ class InProcess:
 def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM. Raises Misconfigured where it can't start: port in use, database, settings."""
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-    for name in ("httpx", "httpcore", "httpx2", "httpcore2", "psycopg.pool"):
+    for name in ("httpx", "httpcore", "httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # A database that is away is told once, by the engine, and not at every try to connect.
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     with closing(_listen(settings.host, settings.port)) as listening:
         uvloop.run(_serve(settings, listening))
 

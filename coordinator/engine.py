@@ -17,7 +17,7 @@ from uuid import UUID
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 
-from coordinator.errors import Misconfigured, StoryloomError
+from coordinator.errors import Misconfigured, StoryloomError, Unavailable
 from coordinator.sessions import StorySessionManager
 from coordinator.store.node import NodeLock
 from coordinator.workflow import StoryWorkflow
@@ -233,10 +233,12 @@ class Engine:
         while True:
             try:
                 await self.take_up()
+                if away:
+                    logger.warning("the database is back")
                 away = False
-            except StoryloomError as error:
+            except Unavailable:
                 if not away:
-                    logger.warning("stories are not looked after while the database is away: %s", error)
+                    logger.warning("the database is away: stories wait for it")
                 away = True
             except Exception:
                 # The keeper must not end with one failed look.
@@ -259,11 +261,14 @@ async def _next_id(session_id: UUID, epoch: int) -> str:
 
 
 class _Tamed(logging.Filter):
-    """Says what DBOS reports in the words of this service, or not at all where it is as it should be."""
+    """Leaves out what is as it should be, and the many voices of an outage, which the keeper tells in one line."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        # At every shutdown: the run stays to be taken up again.
-        return not record.getMessage().startswith("Asyncio task cancelled")
+        message = record.getMessage()
+        # The first at every shutdown: the run stays to be taken up again.
+        return not message.startswith(("Asyncio task cancelled", "Database connection failed", "Notif")) and not (
+            record.levelno <= logging.WARNING and "(psycopg." in message
+        )
 
 
 def _tame_logging() -> None:

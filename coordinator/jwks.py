@@ -98,6 +98,8 @@ class KeySet:
         return len(self._keys)
 
     async def close(self) -> None:
+        """Ends a fetch under way; who waits for it is told that the keys can't be had."""
+        self._failed = True
         if self._fetching is not None:
             self._fetching.cancel()
             await asyncio.gather(self._fetching, return_exceptions=True)

@@ -41,6 +41,8 @@ WINDOW_WORDS = 2_500
 TYPED_WEIGHT = 60
 """What a step without prose counts for in the progress, in words."""
 NOTES_KEPT = 8
+RESHAPING: frozenset[StepKind] = frozenset({"outline", "outline-review", "review"})
+"""Steps after which others may be needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,8 @@ class Scored:
 class Work:
     """The state of a run. `texts` is the current draft by section, `candidate` a revision not yet accepted.
 
-    `left` and `stages_left` are the shares, 0 to 1, of the work and of each stage begun that are still to do.
+    `steps` is its schedule, made anew where a step changes it; `left` and `stages_left` are the shares, 0 to 1, of the
+    work and of each stage begun that are still to do.
     """
 
     prompt: str
@@ -109,6 +112,7 @@ class Work:
     best: Verdict | None = None
     versions: int = 0
     current_version: int = 0
+    steps: list[StepSpec] = field(default_factory=list, repr=False)
     left: float = 1.0
     stages_left: dict[Stage, float] = field(default_factory=dict)
 
@@ -122,18 +126,16 @@ class Work:
 
 def next_step(work: Work) -> StepSpec | None:
     """The first step of the schedule that is not done; None when the story is ready to be saved."""
-    return next((spec for spec in _steps(work) if spec.name not in work.done), None)
+    return next((spec for spec in schedule(work) if spec.name not in work.done), None)
 
 
 def schedule(work: Work) -> list[StepSpec]:
     """Every step that the work takes, in order, as far as can be told now. Revisions appear when they become needed."""
-    return list(_steps(work))
+    return work.steps or _scheduled(work)
 
 
-def _steps(work: Work) -> Iterable[StepSpec]:
-    yield from _foundation(work)
-    yield from _drafting(work)
-    yield from _validation(work)
+def _scheduled(work: Work) -> list[StepSpec]:
+    return [*_foundation(work), *_drafting(work), *_validation(work)]
 
 
 def _foundation(work: Work) -> Iterable[StepSpec]:
@@ -219,16 +221,20 @@ def advance(work: Work, done: Done) -> Work:
 
 
 def _planned(work: Work, name: str) -> StepSpec | None:
-    return next((spec for spec in _steps(work) if spec.name == name), None)
+    return next((spec for spec in schedule(work) if spec.name == name), None)
 
 
 def _advanced(work: Work, spec: StepSpec, done: Done) -> Work:
+    steps = schedule(work)
     work = _settled(replace(work, done={**work.done, done.name: done}), spec, done)
+    if spec.kind in RESHAPING:
+        steps = _scheduled(work)
     # Each step takes its share of what was left: steps that become needed slow progress down and never turn it back.
-    ahead = [step for step in _steps(work) if step.name not in work.done]
+    ahead = [step for step in steps if step.name not in work.done]
     stage = sum(step.weight for step in ahead if step.stage == spec.stage)
     return replace(
         work,
+        steps=steps,
         left=work.left * _rest(spec.weight, sum(step.weight for step in ahead)),
         stages_left={**work.stages_left, spec.stage: work.stages_left.get(spec.stage, 1.0) * _rest(spec.weight, stage)},
     )

@@ -23,7 +23,11 @@ CommaList = Annotated[list[str], NoDecode]
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
-        env_prefix="STORYLOOM_", env_file=ENV_FILE, env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore",
+        env_prefix="STORYLOOM_",
+        env_file=ENV_FILE,
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
         populate_by_name=True,
     )
 
@@ -100,7 +104,8 @@ class Settings(BaseSettings):
 
     # Who may come in
     jwt_secret: SecretStr | None = Field(
-        default=None, min_length=32,
+        default=None,
+        min_length=32,
         description="Secret of locally issued tokens, 32 characters or more; otherwise one is made in the data folder",
     )
     token_ttl_s: float = Field(default=3600, ge=10, description="How long a locally issued token is good, in seconds")

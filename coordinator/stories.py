@@ -1,4 +1,4 @@
-"""StoryCoordinator: what a writer can have done with a story. It checks, writes by the manager, sets the engine going."""
+"""StoryCoordinator: what a writer can have done with a story. It checks, writes and sets the engine going."""
 
 from __future__ import annotations
 

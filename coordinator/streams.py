@@ -154,6 +154,14 @@ class Attachment:
         for event in held:
             self._pass_on(event)
 
+    def take_back(self, from_seq: int) -> None:
+        """What was told from this number on is no part of the record."""
+        if self._held is not None:
+            self._held = deque(event for event in self._held if event.seq < from_seq)
+        if self.last_seq >= from_seq and not self._ended:
+            self.end()
+            self.on_diverged()
+
     def _drop_told(self) -> None:
         """What is held and has been replayed need not be held: a long replay keeps up with a run that goes on."""
         while self._held and self._held[0].seq <= self.last_seq and self._held[0].epoch == self._epoch:
@@ -223,8 +231,11 @@ class Streams:
         return unsaved[-1].seq if unsaved else 0
 
     def forget(self, session_id: UUID) -> None:
-        """The run here is over; what it had not stored is no part of the record."""
-        self._unsaved.pop(session_id, None)
+        """The run here is over; what it had not stored is no part of the record: who was told it gets a snapshot."""
+        unsaved = self._unsaved.pop(session_id, None)
+        if unsaved:
+            for attachment in tuple(self._watched.get(session_id, ())):
+                attachment.take_back(unsaved[0].seq)
 
     def positions(self) -> dict[UUID, int]:
         """Of each session watched live on this node, the number of the last event that all its readers have."""

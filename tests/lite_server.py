@@ -2,11 +2,11 @@
 
 The schema auth is its own, as on a hosted project, and the migrations come on top of it; it is never bootstrapped.
 
-It is an alpha, and not what a project runs. What can't be judged on it, and is judged over the direct connection or not
-at all: table grants (it grants ALL to anon and authenticated), `auth.uid()` (its own reads one setting alone), the codes
-of a CHECK violation and of a plain `raise`, numbers above 2^53 (it is JavaScript), legacy API keys, JWKS, anonymous
-sign-in, the auth admin API, PostgREST's schema cache, its own statement time-outs, and what stands before a hosted
-project: its gateway, its limits, its error pages.
+It is an alpha, and not what a project runs. What can't be judged on it, and is judged over the direct connection or
+not at all: table grants (it grants ALL to anon and authenticated), `auth.uid()` (its own reads one setting alone), the
+codes of a CHECK violation and of a plain `raise`, numbers above 2^53 (it is JavaScript), legacy API keys, JWKS,
+anonymous sign-in, the auth admin API, PostgREST's schema cache and time-outs, lost database connections (it ends), and
+what stands before a hosted project: its gateway, its limits, its error pages.
 """
 
 from __future__ import annotations
@@ -57,31 +57,28 @@ class Lite:
 @contextmanager
 def serving_lite(socket_folder: str, database: str, scratch: Path) -> Iterator[Lite]:
     """The server on the database behind that socket; skips the test where Node is missing."""
-    folder = _installed(_node())
+    node = _node()
+    folder = _installed(node)
     port = _free_port()
     lite = Lite(f"http://127.0.0.1:{port}", scratch / "lite.log")
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("SUPABASE_", "PG"))},
         "LITE_SOCKET_FOLDER": socket_folder, "LITE_DATABASE": database, "LITE_PORT": str(port),
-        "LITE_SECRET_KEY": lite.service_key, "LITE_PUBLISHABLE_KEY": lite.public_key, "LITE_JWT_SECRET": lite.jwt_secret,
-        "LITE_TELEMETRY": "0", "DO_NOT_TRACK": "1", "NO_COLOR": "1",
+        "LITE_SECRET_KEY": lite.service_key, "LITE_PUBLISHABLE_KEY": lite.public_key,
+        "LITE_JWT_SECRET": lite.jwt_secret, "LITE_TELEMETRY": "0", "DO_NOT_TRACK": "1", "NO_COLOR": "1",
     }  # fmt: skip
     program = folder / "node_modules" / "@supabase" / "lite" / "dist" / "cli" / "index.js"
     with lite.log.open("wb") as log:
         process = subprocess.Popen(
-            [_node(), str(program), "start", "--no-admin", "--config", "config.mjs"],
+            [node, str(program), "start", "--no-admin", "--config", "config.mjs"],
             cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         )  # fmt: skip
     try:
         _wait(lite, process)
         yield lite
     finally:
-        process.terminate()
-        try:
-            process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.kill()  # it keeps nothing of its own, and asked kindly it waits for idle connections
+        process.wait()
 
 
 def _node() -> str:
@@ -123,7 +120,10 @@ def _wait(lite: Lite, process: subprocess.Popen[bytes]) -> None:
     while True:
         try:
             answer = httpx.post(
-                f"{lite.url}/rest/v1/rpc/running_sessions", json={}, headers={"apikey": lite.service_key}, timeout=START_S
+                f"{lite.url}/rest/v1/rpc/running_sessions",
+                json={},
+                headers={"apikey": lite.service_key},
+                timeout=START_S,
             )
             if answer.status_code in (200, 404):  # 404 as long as the database has no function
                 return

@@ -41,9 +41,13 @@ KEEPALIVE_S = 30.0
 DATABASE_CODE = re.compile(r"PGRST\d+|PGRSTX\d+|[0-9A-Z]{5}")
 """A code of PostgREST or an SQLSTATE: the answer comes from the database, not from something before it."""
 PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 530, 540, 544})
-LOG_CHARACTERS = 300
+"""Among them Cloudflare's 52x and 530, and Supabase's 540 (project paused) and 544 (database too slow)."""
+CREDENTIAL = re.compile(r"\bsb_(?:secret|publishable)_[\w-]+|\beyJ[\w-]*\.[\w-]*\.[\w-]*")
+"""API keys and JWTs, should anything between us and the database quote what it was sent."""
 
-CHECK_KEYS = "Supabase refuses the API keys. Check SUPABASE_SERVICE_KEY and SUPABASE_PUBLIC_KEY against the project's."
+CHECK_KEYS = (
+    "Supabase refuses the API keys. Check SUPABASE_SECRET_KEY and SUPABASE_PUBLISHABLE_KEY against the project's own."
+)
 CHECK_URL = "What answers at SUPABASE_URL is no Supabase project's API. Check the address, as https://abc.supabase.co."
 
 
@@ -59,8 +63,8 @@ class RpcTransport:
         `http_transport` is for what must stand between, as a recorder or a proxy; it is closed with this.
         """
         address = _project_address(url)
-        secret = _key(service_key, "service_role", "SUPABASE_SERVICE_KEY")
-        public = _key(public_key, "anon", "SUPABASE_PUBLIC_KEY")
+        secret = _key(service_key, "service_role", "SUPABASE_SECRET_KEY")
+        public = _key(public_key, "anon", "SUPABASE_PUBLISHABLE_KEY")
         self._http = httpx.AsyncClient(
             timeout=TIMEOUT,
             limits=httpx.Limits(
@@ -99,13 +103,13 @@ class RpcTransport:
     async def call(self, function: str, args: Mapping[str, Any], identity: Identity) -> Any:
         if self._http.is_closed:
             raise Unavailable(AWAY)
-        client, token = self._acting_as(identity)
+        client = self._acting_as(identity)
         body = {parameter(name): json_value(value) for name, value in args.items()}
         # Not chained to the driver's errors: those quote answers and headers, and might say a key or a token.
         try:
             data: Any = (await client.rpc(function, body).execute()).data
         except APIError as error:
-            raise self._translated(error, function, token) from None
+            raise _translated(error, function, as_user=identity.role == "authenticated") from None
         except (httpx.HTTPError, httpx.StreamError) as error:
             logger.info("database call %s got no answer: %s", function, type(error).__name__)
             raise Unavailable(AWAY) from None
@@ -127,45 +131,34 @@ class RpcTransport:
         options = AsyncClientOptions(httpx_client=self._http, auto_refresh_token=False, persist_session=False)
         return AsyncClient(address, key, options)
 
-    def _acting_as(self, identity: Identity) -> tuple[AsyncPostgrestClient, str | None]:
-        """A client for one call, and the user's token if it acts under one.
+    def _acting_as(self, identity: Identity) -> AsyncPostgrestClient:
+        """A client for one call.
 
         `schema` derives a client with headers of its own; `auth` on the shared one would, at the next await, make
         other callers' calls run as this one.
         """
-        token = None
         if identity.role == "service_role":
             client, bearer = self._service.schema("public"), self._service_bearer
         elif identity.role == "anon":
             client, bearer = self._public.schema("public"), self._public_bearer
         else:
-            bearer = token = _own_token(identity)
-            client = self._public.schema("public")
+            client, bearer = self._public.schema("public"), _own_token(identity)
         if bearer is None:
             del client.headers["Authorization"]
-        else:
-            client.auth(bearer)
-        return client, token
+            return client
+        return client.auth(bearer)
 
-    def _translated(self, error: APIError, function: str, token: str | None) -> StoryloomError:
-        """The one place where what PostgREST reports becomes ours."""
-        code = error.code or ""
-        if code == "PGRST202":
-            return lacking(function)
-        if code.startswith("PGRST3"):
-            return Unauthorized("The token is not valid, or not any more. Sign in again.") if token else _bad_keys()
-        if code in ("PGRST000", "PGRST001", "PGRST002", "PGRST003"):
-            return Unavailable(AWAY)
-        if code == "PGRST106":
-            return Misconfigured("The project's Data API doesn't expose the schema public. Add it in the API settings.")
-        message = self._without_secrets(error.message or "", token)
-        return fault(code, message, error.hint, function)
 
-    def _without_secrets(self, text: str, token: str | None) -> str:
-        for secret in (self._service.supabase_key, self._public.supabase_key, token):
-            if secret:
-                text = text.replace(secret, "[…]")
-        return text[:LOG_CHARACTERS]
+def _translated(error: APIError, function: str, as_user: bool) -> StoryloomError:
+    """The one place where what PostgREST reports becomes ours."""
+    code = error.code or ""
+    if code == "PGRST202":
+        return lacking(function)
+    if code.startswith("PGRST3"):
+        return Unauthorized("The token is not valid, or not any more. Sign in again.") if as_user else _bad_keys()
+    if code == "PGRST106":
+        return Misconfigured("The project's Data API doesn't expose the schema public. Add it in the API settings.")
+    return fault(code, CREDENTIAL.sub("[…]", error.message or ""), error.hint, function)
 
 
 async def _only_answers_of_the_database(response: httpx.Response) -> None:

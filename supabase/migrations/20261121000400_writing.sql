@@ -123,8 +123,8 @@ begin
     perform public.check_epoch(s, p_epoch);
   end if;
   if p_epoch is not null or s.node is null then
-    perform public.add_events(s, jsonb_build_array(
-      jsonb_build_object('type', 'session.status', 'status', s.status, 'reason', 'renamed', 'title', s.title)));
+    perform public.add_events(s, jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+      'type', 'session.status', 'status', s.status, 'reason', 'renamed', 'title', s.title, 'error', s.error))));
   end if;
   return jsonb_build_object('session', public.session_json(s), 'events', public.events_since(s.id, last_seq));
 end

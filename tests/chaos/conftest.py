@@ -1,4 +1,4 @@
-"""The long form: `pytest tests/chaos --long` kills more often, keeps the database away longer, and prints what it counted."""
+"""The long form, `pytest tests/chaos --long`, kills more often and keeps the database away longer."""
 
 from __future__ import annotations
 

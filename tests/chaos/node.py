@@ -98,7 +98,9 @@ class Node:
 
     @asynccontextmanager
     async def socket(self) -> AsyncIterator[Socket]:
-        async with connect(self.url.replace("http", "ws", 1) + "/ws/stories", max_size=None) as connection:
+        async with connect(
+            self.url.replace("http", "ws", 1) + "/ws/stories", max_size=None, close_timeout=1
+        ) as connection:
             socket = Socket(connection)
             await socket.send(type="auth", token=self.token)
             assert (await socket.receive())["type"] == "ready"

@@ -93,7 +93,7 @@ class Keeper:
         """Set at every event; cleared by who waits for the next."""
 
     async def attach(self, socket: Socket) -> None:
-        place = {"epoch": self.state.epoch, "after_seq": self.state.seq} if self.state.seq else {}
+        place = {"epoch": self.state.epoch, "after_seq": self.state.seq}
         await socket.send(type="session.attach", session_id=self.session_id, **place)
 
     def take(self, frame: dict[str, Any]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -54,17 +56,16 @@ class Project:
 
 @pytest.fixture(scope="session")
 def supabase_template(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A database as a Supabase project has it after `supabase db push`; not async, so that it is made only when asked for."""
-    import asyncio
-    import threading
-
+    """A database as a project has it after `supabase db push`. Not async: it is made only where it is asked for."""
     name = "supabase_template"
     _create(postgres, name)
     with serving_lite(_socket_folder(postgres), name, tmp_path_factory.mktemp("lite")):
         pass  # it makes the schema auth when it starts
-    thread = threading.Thread(target=asyncio.run, args=[migrate(_on(postgres.admin_url, name))])
-    thread.start()
-    thread.join()
+    with psycopg.connect(_on(postgres.admin_url, name), autocommit=True) as connection:
+        # As on a hosted project; without it no policy could ask auth.uid().
+        connection.execute("grant usage on schema auth to anon, authenticated, service_role")
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, migrate(_on(postgres.admin_url, name))).result()
     yield name
     _drop(postgres, name)
 

@@ -136,7 +136,7 @@ def test_every_prompt_gives_a_story_of_its_length(case: dict[str, Any]) -> None:
     assert repeated(whole) == []
     assert not re.search(r"\{\w*\^?\}|[ ]{2}| ,|<script|DROP TABLE|system prompt|\bnone\b(?=\?)", whole)
     assert not re.search(
-        r"\b[Aa] [aeio]\w+\b|\b[Aa]n [bcdfgjklmnpqrstvwxyz]\w+\b|\bthe the\b|\b(to|with|for) I\b", whole
+        r"\b[Aa] (?!one)[aeio]\w+\b|\b[Aa]n [bcdfgjklmnpqrstvwxyz]\w+\b|\bthe the\b|\b(to|with|for) I\b", whole
     )
     assert not re.search(r"[a-z][.?!] [a-z]", whole), "a sentence begins with a small letter"
     protagonist = case["config"].get("protagonist")

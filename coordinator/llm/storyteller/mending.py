@@ -149,12 +149,11 @@ def revise(
     talk = any(re.search(r"dialogue|talk|speak|voice|exchange", note, re.IGNORECASE) for note in notes)
     added: list[str] = []
     for number in range(2 if len(text.split()) > 160 else 1):
-        lines = bank["tongue"] if talk and number == 0 else bank["sense"]
+        kind = "filed" if tale.genre.name == "scp" else "tongue" if talk and number == 0 else "sense"
+        lines = bank[kind]
         offset = (section * 5 + round_ * 3 + number * 7) % len(lines)
         slots = _slots(tale, section * 100 + round_ * 10 + number, text)
-        usable = [
-            line for line in lines[offset:] + lines[:offset] if not (tale.genre.name == "scp" and "{his}" in line)
-        ]
+        usable = lines[offset:] + lines[:offset]
         unit = next((u for u in (weaver.fill(line, slots) for line in usable) if u), None)
         if unit:
             added.append(unit.named)
@@ -222,4 +221,6 @@ def polish(text: str) -> str:
     text = re.sub(r'(^|[\s(—‘]|(?<!\S)\*)"', r"\1“", text, flags=re.MULTILINE).replace('"', "”")
     text = re.sub(r"\s?--\s?|(?<=\w) - (?=\w)", "—", text).replace("...", "…")
     text = re.sub(r"[ \t]{2,}", " ", text)
-    return text if text != before else text.replace("; and ", ", and ", 1)
+    if text == before:
+        text = text.replace("; and ", ", and ", 1) if "; and " in text else text.replace(", and ", " and ", 1)
+    return text

@@ -232,6 +232,10 @@ class _Telling:
                 found.append(("close", tale.image.close, True))
             elif shape != "open":
                 found.append((shape, "", True))
+        if brief and len(self.waiting) > 1:
+            named = seedwork.series(tuple(self.waiting))
+            self.waiting = []
+            found.insert(len(found) - 1, ("weave", f"There came into it also, in one way or another, {named}.", True))
         due = -(-len(self.waiting) // max(1, len(self.beats) - index))
         for number in range(due):
             last = next((at for at, need in enumerate(found) if need[1] == tale.image.close), len(found))

@@ -145,7 +145,7 @@ class Reporting:
 
     def _lines(self, bank: str) -> tuple[str, ...]:
         if bank == "report":
-            return banks.shared()["report"]
+            return (*banks.shared()["report"], *self._lines("filler"))
         return tuple(line.strip() for line in self.bank[bank].splitlines() if line.strip())
 
     def _draw(self, bank: str, slots: dict[str, str | Callable[[], str]], room: int) -> Unit | None:
@@ -155,11 +155,12 @@ class Reporting:
         """Paragraphs of a bank, in its order of least use, while there is room."""
         told: list[str] = []
         slots = self._slots()
-        while True:
+        while len(told) < 3:
             unit = self._draw(bank, slots, 200 if len(told) < least else room - _count(told))
             if unit is None:
-                return told
+                break
             told.append(unit.text)
+        return told
 
     def _ordered(self, bank: str, room: int) -> list[str]:
         told: list[str] = []
@@ -204,7 +205,7 @@ class Reporting:
         if part == "interview":
             return self._interview(room)
         heading = {"incident": "Incident log", "memo": "Correspondence", "quiet": "Observation log"}[part]
-        bank = {"incident": "incident", "memo": "memo", "quiet": "filler"}[part]
+        bank = {"incident": "incident", "memo": "memo", "quiet": "report"}[part]
         slots = self._slots()
         head = self.weaver.fill(f"**{heading} {{item}}.{{a}}, {{month}}**", slots)
         return [head.text if head else f"**{heading}**", *self._run(bank, room - 4)]
@@ -215,12 +216,12 @@ class Reporting:
         klass = capitalise(self.rng.choice(self._lines("klass")))
         told = self._ordered("containment", room - 8)
         full = self.tale.slots["Pfull"]
-        lead = f"**Item #:** {item}\n\n**Object Class:** {klass}\n\n**Assigned to:** {full}"
+        lead = f"**Item #:** {item}, {self.tale.slots['T']}\n\n**Object Class:** {klass}\n\n**Assigned to:** {full}"
         first = self._premise(slots)
         procedures = [f"**Special Containment Procedures:** {told[0]}", *told[1:]]
         while len(procedures) > 1 and _count([lead, first, *procedures]) > room:
             procedures.pop()
-        return [lead, *procedures, f"**Description:** {first}"] if first else [lead, *procedures]
+        return [lead, *procedures, f"**Summary:** {first}"] if first else [lead, *procedures]
 
     def _premise(self, slots: dict[str, str | Callable[[], str]]) -> str:
         seed = self.tale.seed
@@ -263,11 +264,14 @@ class Reporting:
         slots = self._slots() | dict(self.tale.cast.others[key].slots("N"))
         head = self._draw("interview_open", slots, 60)
         told = [f"**Interview log {self.tale.slots['item']}.{self.addendum}**"] + ([head.text] if head else [])
-        while True:
+        opened = len(told)
+        while len(told) - opened < 9:
             unit = self._draw("interview", slots, room - _count(told) - 14)
             if unit is None:
                 break
             told.append(unit.text)
+        if len(told) == opened:
+            return self._run("report", room)
         close = self._draw("interview_close", slots, 40)
         return told + ([close.text] if close else [])
 
@@ -276,9 +280,7 @@ class Reporting:
         tries = 0
         while _count(parts) < target - 14 and tries < 40:
             tries += 1
-            bank = "filler" if tries % 2 else "report"
-            room = target - _count(parts) + 5
-            unit = self._draw(bank, self._slots(), room) or self._draw("report", self._slots(), room)
+            unit = self._draw("report", self._slots(), target - _count(parts) + 5)
             self.addendum -= 1
             if unit is None:
                 continue

@@ -85,7 +85,7 @@ def is_plural(word: str) -> bool:
 
 def article(phrase: str) -> str:
     """`phrase` with `a` or `an` (nothing before a plural)."""
-    if is_plural(phrase.split()[-1]):
+    if is_plural(phrase.split(" of ")[0].split()[-1]):
         return phrase
     lower = phrase.lower()
     silent = lower.startswith(("hour", "honest", "heir", "honour", "honor"))
@@ -161,10 +161,11 @@ def _from_pictures(text: str) -> Seed:
     kept = [thing for thing in things if thing.kind in ("thing", "idea", "animal")]
     people = tuple(dict.fromkeys(thing.phrase for thing in things if thing.kind == "person"))
     places = tuple(dict.fromkeys(thing.phrase for thing in things if thing.kind == "place"))
-    return Seed(things=_unique(kept)[:6], people=people, places=places, matter=_series(_unique(kept)[:3]))
+    return Seed(things=_unique(kept)[:6], people=people, places=places, matter=series(_unique(kept)[:3]))
 
 
-def _series(things: tuple[Thing, ...]) -> str:
+def series(things: tuple[Thing, ...]) -> str:
+    """`a clock, a cat and rain`."""
     names = [thing.phrase if thing.kind == "idea" else article(thing.phrase) for thing in things]
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1] if names else ""
 

@@ -26,6 +26,12 @@ _EXTRA_WORDS = {
 _START = re.compile(r"(^|\n\n|[.!?] )([\"“*]?)([a-z])")
 
 
+_APART = 30
+"""How many units must be told between two tellings of one line."""
+_EXITS = 4
+"""How often one line may end a scene."""
+
+
 @dataclass(frozen=True)
 class Unit:
     """A filled unit. `text` may begin with a pronoun; `named` is the same with the name in its place."""
@@ -71,15 +77,22 @@ class Weaver:
         self.rng = rng
         self.used: set[str] = set()
         self.counts: Counter[str] = Counter()
+        self._told: dict[str, int] = {}
+        self._drawn = 0
         self._sizes: dict[str, tuple[frozenset[str], int]] = {}
         self._orders: dict[str, dict[str, float]] = {}
 
     def draw(self, bank: str, lines: Sequence[str], slots: Slots, room: int = 999) -> Unit | None:
         """A unit of `bank` of at most about `room` words whose sentences are all new, or None."""
+        return self._draw(bank, lines, slots, room, _APART) or self._draw(bank, lines, slots, room, _APART // 4)
+
+    def _draw(self, bank: str, lines: Sequence[str], slots: Slots, room: int, apart: int) -> Unit | None:
         order = self._orders.setdefault(bank, {})
         fit = []
         for line in lines:
             needed, size = self._size(line)
+            if self._worn(bank, line, apart):
+                continue
             if size <= room and all(name in slots for name in needed):
                 fit.append((self.counts[line], order.setdefault(line, self.rng.random()), line))
         for _, _, line in sorted(fit)[:8]:
@@ -100,6 +113,8 @@ class Weaver:
             return None
         self.used.update(fresh)
         self.counts[line] += 1
+        self._drawn += 1
+        self._told[line] = self._drawn
         lead = re.match(r"\{[Hh]e\^?\}", chosen)
         name = slots.get("P")
         named = text
@@ -109,6 +124,11 @@ class Weaver:
             self.used.update(plain(part) for part in sentences(named))
         others = bool(slots_of(line) & {"A", "N", "X", "W", "E", "C", "Nhe", "Xhe", "Ahe", "Ehe", "minor"})
         return Unit(text, named, others)
+
+    def _worn(self, bank: str, line: str, apart: int) -> bool:
+        """Whether `line` was told a moment ago, or is one that a reader would notice by the fifth time."""
+        recent = line in self._told and self._drawn - self._told[line] < apart
+        return recent or (bank == "exit" and self.counts[line] >= _EXITS)
 
     def _size(self, line: str) -> tuple[frozenset[str], int]:
         if line not in self._sizes:

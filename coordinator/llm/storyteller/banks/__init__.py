@@ -151,9 +151,9 @@ def report() -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def mend() -> dict[str, tuple[str, ...]]:
-    """Units kept for revisions, by what they bring: `sense`, `tongue`, and `little` where there is little room."""
+    """Units kept for revisions: `sense`, `tongue`, `filed` for reports, `little` where there is little room."""
     data = _load("mend")
-    return {key: _lines(data[key]) for key in ("sense", "tongue", "little")}
+    return {key: _lines(data[key]) for key in ("sense", "tongue", "filed", "little")}
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,122 @@
+"""A connection's end: a reader that does not read, one far behind with unsaved events, and a server that stops."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket as sockets
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from pydantic import SecretStr
+from websockets.asyncio.client import connect
+
+from api import serve
+from coordinator.settings import Settings
+from tests.api.support import TEST_MODEL, answers, closed
+from tests.api.test_replay import check_course, check_each_place, log, stuck
+from tests.model_server import ModelServer
+from tests.service import Service, Socket, bearer, serving
+
+BUFFER_BYTES = 8192
+
+
+@pytest.fixture
+def small_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel holds little for a reader, where it would else swallow a whole story."""
+    listen = serve._listen
+
+    def small(host: str, port: int) -> sockets.socket:
+        listening = listen(host, port)
+        listening.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, BUFFER_BYTES)
+        return listening
+
+    monkeypatch.setattr(serve, "_listen", small)
+
+
+async def slow(service: Service) -> Socket:
+    """A client that takes next to nothing unless it is made to."""
+    address = urlsplit(service.url)
+    connected = sockets.socket()
+    connected.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, BUFFER_BYTES)
+    connected.connect((address.hostname, address.port))
+    connected.setblocking(False)
+    socket = Socket(await connect(service.ws_url, sock=connected, max_queue=1, max_size=None))
+    await socket.send(type="auth", token=service.token)
+    assert (await socket.receive())["type"] == "ready"
+    return socket
+
+
+async def test_a_reader_that_does_not_read_is_sent_away_and_delays_nobody(
+    settings: Settings, small_buffers: None
+) -> None:
+    small = settings.model_copy(update={"reader_queue": 16, "offline_words_per_second": 20_000.0})
+    async with serving(small) as service, service.socket() as other:
+        reader = await slow(service)
+        session_id = await other.start(pages=30, max_revisions=0)
+        await reader.send(type="session.attach", session_id=session_id, epoch=0, after_seq=0)
+        assert (await other.until_finished(session_id))["status"] == "completed"
+        kept = await log(service, session_id)
+        check_course([frame for frame in other.frames if "seq" in frame], kept)
+        # Now it reads: what was on its way, and then why nothing more came.
+        code, got = await closed(reader.connection)
+        assert code == 1013
+        assert got == [] or got[-1]["seq"] < kept[-1]["seq"]
+        # It comes back with what it has and gets what it lacks.
+        place = {"epoch": got[-1]["epoch"], "after_seq": got[-1]["seq"]} if got else {"epoch": 0, "after_seq": 0}
+        async with service.socket() as again:
+            await again.send(type="session.attach", session_id=session_id, **place)
+            await again.until_finished(session_id)
+            rest = [frame for frame in again.frames if "seq" in frame]
+        settled = [frame["seq"] for frame in [*got, *rest] if frame["type"] != "agent.delta"]
+        assert settled == [event["seq"] for event in kept]
+
+
+async def test_who_asks_faster_than_it_reads_is_not_sent_away(settings: Settings) -> None:
+    async with serving(settings.model_copy(update={"reader_queue": 16})) as service, service.socket() as socket:
+        for number in range(500):
+            await socket.send(type="ping", t=number)
+        assert [(await socket.receive())["t"] for _ in range(500)] == list(range(500))
+
+
+async def test_events_that_are_told_and_not_yet_stored_are_had_too(settings: Settings) -> None:
+    async with ModelServer(pace_s=0.0015) as model:
+        late = settings.model_copy(
+            update={"models": [TEST_MODEL], "model_base_url": model.url, "model_api_key": SecretStr("k"),
+                    "event_flush_s": 60.0}
+        )  # fmt: skip
+        async with serving(late) as service, service.socket() as owner, service.socket() as socket:
+            session_id, told = await stuck(owner, model)
+            assert not any(row["type"] == "agent.delta" for row in await log(service, session_id))
+            await check_each_place(socket, session_id, told)
+            # Deleted as it is, none of its watchers waits for more.
+            await service.http.delete(f"/api/sessions/{session_id}", headers=bearer(service.token))
+            for watching in (owner, socket):
+                assert (await watching.until("error"))["code"] == "not_found"
+
+
+async def test_when_the_server_stops_its_connections_are_told_to_come_back(settings: Settings) -> None:
+    async with serving(settings) as service:
+        connection = await connect(service.ws_url)
+        await connection.send(json.dumps({"type": "auth", "token": service.token}))
+        assert json.loads(await connection.recv())["type"] == "ready"
+        closing: asyncio.Task[tuple[int, list[dict[str, Any]]]] = asyncio.create_task(closed(connection))
+    assert await closing == (1012, [])
+
+
+async def test_many_come_and_go_at_once(settings: Settings) -> None:
+    async def visit(service: Service, number: int) -> None:
+        async with service.socket() as socket:
+            if number % 3 == 0:
+                # Gone in the middle of things, without a word.
+                await socket.send(type="session.attach", session_id=str(session_id))
+                socket.connection.transport.abort()
+                return
+            assert await answers(socket) == []
+
+    async with serving(settings) as service:
+        session_id = await service.story(pages=1)
+        await asyncio.gather(*(visit(service, number) for number in range(60)))
+        async with service.socket() as socket:
+            assert await answers(socket) == []

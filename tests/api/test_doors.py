@@ -1,0 +1,213 @@
+"""What holds for every route there is or will be, found by walking over the OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from types import SimpleNamespace
+from typing import Any, cast
+
+import httpx
+import pytest
+
+from api.app import create_app
+from api.openapi import Documented
+from api.state import State
+from coordinator.errors import RateLimited
+from coordinator.settings import Settings
+from tests.api.support import problem
+from tests.service import Service, bearer
+
+ID = "00000000-0000-4000-8000-000000000000"
+PUBLIC = {
+    "/healthz", "/readyz", "/asyncapi.json", "/api/templates", "/api/models", "/api/config", "/api/auth/anonymous",
+    "/api/auth/refresh",
+}  # fmt: skip
+
+
+def app(state: object = None) -> Documented:
+    settings = Settings(_env_file=None)  # type: ignore[call-arg]
+    return cast(Documented, create_app(settings, cast(State, state)))
+
+
+DOCUMENT = app().openapi()
+
+
+def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in DOCUMENT["paths"].items():
+        for method, operation in methods.items():
+            yield method, path, operation
+
+
+OPERATIONS = {f"{method.upper()} {path}": (method, path, operation) for method, path, operation in operations()}
+PROTECTED = {name: found for name, found in OPERATIONS.items() if found[1] not in PUBLIC and found[1] != "/metrics"}
+OF_A_SESSION = {name: found for name, found in PROTECTED.items() if "{session_id}" in found[1]}
+
+
+def example(schema: dict[str, Any]) -> Any:
+    """A small value that the schema allows."""
+    if "$ref" in schema:
+        return example(DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
+    if "enum" in schema:
+        return schema["enum"][0]
+    if "anyOf" in schema:
+        return example(schema["anyOf"][0])
+    match schema.get("type"):
+        case "object":
+            return {name: example(schema["properties"][name]) for name in schema.get("required", ())}
+        case "array":
+            return []
+        case "integer" | "number":
+            return max(1, schema.get("minimum", 1))
+        case "boolean":
+            return True
+        case _:
+            return ID if schema.get("format") == "uuid" else "x" * max(1, schema.get("minLength", 1))
+
+
+async def call(service: Service, name: str, session_id: str, token: str | None) -> httpx.Response:
+    """A call that is right but for who makes it, and of what."""
+    method, path, operation = OPERATIONS[name]
+    params = {"session_id": session_id}
+    query = {}
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] == "path":
+            params.setdefault(parameter["name"], str(example(parameter["schema"])))
+        elif parameter["in"] == "query" and parameter["required"]:
+            query[parameter["name"]] = example(parameter["schema"])
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    return await service.http.request(
+        method, path.format(**params), params=query, headers=bearer(token) if token else {},
+        json=example(body["schema"]) if body else None,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+async def theirs(shared: Service) -> AsyncIterator[str]:
+    """A finished session of another writer."""
+    token = await shared.new_token()
+    session_id = await shared.story(token, pages=1)
+    before = (await shared.get(f"/api/sessions/{session_id}", token)).json()
+    yield session_id
+    assert (await shared.get(f"/api/sessions/{session_id}", token)).json() == before
+
+
+def test_the_walk_finds_the_routes() -> None:
+    assert len(OPERATIONS) >= 20 and len(OF_A_SESSION) >= 12
+    assert {"GET /api/sessions/{session_id}/events", "DELETE /api/sessions/{session_id}"} <= set(OF_A_SESSION)
+
+
+@pytest.mark.parametrize("name", PROTECTED)
+async def test_without_a_token_nothing_is_answered(shared: Service, theirs: str, name: str) -> None:
+    answers = [await call(shared, name, session_id, None) for session_id in (theirs, ID)]
+    assert problem(answers[0], 401, "unauthorized") == answers[1].json()
+    problem(await call(shared, name, theirs, "not-a-token"), 401, "unauthorized")
+
+
+@pytest.mark.parametrize("name", OF_A_SESSION)
+async def test_anothers_session_is_as_one_that_is_not(shared: Service, theirs: str, name: str) -> None:
+    answers = [await call(shared, name, session_id, await shared.new_token()) for session_id in (theirs, ID)]
+    status, code = (403, "forbidden") if name.partition(" ")[2].startswith("/api/admin/") else (404, "not_found")
+    assert problem(answers[0], status, code) == answers[1].json()
+    # An id that is none names nothing, whoever asks.
+    problem(await call(shared, name, "no-id", shared.admin_token()), 404, "not_found")
+
+
+@pytest.mark.parametrize("name", [name for name in PROTECTED if "/api/admin/" in name])
+async def test_a_writer_is_no_admin(shared: Service, theirs: str, name: str) -> None:
+    problem(await call(shared, name, theirs, shared.token), 403, "forbidden")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/", 404, "not_found"), ("GET", "/api", 404, "not_found"), ("GET", "/api/nothing", 404, "not_found"),
+        ("POST", "/api/sessions/x/y/z", 404, "not_found"), ("GET", "/docs", 404, "not_found"),
+        ("GET", "/api/sessions/%00", 404, "not_found"), ("GET", "/ws/stories", 404, "not_found"),
+        ("PUT", "/api/sessions", 405, "invalid_message"), ("DELETE", "/api/templates", 405, "invalid_message"),
+        ("POST", f"/api/sessions/{ID}", 405, "invalid_message"), ("PATCH", "/healthz", 405, "invalid_message"),
+    ],
+)  # fmt: skip
+async def test_what_is_no_route_is_refused_alike(
+    shared: Service, method: str, path: str, status: int, code: str
+) -> None:
+    answer = await shared.http.request(method, path, headers=bearer(shared.token))
+    problem(answer, status, code)
+    assert status != 405 or answer.headers["allow"]
+
+
+class _Breaking:
+    """In the place of the manager."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    async def list_sessions(self, *_: Any, **__: Any) -> None:
+        raise self._error
+
+
+async def _asked(error: Exception, service: Service) -> httpx.Response:
+    broken = app(SimpleNamespace(auth=service.auth, manager=_Breaking(error)))
+    transport = httpx.ASGITransport(broken, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        return await http.get("/api/sessions", headers=bearer(service.token))
+
+
+async def test_what_was_not_foreseen_is_told_without_its_inside(
+    shared: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = problem(await _asked(RuntimeError("password=hunter2"), shared), 500, "internal")
+    assert "hunter2" not in str(told) and "hunter2" in caplog.text
+
+
+async def test_when_to_come_back_is_told(shared: Service) -> None:
+    answer = await _asked(RateLimited("Too many stories.", retry_after_s=1.5), shared)
+    told = problem(answer, 429, "rate_limited")
+    assert told["retryable"] and told["retry_after_s"] == 1.5 and answer.headers["retry-after"] == "2"
+
+
+# -- The document ------------------------------------------------------------------------------------------------------
+
+
+async def test_the_document_is_served(shared: Service) -> None:
+    served = (await shared.http.get("/openapi.json")).json()
+    assert served["openapi"].startswith("3.1") and served["info"]["title"] == "Storyloom"
+    assert served["paths"].keys() == DOCUMENT["paths"].keys()
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_operation_is_described(name: str) -> None:
+    _, path, operation = OPERATIONS[name]
+    assert operation["summary"] and operation["description"].strip() and operation["tags"]
+    assert operation.get("security", []) == ([{"bearer": []}] if name in PROTECTED else [])
+    answers = operation["responses"]
+    assert any(status.startswith("2") for status in answers) and "default" in answers
+    for status, answer in answers.items():
+        assert answer["description"]
+        if not status.startswith("2"):
+            problem_only = {"schema": {"$ref": "#/components/schemas/Problem"}}
+            assert answer["content"] == {"application/problem+json": problem_only}, status
+    assert name not in PROTECTED or "401" in answers
+    assert "{session_id}" not in path or "404" in answers
+    assert "/api/admin/" not in path or "403" in answers
+    assert "requestBody" not in operation or {"422", "413"} <= answers.keys()
+    assert "422" in answers or not any(one["in"] == "query" for one in operation.get("parameters", ()))
+
+
+def test_the_document_knows_our_errors_alone() -> None:
+    assert DOCUMENT["components"]["securitySchemes"]["bearer"] == {
+        "type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "a token of POST /api/auth/anonymous",
+    }  # fmt: skip
+    assert "HTTPValidationError" not in str(DOCUMENT) and "Problem" in DOCUMENT["components"]["schemas"]
+    refs = set(_refs(DOCUMENT))
+    assert {ref.rpartition("/")[2] for ref in refs} == set(DOCUMENT["components"]["schemas"])
+
+
+def _refs(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for value in node.values():
+            yield from _refs(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _refs(value)

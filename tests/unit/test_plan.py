@@ -1,0 +1,446 @@
+"""The plan of a story, driven to its end with whatever agents may answer: it ends, it can be taken up anywhere, and
+what it saves, tells and shows is right."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from coordinator import plan
+from coordinator.agents import prompts
+from coordinator.agents.fence import weigh
+from coordinator.agents.library import load_library
+from coordinator.brief import WORDS_PER_PAGE, Brief
+from coordinator.material import (
+    Beat,
+    Bible,
+    Contradiction,
+    Fact,
+    LoreReview,
+    Note,
+    Notes,
+    Outline,
+    OutlineReview,
+    Person,
+    Place,
+    Record,
+    Score,
+    SectionNote,
+    Verdict,
+)
+from coordinator.models import StoryConfig
+from coordinator.plan import Done, StepSpec, Work, advance, draft_of, next_step, restore, schedule, scored_by
+from coordinator.sections import SECTION_LEAST, SECTION_MOST, SECTION_WORDS, group_beats
+from coordinator.template import KINDS, STAGES, StepKind, Template
+from coordinator.words import count_words
+
+BUILT_IN = load_library().get("short-story")
+PROMPT = "A bell under water."
+PROSE = ("draft", "revise", "polish")
+LEO = Person(name="Leo", role="keeper's son", description="Ten.")
+
+beats = st.lists(
+    st.builds(Beat, title=st.just("Beat"), summary=st.just("It happens."), words=st.integers(20, 3_000)),
+    min_size=1,
+    max_size=40,
+)
+
+
+def numbered(listed: list[Beat]) -> list[Beat]:
+    return [beat.model_copy(update={"summary": f"Beat number {place}."}) for place, beat in enumerate(listed)]
+
+
+def outline(listed: list[Beat], title: str = "The Bell") -> Outline:
+    people = [Person(name="Ines", role="keeper", description="Tired.")]
+    return Outline(title=title, logline="A bell rings.", setting="A lake.", people=people, beats=numbered(listed))
+
+
+def verdict(scores: list[int], approved: bool, rewrite: list[int]) -> Verdict:
+    names = ("plot", "character", "prose", "pacing", "originality", "fit")
+    rated = {name: Score(score=score, evidence="x", comment="y") for name, score in zip(names, scores, strict=True)}
+    notes = [SectionNote(section=section, note=f"mend {section}") for section in rewrite]
+    return Verdict(**rated, approved=approved, summary="In sum.", rewrite=notes)
+
+
+@st.composite
+def templates(draw: st.DrawFn) -> Template:
+    """Any that a template file may be: some of the steps, each in a stage no earlier than the one before."""
+    kinds = draw(st.sets(st.sampled_from(KINDS))) | {"outline", "draft"}
+    if "revise" in kinds:
+        kinds.add("review")
+    chosen = [kind for kind in KINDS if kind in kinds]
+    stages = sorted(draw(st.integers(0, 2)) for _ in chosen)
+    if draw(st.booleans()):
+        stages = [STAGES.index(step.stage) for step in BUILT_IN.steps if step.kind in kinds]
+    steps = [
+        {"kind": kind, "stage": STAGES[stage], "agent": "writer"} for kind, stage in zip(chosen, stages, strict=True)
+    ]
+    return Template.model_validate({**BUILT_IN.model_dump(), "steps": steps})
+
+
+class Answers:
+    """What the agents say, drawn as it is asked for."""
+
+    def __init__(self, data: st.DataObject) -> None:
+        self._data = data
+
+    def draw(self, strategy: st.SearchStrategy[Any]) -> Any:
+        return self._data.draw(strategy)
+
+    def to(self, work: Work, spec: StepSpec) -> Done:
+        sections = st.lists(st.integers(1, 12), max_size=3)
+        took = self.draw(st.integers(0, 90_000))
+        output: Any = None
+        match spec.kind:
+            case "outline":
+                output = outline(self.draw(beats))
+            case "outline-review":
+                output = OutlineReview(approved=self.draw(st.booleans()), problems=["It has no end."], advice="End it.")
+            case "record":
+                output = Record(
+                    summary=f"Up to {spec.section}.", facts=[f"Fact of {spec.section}.", "The bell is iron."]
+                )
+            case "notes":
+                output = Notes(impression="Good.", notes=[Note(comment=f"Note {one}") for one in self.draw(sections)])
+            case "lore-review":
+                found = [Contradiction(section=one, earlier="a", later="b", remedy="c") for one in self.draw(sections)]
+                output = LoreReview(remarks="Checked.", contradictions=found)
+            case "review":
+                scores = [self.draw(st.integers(1, 10))] * 6
+                output = verdict(scores, self.draw(st.booleans()), self.draw(sections))
+        if output is not None:
+            return Done(spec.name, output.model_dump(mode="json"), "", took)
+        return Done(spec.name, None, f"<{spec.name}>", took)
+
+
+class Drafts:
+    """What the database does with what a step hands it: numbers the versions, keeps one current, refuses gaps."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.current = 0
+        self.scores: dict[int, dict[str, int]] = {}
+
+    def finish(self, before: Work, after: Work, spec: StepSpec, done: Done) -> None:
+        made = draft_of(after, spec)
+        if made is not None:
+            self.texts.append(made.content)
+            if made.current:
+                self.current = len(self.texts)
+        if spec.kind == "review":
+            scored = scored_by(before, spec, Verdict.model_validate(done.output))
+            assert 1 <= scored.version <= len(self.texts)
+            self.scores[scored.version] = scored.scores
+            if scored.accept:
+                self.current = scored.version
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(st.data(), templates(), st.integers(1, 12), st.integers(0, 5))
+def test_any_story_comes_to_its_end_and_can_be_taken_up_anywhere(
+    data: st.DataObject, template: Template, pages: int, rounds: int
+) -> None:
+    config = StoryConfig(pages=pages, max_revisions=rounds)
+    work, answers, drafts = Work(PROMPT, config, template), Answers(data), Drafts()
+    log: list[Done] = []
+    shown = plan.progress(work, None, 0)
+    assert (shown.percent, shown.eta_s, shown.completed_steps) == (0, None, 0)
+    # Everything once for each section, and what is revised once more a round.
+    bound = 20 + (pages + 2) * (6 + 2 * rounds)
+    while (spec := next_step(work)) is not None:
+        assert len(log) < bound, "it does not end"
+        told = plan.brief(work, spec)
+        assert (told.step, told.kind, told.round) == (spec.name, spec.kind, spec.round)
+        done = answers.to(work, spec)
+        after = advance(work, done)
+        drafts.finish(work, after, spec, done)
+        log.append(done)
+        assert (after.versions, after.current_version) == (len(drafts.texts), drafts.current)
+        assert restore(PROMPT, config, template, log) == after, "a crash here would change the story"
+        names = [one.name for one in schedule(after)]
+        assert len(set(names)) == len(names)
+        assert len(after.rounds) <= rounds
+        shown = check_progress(shown, after)
+        work = after
+    assert len(log) == len(work.done)
+    assert shown.percent == 100 and shown.eta_s == 0 and shown.completed_steps == shown.total_steps
+    assert all(share == 1 for share in shown.stages.values())
+    count = len(work.sections)
+    final = {
+        number: f"<polish-{number}>" if template.step("polish") else work.texts[number]
+        for number in range(1, count + 1)
+    }
+    assert drafts.texts[drafts.current - 1] == "\n\n".join(final[number] for number in sorted(final))
+
+
+def check_progress(before: Any, work: Work) -> Any:
+    following = next_step(work)
+    shown = plan.progress(work, following.name if following else None, 0)
+    assert before.percent <= shown.percent <= 100
+    assert (shown.percent == 100) == (following is None)
+    assert shown.completed_steps == before.completed_steps + 1
+    for stage, share in shown.stages.items():
+        assert before.stages.get(stage, 0) <= share <= 1
+    remaining = [spec for spec in schedule(work) if spec.name not in work.done]
+    longest = max(done.duration_ms for done in work.done.values()) / 1000
+    assert shown.eta_s is not None and 0 <= shown.eta_s <= len(remaining) * longest + 0.1
+    return shown
+
+
+def story(
+    template: Template = BUILT_IN, pages: int = 3, rounds: int = 2, *verdicts: Verdict, **more: Any
+) -> list[tuple[Work, StepSpec]]:
+    """A story with these verdicts, the last of them again and again: each step with the work before it."""
+    work = Work(PROMPT, StoryConfig(pages=pages, max_revisions=rounds), template)
+    told: list[tuple[Work, StepSpec]] = []
+    given_verdicts = list(verdicts) or [verdict([8] * 6, True, [])]
+    while (spec := next_step(work)) is not None:
+        told.append((work, spec))
+        output = more.get(spec.name, more.get(spec.kind))
+        if output is None and spec.kind == "review":
+            output = given_verdicts.pop(0) if len(given_verdicts) > 1 else given_verdicts[0]
+        if output is None and spec.kind not in (*PROSE, "brainstorm"):
+            output = {
+                "outline": outline([Beat(title="Beat", summary="x", words=300)] * pages),
+                "outline-review": OutlineReview(approved=True, advice="Go on."),
+                "record": Record(summary=f"Up to {spec.section}."), "notes": Notes(impression="Good."),
+                "lore-review": LoreReview(remarks="None."),
+            }[spec.kind]  # fmt: skip
+        if isinstance(output, str) or output is None:
+            work = advance(work, Done(spec.name, None, output or f"<{spec.name}>", 1_000))
+        else:
+            work = advance(work, Done(spec.name, output.model_dump(mode="json"), "", 1_000))
+    told.append((work, StepSpec("end", "polish", "validation", "editor")))
+    return told
+
+
+def names(told: list[tuple[Work, StepSpec]], *kinds: StepKind) -> list[str]:
+    return [spec.name for _, spec in told[:-1] if spec.kind in kinds]
+
+
+def at(told: list[tuple[Work, StepSpec]], name: str, repetition: Any = ()) -> Brief:
+    work, spec = next((work, spec) for work, spec in told if spec.name == name)
+    return plan.brief(work, spec, repetition)
+
+
+# -- Revisions ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_approved_story_is_not_revised_unless_lore_found_something() -> None:
+    assert names(story(), "revise", "review") == ["review-1"]
+    lore = LoreReview(remarks="x", contradictions=[Contradiction(section=2, earlier="a", later="b", remedy="c")])
+    told = story(BUILT_IN, 3, 2, **{"lore-review": lore})
+    assert names(told, "revise", "review") == ["review-1", "revise-1-2", "review-2"]
+    assert "“b” against “a”. c" in at(told, "revise-1-2").notes[0]
+
+
+def test_a_revision_that_scores_lower_is_kept_but_not_used() -> None:
+    told = story(BUILT_IN, 3, 1, verdict([5] * 6, False, [2]), verdict([4] * 6, True, []))
+    end, _ = told[-1]
+    assert end.texts[2] == "<draft-2>" and end.best is not None and end.best.total() == 5
+    assert at(told, "polish-2").text == "<draft-2>" and at(told, "polish-3").previous == "<polish-2>"
+    review, spec = next((work, spec) for work, spec in told if spec.name == "review-2")
+    assert scored_by(review, spec, verdict([4] * 6, True, [])).accept is False
+    before = next(work for work, spec in told if spec.name == "polish-1")
+    assert before.current_version == before.versions - 1
+
+
+def test_a_revision_that_scores_as_high_is_used() -> None:
+    told = story(BUILT_IN, 3, 1, verdict([5] * 6, False, [2]), verdict([5] * 6, True, []))
+    assert told[-1][0].texts[2] == "<revise-1-2>" and at(told, "polish-2").text == "<revise-1-2>"
+
+
+def test_what_a_refused_revision_was_to_mend_is_asked_for_again() -> None:
+    lore = LoreReview(remarks="x", contradictions=[Contradiction(section=1, earlier="a", later="b", remedy="c")])
+    low = verdict([4] * 6, True, [])
+    told = story(BUILT_IN, 3, 3, verdict([5] * 6, False, [2]), low, verdict([6] * 6, True, []), **{"lore-review": lore})
+    assert names(told, "revise") == ["revise-1-1", "revise-1-2", "revise-2-1", "revise-2-2"]
+    assert at(told, "revise-2-1").notes == at(told, "revise-1-1").notes
+    assert at(told, "revise-2-2").notes == ["mend 2"] and at(told, "revise-2-2").text == "<draft-2>"
+
+
+@pytest.mark.parametrize("rounds", [0, 1, 5])
+def test_rounds_have_an_end(rounds: int) -> None:
+    told = story(BUILT_IN, 3, rounds, verdict([2] * 6, False, [99]))
+    # No section of the story is named, so it is the ending that is written again.
+    assert names(told, "revise") == [f"revise-{turn}-3" for turn in range(1, rounds + 1)]
+    assert len(names(told, "review")) == rounds + 1
+
+
+def test_an_outline_is_tried_twice_at_the_most() -> None:
+    refused = OutlineReview(approved=False, problems=["No end."], advice="Find one.")
+    second = outline([Beat(title="Other", summary="x", words=900)], "Second")
+    told = story(BUILT_IN, 3, 0, **{"outline-review": refused, "outline-2": second})
+    assert names(told, "outline", "outline-review") == ["outline", "outline-review", "outline-2"]
+    assert at(told, "outline-2").notes == ["No end.", "Find one."] and at(told, "outline-2").round == 2
+    end, _ = told[-1]
+    assert end.outline is not None and end.outline.title == "Second" and end.sections[0][0].title.startswith("Other")
+
+
+# -- Taking up ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_step_that_the_template_has_lost_is_passed_over() -> None:
+    told = story()
+    end, _ = told[-1]
+    fewer = BUILT_IN.model_copy(
+        update={"steps": [step for step in BUILT_IN.steps if step.kind not in ("brainstorm", "notes", "lore-review")]}
+    )
+    work = restore(PROMPT, end.config, fewer, end.done.values())
+    assert next_step(work) is None and work.texts == end.texts and work.current_version == end.current_version
+    with pytest.raises(ValueError, match="draft-77"):
+        advance(work, Done("draft-77", None, "x"))
+
+
+def test_a_long_story_is_taken_up_quickly() -> None:
+    import time
+
+    end, _ = story(BUILT_IN, 100, 0)[-1]
+    begun = time.process_time()
+    assert restore(PROMPT, end.config, BUILT_IN, end.done.values()) == end
+    assert time.process_time() - begun < 3
+
+
+# -- Sections ----------------------------------------------------------------------------------------------------------
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(20, 3_000), min_size=1, max_size=120), st.integers(1, 100))
+@example([20] * 400, 1)
+@example([150, 520, 150, 520], 5)
+@example([3_000], 1)
+@example([599, 20, 599, 20], 4)
+@example([20, 3_000] * 60, 100)
+def test_sections_have_the_length_that_was_asked_for(sizes: list[int], pages: int) -> None:
+    listed = numbered([Beat(title="Beat", summary="x", words=words) for words in sizes])
+    target = pages * WORDS_PER_PAGE
+    sections = group_beats(listed, target)
+    lengths = [sum(beat.words for beat in section) for section in sections]
+    assert sum(lengths) == target
+    assert all(SECTION_LEAST <= length <= SECTION_MOST for length in lengths)
+    assert abs(len(sections) - math.ceil(target / SECTION_WORDS)) <= max(1, 0.25 * len(sections))
+    told = [beat.summary for section in sections for beat in section]
+    assert list(dict.fromkeys(told)) == [beat.summary for beat in listed], "each beat, in order"
+    for section in sections:
+        assert len({beat.summary for beat in section}) == len(section), "a beat once in a section"
+    for beat in listed:
+        parts = [one for section in sections for one in section if one.summary == beat.summary]
+        share = beat.words * target / sum(sizes)
+        assert abs(sum(part.words for part in parts) - share) <= 1
+        titles = [f"Beat ({number} of {len(parts)})" for number in range(1, len(parts) + 1)] if parts[1:] else ["Beat"]
+        assert [part.title for part in parts] == titles
+        assert len(parts) == 1 or share > SECTION_LEAST, "what fits into a section is told in one"
+
+
+def test_sections_end_with_beats_where_they_can() -> None:
+    even = group_beats(numbered([Beat(title="Beat", summary="x", words=150)] * 20), 3_000)
+    assert all(beat.title == "Beat" for section in even for beat in section)
+    assert [sum(beat.words for beat in section) for section in even].count(300) >= 8
+
+
+# -- Briefs ------------------------------------------------------------------------------------------------------------
+
+
+def long_story(pages: int = 100, words: int = 400, script: str = "word ") -> list[tuple[Work, StepSpec]]:
+    """With an outline, a bible and a summary as large as models make them, and sections longer than they were asked."""
+    listed = [Beat(title="A beat with a name", summary="What happens here. " * 12, words=300) for _ in range(pages)]
+    big = outline(listed).model_copy(
+        update={"people": [Person(name=f"P{one}", role="r", description="Someone. " * 20) for one in range(30)]}
+    )
+    record = Record(
+        summary="So far. " * 160, people=[Person(name="Ines", role="keeper", description="Tired and old.")],
+        facts=[f"A fact that matters and has its number {one}." for one in range(10)],
+    )  # fmt: skip
+    low = verdict([3] * 6, False, [40, 41, 42])
+    return story(BUILT_IN, pages, 1, low, outline=big, record=record, **dict.fromkeys(PROSE, script * words))
+
+
+LONG = long_story()
+CHINESE = long_story(100, 400, "钟")
+
+
+@pytest.mark.parametrize("told", [LONG, CHINESE], ids=["words", "no spaces"])
+def test_nothing_is_ever_given_the_whole_of_a_long_story(told: list[tuple[Work, StepSpec]]) -> None:
+    for work, spec in told[:-1]:
+        brief = plan.brief(work, spec)
+        read = [section.text for section in brief.reading] + [brief.text, brief.previous]
+        assert sum(count_words(text) for text in read) <= plan.WINDOW_WORDS + 800, spec.name
+        assert len({section.number for section in brief.reading}) == len(brief.reading)
+        assert [section.number for section in brief.reading] == sorted(section.number for section in brief.reading)
+
+
+def test_what_is_read_of_a_long_story_has_room_in_the_request() -> None:
+    for work, spec in LONG[:-1]:
+        if spec.kind in ("notes", "lore-review", "review"):
+            brief = plan.brief(work, spec, [(1, "The same sentence comes twice, which it should not.")] * 8)
+            given_words = sum(weigh(section.text) + 8 for section in brief.reading)
+            assert given_words <= prompts.reading_room(brief), (spec.name, len(brief.reading))
+            assert given_words > 1_500 or spec.name == names(LONG, "lore-review")[-1], "and makes use of it"
+
+
+def test_a_review_of_a_long_story_reads_its_ends_and_what_was_revised() -> None:
+    first = [section.number for section in at(LONG, "review-1").reading]
+    count = len(LONG[-1][0].sections)
+    assert first[0] == 1 and first[-1] == count and len(first) >= 5
+    assert max(later - sooner for sooner, later in pairwise(first)) <= count / 2
+    assert {1, 40, 41, 42, count} <= {section.number for section in at(LONG, "review-2").reading}
+
+
+def test_lore_reads_every_section_once() -> None:
+    read = [section.number for name in names(LONG, "lore-review") for section in at(LONG, name).reading]
+    assert read == list(range(1, len(LONG[-1][0].sections) + 1))
+
+
+def test_a_short_story_is_read_whole() -> None:
+    told = story(BUILT_IN, 10, 1, verdict([3] * 6, False, [2]), **dict.fromkeys(PROSE, "word " * 300))
+    count = len(told[-1][0].sections)
+    for name in ("review-1", "review-2"):
+        assert [section.number for section in at(told, name).reading] == list(range(1, count + 1))
+    one = story(BUILT_IN, 1, 0, **dict.fromkeys(PROSE, "word " * 5000))
+    assert [section.number for section in at(one, "review-1").reading] == [1]
+
+
+def test_each_kind_of_step_is_told_what_it_needs() -> None:
+    told = story(
+        BUILT_IN, 3, 1, verdict([3] * 6, False, [2, 3]),
+        notes=Notes(impression="Good.", notes=[Note(comment=f"Note {number}.") for number in range(12)]),
+    )  # fmt: skip
+    repeated = [(2, "Said twice in 2."), (3, "Said twice in 3.")]
+    assert (at(told, "brainstorm").outline, at(told, "brainstorm").words) == (None, 900)
+    assert at(told, "outline").brainstorm == "<brainstorm>"
+    assert at(told, "outline-review").outline is not None
+    draft = at(told, "draft-2", repeated)
+    assert (draft.section, draft.sections, draft.previous, draft.text) == (2, 3, "<draft-1>", "")
+    assert draft.words == sum(beat.words for beat in draft.beats) == 300 and draft.summary == "Up to 1."
+    assert draft.notes == [*(f"Note {number}." for number in range(8)), "Said twice in 2.", "Said twice in 3."]
+    record = at(told, "record-2")
+    assert (record.text, record.previous, record.summary, record.words) == ("<draft-2>", "<draft-1>", "Up to 1.", 900)
+    assert [section.text for section in at(told, "notes-1").reading] == ["<draft-1>"]
+    assert [section.text for section in at(told, "notes-2").reading] == ["<draft-1>", "<draft-2>"]
+    lore = at(told, "lore-review-1")
+    assert (lore.section, lore.text, [section.number for section in lore.reading]) == (0, "", [1, 2, 3])
+    assert at(told, "review-1", repeated).notes == ["Said twice in 2.", "Said twice in 3."]
+    revise = at(told, "revise-1-3", repeated)
+    assert (revise.text, revise.previous, revise.words, revise.round) == ("<draft-3>", "<revise-1-2>", 300, 1)
+    assert revise.notes == ["mend 3", "Said twice in 3."]
+    assert [section.text for section in at(told, "review-2").reading] == ["<draft-1>", "<revise-1-2>", "<revise-1-3>"]
+    assert at(told, "review-2").round == 2
+    polish = at(told, "polish-2", repeated)
+    assert (polish.text, polish.previous, polish.notes) == ("<revise-1-2>", "<polish-1>", ["Said twice in 2."])
+
+
+def test_the_bible_grows_by_what_each_section_sets() -> None:
+    work = Work(PROMPT, StoryConfig(), BUILT_IN, bible=Bible(people=[Person(name="Ines", role="a", description="b")]))
+    record = Record(
+        summary="So far.", people=[Person(name="INES", role="c", description="d"), LEO],
+        places=[Place(name="Lake", description="Deep.")], facts=["The bell is iron.", "the bell is iron.", "It rang."],
+    )  # fmt: skip
+    for section in (1, 2):
+        work = plan._with_record(work, record, section)
+    assert [person.name for person in work.bible.people] == ["INES", "Leo"] and work.summary == "So far."
+    assert work.bible.facts == [Fact(text="The bell is iron.", section=1), Fact(text="It rang.", section=1)]

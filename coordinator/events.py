@@ -24,6 +24,8 @@ class SessionEvent(BaseModel):
 
 
 class SessionCreated(SessionEvent):
+    """The first event of a session."""
+
     type: Literal["session.created"]
     request_id: str | None = None
     session: Session
@@ -57,6 +59,8 @@ class SessionSnapshot(SessionEvent):
 
 
 class StepStarted(SessionEvent):
+    """An agent begins a step, or begins it again with a higher `attempt`."""
+
     type: Literal["step.started"]
     step: str
     stage: str
@@ -65,6 +69,8 @@ class StepStarted(SessionEvent):
 
 
 class AgentState(SessionEvent):
+    """What an agent is doing, for people to read."""
+
     type: Literal["agent.state"]
     agent: str
     state: Literal["thinking", "writing", "waiting"]
@@ -90,6 +96,8 @@ class AgentMessage(SessionEvent):
 
 
 class DraftSaved(SessionEvent):
+    """A version of the text, or its scores."""
+
     type: Literal["draft.saved"]
     version: int
     current: bool
@@ -100,10 +108,14 @@ class DraftSaved(SessionEvent):
 
 
 class ProgressMade(SessionEvent, Progress):
+    """How far the story is."""
+
     type: Literal["progress"]
 
 
 class ApprovalRequested(SessionEvent):
+    """The story waits for `session.approve`."""
+
     type: Literal["approval.requested"]
     step: str
     content: str
@@ -111,6 +123,8 @@ class ApprovalRequested(SessionEvent):
 
 
 class StepFinished(SessionEvent):
+    """A step is done, and what it took is kept."""
+
     type: Literal["step.finished"]
     step: str
     duration_ms: int
@@ -119,6 +133,8 @@ class StepFinished(SessionEvent):
 
 
 class UsageCounted(SessionEvent):
+    """What the session has used so far."""
+
     type: Literal["usage"]
     tokens: int
     cost_usd: float
@@ -126,6 +142,8 @@ class UsageCounted(SessionEvent):
 
 
 class StoryCompleted(SessionEvent):
+    """The current draft is the story. `session.status` follows."""
+
     type: Literal["story.completed"]
     story_id: UUID
     title: str

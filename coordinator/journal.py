@@ -171,8 +171,12 @@ class Journal:
         """Tells what the store has numbered without an answer here; after that numbers are this run's to give again."""
         while self._unsure and not self.fenced:
             rows = await self._runs.events_after(self.session_id, self._seq)
-            if rows:
+            if rows and rows[0]["seq"] == self._seq + 1:
+                # What was to be stored with it or before it is stored. To send it again would bring deltas back.
+                self._stored(self._seq)
                 self._told([from_storage(row, self._seq) for row in rows])
+            elif rows:
+                self.fence()
             else:
                 self._unsure = False
                 self._number_again()

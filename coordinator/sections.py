@@ -13,8 +13,8 @@ SECTION_WORDS = 350
 """What a section aims at: models stall near 2,000 words, and a section is 200 to 600."""
 SECTION_LEAST = 200
 SECTION_MOST = 600
-CUT_COST = 0.1
-"""Of ending a section within a beat; as much as a section a third longer or shorter than the others."""
+CUT_COST = 1.0
+"""Of ending a section within a beat: more than a section of any length costs, so that it is done only where it must."""
 CUT_WORDS = 50
 """Steps in which the place of such a cut is looked for."""
 

@@ -99,7 +99,8 @@ class StorySessionManager:
         """A new session, or with a `request_id` used before the one it made then (`changed` is false)."""
         return await self.store.sessions.create(
             _owner(identity), kind=kind, title=title, prompt=prompt, template=template, config=config or StoryConfig(),
-            model=model, ttl_s=self._ttl_s, request_id=request_id,
+            # Always one, so that a write whose answer was lost and is tried again makes no second session.
+            model=model, ttl_s=self._ttl_s, request_id=request_id or str(uuid4()),
             progress=(progress or Progress()).model_dump(mode="json"),
         )  # fmt: skip
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -50,14 +52,17 @@ class Database:
 
 
 @pytest.fixture(scope="session")
-async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedPostgres]:
-    server = await EmbeddedPostgres.start(tmp_path_factory.mktemp("pg"))
+async def postgres() -> AsyncIterator[EmbeddedPostgres]:
+    # Not below pytest's own folder: each run of pytest closes that one to the OS user that a root's PostgreSQL runs as.
+    folder = Path(tempfile.mkdtemp(prefix="storyloom-pg-"))
+    server = await EmbeddedPostgres.start(folder)
     try:
         await _admin(server.admin_url, "create database prepared")
         await migrate(_on(server.admin_url, "prepared"))
         yield server
     finally:
         await server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ from coordinator.store import filelock
 
 FILES = Path(__file__).with_name("lite")
 NODE_VERSION = 20
-START_S = 30
+START_S = 60
 
 
 @dataclass(frozen=True)

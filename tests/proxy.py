@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from collections import deque
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Self
@@ -26,9 +27,10 @@ class Proxy:
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self._server: asyncio.Server | None = None
         self._pairs: set[Pair] = set()
-        self._lose: Callable[[bytes], bool] | None = None
+        self._lose: deque[Callable[[bytes], bool]] = deque()
         self._and_refuse = False
-        self._lost = threading.Event()
+        self.lost = 0
+        """How many answers were lost as asked."""
 
     async def __aenter__(self) -> Self:
         self._thread.start()
@@ -50,18 +52,11 @@ class Proxy:
         """The server is away: what is open breaks, and new connections are refused."""
         await self._there(self._refuse())
 
-    def lose_answer(self, to: Callable[[bytes], bool], *, and_refuse: bool = False) -> None:
-        """The next request for which `to` is true reaches the server, whose answer is lost with the connection.
-
-        With `and_refuse` the server is away from then on, until `restore`.
-        """
-        self._lost.clear()
-        self._lose, self._and_refuse = to, and_refuse
-
-    @property
-    def has_lost(self) -> bool:
-        """Whether an answer was lost as asked last."""
-        return self._lost.is_set()
+    def lose_answers(self, *to: Callable[[bytes], bool], and_refuse: bool = False) -> None:
+        """One after another, the next request for which `to` is true reaches the server, whose answer is lost with the
+        connection. With `and_refuse` the server is away after each, until `restore`."""
+        self._lose.extend(to)
+        self._and_refuse = and_refuse
 
     async def _there(self, work: Coroutine[Any, Any, None]) -> None:
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
@@ -110,8 +105,8 @@ class Proxy:
     ) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(CHUNK):
-                if self._lose is not None and self._lose(data):
-                    self._lose = None
+                if self._lose and self._lose[0](data):
+                    self._lose.popleft()
                     losing.set()
                 writer.write(data)
                 await writer.drain()
@@ -123,7 +118,7 @@ class Proxy:
                     # The server has answered, so it is done. Nobody will see it.
                     if self._and_refuse:
                         await self._refuse()
-                    self._lost.set()
+                    self.lost += 1
                     return
                 writer.write(data)
                 await writer.drain()

@@ -87,7 +87,8 @@ declare
   last_seq integer;
 begin
   select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
-  if s.status = p_to and p_to <> 'active' then
+  -- The same again, as after a lost answer; an active session that a run holds is not moved to where it is.
+  if s.status = p_to and s.node is null then
     return jsonb_build_object('changed', false, 'session', public.session_json(s), 'events', '[]'::jsonb);
   end if;
   if not s.status = any (p_from) then
@@ -116,6 +117,9 @@ declare
   last_seq integer;
 begin
   select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
+  if s.title = p_title and s.titled then
+    return jsonb_build_object('session', public.session_json(s), 'events', '[]'::jsonb);
+  end if;
   update public.story_sessions set title = p_title, titled = true, updated_at = now()
   where id = s.id returning * into s;
   update public.stories set title = p_title where session_id = s.id;

@@ -336,7 +336,7 @@ _FRAMES = st.lists(
 
 
 @given(frames=_FRAMES)
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 async def test_no_frame_ends_the_socket_or_the_server(shared: Service, frames: list[str | bytes]) -> None:
     async with shared.socket() as socket:
         for answer in await answers(socket, *frames):
@@ -346,7 +346,7 @@ async def test_no_frame_ends_the_socket_or_the_server(shared: Service, frames: l
 
 
 @given(frame=st.dictionaries(st.text(max_size=8), _JSON, max_size=4).map(json.dumps) | st.binary(max_size=40))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 async def test_no_first_frame_but_auth_comes_in(shared: Service, frame: str | bytes) -> None:
     async with raw(shared) as socket:
         await socket.connection.send(frame)

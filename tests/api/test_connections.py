@@ -51,10 +51,11 @@ async def slow(service: Service) -> Socket:
 async def test_a_reader_that_does_not_read_is_sent_away_and_delays_nobody(
     settings: Settings, small_buffers: None
 ) -> None:
-    small = settings.model_copy(update={"reader_queue": 16, "offline_words_per_second": 20_000.0})
+    # The heartbeat is also how long the server waits for it to take the close frame: longer than the story lasts.
+    small = settings.model_copy(update={"reader_queue": 16, "heartbeat_s": 120.0})
     async with serving(small) as service, service.socket() as other:
         reader = await slow(service)
-        session_id = await other.start(pages=30, max_revisions=0)
+        session_id = await other.start(pages=20, max_revisions=0)
         await reader.send(type="session.attach", session_id=session_id, epoch=0, after_seq=0)
         assert (await other.until_finished(session_id))["status"] == "completed"
         kept = await log(service, session_id)

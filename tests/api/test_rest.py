@@ -85,7 +85,8 @@ async def test_a_story_that_cannot_be_is_refused(shared: Service, body: dict[str
 @pytest.mark.parametrize(
     ("body", "status"),
     [
-        (b"", 422), (b"{", 422), (b"not json", 422), (b"[]", 422), (b"null", 422), (b'"x"', 422), (b'{"prompt": NaN}', 422),
+        (b"", 422), (b"{", 422), (b"not json", 422), (b"[]", 422), (b"null", 422), (b'"x"', 422),
+        (b'{"prompt": NaN}', 422),
         (rb'{"prompt": "\ud800"}', 422), (rb'{"\ud800": 1, "prompt": "A lamp."}', 422), (b"\xff\xfe", 422),
         (b'{"prompt":' + b"[" * 100_000 + b"]" * 100_000 + b"}", 422), (b"9" * 10_000, 422),
         (b'{"prompt": "' + b"x" * 300_000 + b'"}', 413),
@@ -157,7 +158,8 @@ async def test_events_go_on_after_a_number(shared: Service) -> None:
 async def test_own_sessions_newest_first_and_filtered(shared: Service) -> None:
     token = await shared.new_token()
     made = [await shared.story(token, f"A lamp number {number} goes out_100%.", pages=1) for number in range(3)]
-    cancelled = (await shared.post("/api/sessions", token, prompt="A harbour at dawn", config={"pages": 100})).json()["id"]
+    started = await shared.post("/api/sessions", token, prompt="A harbour at dawn", config={"pages": 100})
+    cancelled = started.json()["id"]
     await shared.post(f"/api/sessions/{cancelled}/cancel", token)
 
     async def ids(**params: Any) -> list[str]:
@@ -220,7 +222,8 @@ async def test_a_title_of_ones_own(shared: Service) -> None:
     assert told["title"] == "Ünder  the light" and told["status"] == "completed"
     assert (await shared.get(path)).json()["title"] == "Ünder  the light"
     assert (await shared.get(f"{path}/story")).json()["title"] == "Ünder  the light"
-    for body in ({}, {"title": ""}, {"title": " "}, {"title": "x" * 201}, {"title": None}, {"title": "x", "status": "x"}):
+    no_titles: list[Any] = ["", " ", "x" * 201, None, 7]
+    for body in ({}, {"title": "x", "status": "x"}, *({"title": title} for title in no_titles)):
         refused = await shared.http.patch(path, headers=bearer(shared.token), json=body)
         problem(refused, 422, "invalid_message")
     assert (await shared.get(path)).json()["title"] == "Ünder  the light"
@@ -277,7 +280,7 @@ async def test_delete_stops_the_story_and_tells_its_watchers(shared: Service, mo
 
 
 async def test_a_failed_story_tells_why_and_goes_on_at_once_when_it_can(shared: Service, model: ModelServer) -> None:
-    for _ in range(3):
+    for _ in range(2):
         model.script(Reply.fails(401))
         async with shared.socket() as socket:
             session_id = await socket.start(pages=1, model=TEST_MODEL)
@@ -363,7 +366,8 @@ async def test_an_admin_sees_every_session_and_a_writer_none(shared: Service) ->
     now = datetime.now(UTC)
     assert theirs in await ids(since=(now - timedelta(minutes=5)).isoformat())
     assert await ids(since=(now + timedelta(minutes=5)).isoformat()) == []
-    assert await ids(status="completed", user_id=user_id) == [theirs] and await ids(status="failed", user_id=user_id) == []
+    assert await ids(status="completed", user_id=user_id) == [theirs]
+    assert await ids(status="failed", user_id=user_id) == []
     for wrong in ({"user_id": "x"}, {"since": "soon"}, {"status": "x"}, {"template": "x" * 41}, {"cursor": "x"}):
         problem(await shared.get("/api/admin/sessions", admin, **wrong), 422, "invalid_message")
     for path in ("/api/admin/sessions", f"/api/admin/sessions/{theirs}", f"/api/admin/sessions/{ID}"):

@@ -6,7 +6,6 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -119,30 +118,19 @@ async def test_a_story_waits_for_its_database(
     assert max(took) < BACK_S
 
 
-LOST = [
-    "create_session",
-    "claim_run",
-    "append_events",
-    "finish_step",
-    "append_events",
-    "finish_step",
-    "complete_session",
-]
+RUN = ["append_events", "finish_step"]
+LOST = ["create_session", "claim_run", *RUN, *RUN, "complete_session"]
 """Calls whose answers are lost, in the order of a story."""
 
 
-async def test_answers_that_are_lost_double_nothing(proxied: tuple[Proxy, Service], chance: random.Random) -> None:
+async def test_answers_that_are_lost_double_nothing(proxied: tuple[Proxy, Service]) -> None:
     """The database has done it, and the service doesn't know: it asks again."""
     proxy, service = proxied
-    lose(proxy, LOST[0])
+    lose(proxy, *LOST)
     async with service.socket() as socket:
         keeper = kept(await socket.start(PROMPT, pages=3, seed=3), socket)
-        for before, function in pairwise(LOST):
-            await read_until(keeper, socket, asyncio.create_task(lost(proxy, before)))
-            await read_for(keeper, socket, chance.uniform(0, 0.2))
-            lose(proxy, function)
         await finish(service, keeper, socket)
-        assert proxy.has_lost
+    assert proxy.lost == len(LOST)
 
 
 @pytest.mark.parametrize("function", sorted(set(LOST)))
@@ -153,17 +141,20 @@ async def test_an_answer_that_is_lost_before_an_outage(
     if function != "finish_step" and not long:
         pytest.skip("in the long form")
     proxy, service = proxied
-    early = function in ("create_session", "claim_run")
     async with service.socket() as socket:
+        early = function in ("create_session", "claim_run")
+        keeper = Keeper() if early else await begin(socket, seed=3)
+        await read_for(keeper, socket, 0 if early else chance.uniform(0, 0.3))
+        lose(proxy, function, and_refuse=True)
+        back = asyncio.create_task(back_later(proxy))
+        if function == "create_session":
+            # The client is told so, and asks again: the same request is the same story.
+            await socket.send(type="story.start", request_id="once", prompt=PROMPT, config={"seed": 3})
+            assert (await socket.until("error"))["code"] == "unavailable"
+            await back
+            socket.frames.clear()
         if early:
-            lose(proxy, function, and_refuse=True)
-            back = asyncio.create_task(back_later(proxy))
-            keeper = kept(await socket.start(PROMPT, pages=3, seed=3), socket)
-        else:
-            keeper = await begin(socket, seed=3)
-            await read_for(keeper, socket, chance.uniform(0, 0.3))
-            lose(proxy, function, and_refuse=True)
-            back = asyncio.create_task(back_later(proxy))
+            keeper = kept(await socket.start(PROMPT, "once", seed=3), socket)
         await read_until(keeper, socket, back)
         await finish(service, keeper, socket)
 
@@ -190,18 +181,14 @@ def pg_ctl(folder: Path, *words: str) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def lose(proxy: Proxy, function: str, *, and_refuse: bool = False) -> None:
-    call = f'"{function}"'.encode()
-    proxy.lose_answer(lambda request: call in request, and_refuse=and_refuse)
-
-
-async def lost(proxy: Proxy, function: str) -> None:
-    await eventually(lambda: asyncio.sleep(0, proxy.has_lost), f"an answer of {function} was lost")
+def lose(proxy: Proxy, *functions: str, and_refuse: bool = False) -> None:
+    calls = [f'"{function}"'.encode() for function in functions]
+    proxy.lose_answers(*(lambda request, call=call: call in request for call in calls), and_refuse=and_refuse)
 
 
 async def back_later(proxy: Proxy) -> None:
     """The database is back once the answer was lost and its call was given up."""
-    await eventually(lambda: asyncio.sleep(0, proxy.has_lost), "an answer was lost")
+    await eventually(lambda: asyncio.sleep(0, proxy.lost), "an answer was lost")
     await asyncio.sleep(2)
     await proxy.restore()
 

@@ -202,6 +202,8 @@ def story(
     while (spec := next_step(work)) is not None:
         told.append((work, spec))
         output = more.get(spec.name, more.get(spec.kind))
+        if callable(output):
+            output = output(spec)
         if output is None and spec.kind == "review":
             output = given_verdicts.pop(0) if len(given_verdicts) > 1 else given_verdicts[0]
         if output is None and spec.kind not in (*PROSE, "brainstorm"):
@@ -352,10 +354,14 @@ def long_story(pages: int = 100, words: int = 400, script: str = "word ") -> lis
     big = outline(listed).model_copy(
         update={"people": [Person(name=f"P{one}", role="r", description="Someone. " * 20) for one in range(30)]}
     )
-    record = Record(
-        summary="So far. " * 160, people=[Person(name="Ines", role="keeper", description="Tired and old.")],
-        facts=[f"A fact that matters and has its number {one}." for one in range(10)],
-    )  # fmt: skip
+
+    def record(spec: StepSpec) -> Record:
+        facts = [
+            f"A fact that matters, which section {spec.section} has set, with its number {one}." for one in range(10)
+        ]
+        people = [Person(name=f"Someone of {spec.section}", role="keeper", description="Tired and old. " * 20)]
+        return Record(summary="So far. " * 160, people=people, facts=facts)
+
     low = verdict([3] * 6, False, [40, 41, 42])
     return story(BUILT_IN, pages, 1, low, outline=big, record=record, **dict.fromkeys(PROSE, script * words))
 

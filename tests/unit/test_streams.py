@@ -236,10 +236,11 @@ async def test_nothing_is_kept_of_sessions_that_nobody_watches() -> None:
     assert not streams._watched and not streams._unsaved
 
 
-async def test_an_attachment_made_while_another_diverges_misses_nothing() -> None:
+@pytest.mark.parametrize("count", [1, 3])
+async def test_an_attachment_made_while_another_diverges_misses_nothing(count: int) -> None:
     streams, reader = Streams(), Reader(64)
     made: list[Attachment] = []
-    for _ in range(3):
+    for _ in range(count):
         attachment = streams.attach(reader, SESSION, 64)
         attachment.start_after(1, 10)
         attachment.go_live()
@@ -250,11 +251,11 @@ async def test_an_attachment_made_while_another_diverges_misses_nothing() -> Non
 
         attachment.on_diverged = again
     streams.publish(SESSION, [event(5, epoch=2), event(6, epoch=2)], saved=False)
-    assert len(made) == 3 and not reader._waiting
+    assert len(made) == count and not reader._waiting
     for attachment in made:
         attachment.start_after(2, 4)
         attachment.go_live()
-    assert [frame["seq"] for frame in await read(reader)] == [5, 6] * 3
+    assert [frame["seq"] for frame in await read(reader)] == [5, 6] * count
 
 
 # -- A whole session, its table, two nodes, and clients that come and go -----------------------------------------------

@@ -33,8 +33,6 @@ LOOK_EVERY_S = 3.0
 """How often a node looks for what to take up, and for runs of its own that a change elsewhere has ended."""
 REST_S = 60.0
 """A session whose run broke without a word to its writer is left alone for so long before it is taken up again."""
-CLOSE_S = 5.0
-"""Longest wait for DBOS at the end: with its database away its threads would retry for ever."""
 UNFINISHED = ["PENDING", "ENQUEUED", "DELAYED"]
 
 _engine: Engine | None = None

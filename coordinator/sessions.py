@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID, uuid4
 
 from coordinator.cache import Cache, CacheStats, SingleFlight
@@ -83,7 +82,6 @@ class StorySessionManager:
         self._cache: Cache[UUID, Entry] = Cache(cache_sessions, cache_idle_s, clock)
         self._loads: SingleFlight[UUID, SessionDetail] = SingleFlight()
         self._held: dict[UUID, Journal] = {}
-        self._writes: set[asyncio.Future[Any]] = set()
 
     @property
     def cache_stats(self) -> CacheStats:
@@ -368,29 +366,21 @@ class StorySessionManager:
 
         Raises Fenced for one `of_run` whose run was replaced; a person's is done all the same.
         """
-
-        async def done() -> T:
-            try:
-                journal = self._held.get(session_id)
-                if journal is not None and (of_run or not journal.fenced):
-                    try:
-                        return await journal.through(write, events)
-                    except Fenced:
-                        journal.fence()
-                        if of_run:
-                            raise
-                answer = await write(None)
-            finally:
-                # Also where the answer was lost: it may have been done.
-                self._forget(session_id)
-            await self._tell(session_id, events(answer))
-            return answer
-
-        # To its end, also where whoever asked for it goes away: numbers that the store gave have to be told.
-        writing = asyncio.ensure_future(done())
-        self._writes.add(writing)
-        writing.add_done_callback(self._writes.discard)
-        return await asyncio.shield(writing)
+        journal = self._held.get(session_id)
+        try:
+            if journal is not None and (of_run or not journal.fenced):
+                try:
+                    return await journal.through(write, events)
+                except Fenced:
+                    journal.fence()
+                    if of_run:
+                        raise
+            answer = await write(None)
+        finally:
+            # Also where the answer was lost: it may have been done.
+            self._forget(session_id)
+        await self._tell(session_id, events(answer))
+        return answer
 
     async def _apply(self, change: Changed) -> Changed:
         """What another epoch has done to the session is told, and the memory of it forgotten."""

@@ -53,7 +53,7 @@ class Database:
 
 @pytest.fixture(scope="session")
 async def postgres() -> AsyncIterator[EmbeddedPostgres]:
-    # Not below pytest's own folder: each run of pytest closes that one to the OS user that a root's PostgreSQL runs as.
+    # Not below pytest's own folder: each run of pytest closes it to the OS user as which root's PostgreSQL runs.
     folder = Path(tempfile.mkdtemp(prefix="storyloom-pg-"))
     server = await EmbeddedPostgres.start(folder)
     try:

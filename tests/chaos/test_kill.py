@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from coordinator.models import SERVICE, StoryConfig
 from coordinator.store import Store
@@ -56,7 +56,7 @@ class Watcher:
                     keeper.take(frame)
                     if keeper.state.epoch > epochs[keeper.session_id] and not self.goes_on.done():
                         self.goes_on.set_result(loop.time())
-        except (ConnectionClosed, OSError) as closed:
+        except (WebSocketException, OSError) as closed:
             received = closed.rcvd if isinstance(closed, ConnectionClosed) else None
             for keeper in self.unfinished:
                 keeper.closed.append(received.code if received else 1006)

@@ -8,17 +8,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 
+import httpx
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from api import admin, asyncapi, catalog, errors, health, sessions, socket
 from api.auth import LocalAuth
+from api.hosted import SupabaseAuth
 from api.limits import BodyLimit
 from api.openapi import Documented
 from api.state import State
 from coordinator.agents.library import load_library
 from coordinator.engine import Engine
-from coordinator.errors import Unavailable
+from coordinator.errors import Misconfigured, Unavailable
+from coordinator.hosted import check_keys, project_url
 from coordinator.llm.models import Models
 from coordinator.models import SERVICE, Identity
 from coordinator.sessions import StorySessionManager
@@ -34,6 +37,7 @@ from coordinator.workflow import StoryWorkflow
 
 logger = logging.getLogger(__name__)
 
+AUTH_TIMEOUT_S = 5
 FOLLOW_S = 1.0
 """How often runs of other nodes are looked at for the readers here."""
 
@@ -90,13 +94,11 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         stack.push_async_callback(models.close)
         # In a thread: it imports the providers' libraries, which takes a second or two.
         await asyncio.to_thread(models.verify)
-        auth = await asyncio.to_thread(LocalAuth.from_settings, settings)
+        auth = await _auth(settings, stack)
         lock = await asyncio.to_thread(NodeLock, settings.data_dir)
         stack.callback(lock.release)
 
-        admin_url, url = await _database(settings, stack)
-        await migrate(admin_url)
-        store = Store(await DirectTransport.open(url, settings.database_pool), settings.database_wait_s)
+        engine_url, store = await _store(settings, stack)
         stack.push_async_callback(store.close)
 
         manager = StorySessionManager(
@@ -104,14 +106,15 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
             cache_sessions=settings.cache_sessions, cache_idle_s=settings.cache_idle_s,
         )  # fmt: skip
         sign_in = _sign_in(store)
-        for who in ("writer", "admin"):
-            await sign_in(Identity(user_id=auth.local_user(who), role="authenticated", claims={"is_anonymous": False}))
+        if isinstance(auth, LocalAuth):
+            for user_id in (auth.local_user("writer"), auth.local_user("admin")):
+                await sign_in(Identity(user_id=user_id, role="authenticated", claims={"is_anonymous": False}))
 
         engine: Engine | None = None
         runs: Runs = NoRuns()
         if run_stories:
             workflow = StoryWorkflow(manager, models, library)
-            engine = await Engine.launch(admin_url, manager, workflow, lock, stories=settings.stories_per_node)
+            engine = await Engine.launch(engine_url, manager, workflow, lock, stories=settings.stories_per_node)
             stack.push_async_callback(engine.close)
             runs = engine
         follower = asyncio.create_task(_follow(manager), name="follower")
@@ -120,23 +123,72 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         yield State(settings, app_version(), auth, manager, coordinator, library, models, engine, sign_in)
 
 
-async def _database(settings: Settings, stack: AsyncExitStack) -> tuple[str, str]:
-    """The addresses for migrations and engine, and for the store's own calls."""
+async def _auth(settings: Settings, stack: AsyncExitStack) -> LocalAuth | SupabaseAuth:
+    """Who issues the tokens: the Supabase project where one is set, else the service itself."""
+    if settings.supabase_url is None:
+        return await asyncio.to_thread(LocalAuth.from_settings, settings)
+    public, secret, jwt_secret = (
+        key.get_secret_value() if key else None
+        for key in (settings.supabase_publishable_key, settings.supabase_secret_key, settings.supabase_jwt_secret)
+    )
+    url = check_keys(settings.supabase_url, public, secret, jwt_secret, both_needed=settings.over_rpc)
+    http = httpx.AsyncClient(limits=httpx.Limits(max_connections=4), timeout=AUTH_TIMEOUT_S)
+    stack.push_async_callback(http.aclose)
+    auth = SupabaseAuth(
+        url, http, jwt_secret=jwt_secret, audience=settings.supabase_jwt_audience, issuer=settings.supabase_jwt_issuer,
+        api_key=public,
+    )  # fmt: skip
+    stack.push_async_callback(auth.close)
+    await auth.prepare()
+    return auth
+
+
+async def _store(settings: Settings, stack: AsyncExitStack) -> tuple[str, Store]:
+    """The address for the engine's tables, and the store over the transport that the settings ask for."""
+    if settings.over_rpc:
+        return await _store_over_rpc(settings, stack)
     if settings.database_url is not None:
-        url = settings.database_url.get_secret_value()
-        return url, url
+        admin_url = url = settings.database_url.get_secret_value()
+    elif settings.supabase_url is not None:
+        raise Misconfigured("STORYLOOM_TRANSPORT is direct, but there is no SUPABASE_DB_URL: set it, or take rpc.")
+    else:
+        embedded = await EmbeddedPostgres.start(settings.data_dir)
+        stack.push_async_callback(embedded.stop)
+        admin_url, url = embedded.admin_url, embedded.url
+    await migrate(admin_url)
+    return admin_url, Store(await DirectTransport.open(url, settings.database_pool), settings.database_wait_s)
+
+
+async def _store_over_rpc(settings: Settings, stack: AsyncExitStack) -> tuple[str, Store]:
+    # Late, because only this needs it and it takes most of a second.
+    from coordinator.store.rpc import RpcTransport
+
+    if not (settings.supabase_url and settings.supabase_secret_key and settings.supabase_publishable_key):
+        raise Misconfigured(
+            "STORYLOOM_TRANSPORT is rpc, which needs SUPABASE_URL, SUPABASE_SECRET_KEY and SUPABASE_PUBLISHABLE_KEY."
+        )
+    transport = await RpcTransport.open(
+        project_url(settings.supabase_url), settings.supabase_secret_key, settings.supabase_publishable_key,
+        connections=settings.database_pool,
+    )  # fmt: skip
+    # The project's API has no place for the engine's own tables: they are this node's.
     embedded = await EmbeddedPostgres.start(settings.data_dir)
     stack.push_async_callback(embedded.stop)
-    return embedded.admin_url, embedded.url
+    return embedded.admin_url, Store(transport, settings.database_wait_s)
 
 
 def _sign_in(store: Store) -> Callable[[Identity], Awaitable[None]]:
     async def sign_in(identity: Identity) -> None:
         """The user exists on return. Local auth keeps its users where Supabase Auth would."""
-        await store.gateway.write(
-            "local_sign_in", SERVICE, user_id=identity.user_id,
-            is_anonymous=bool(identity.claims.get("is_anonymous")), app_metadata={"provider": "local"},
-        )  # fmt: skip
+        try:
+            await store.gateway.write(
+                "local_sign_in", SERVICE, user_id=identity.user_id,
+                is_anonymous=bool(identity.claims.get("is_anonymous")), app_metadata={"provider": "local"},
+            )  # fmt: skip
+        except Misconfigured as error:
+            raise Misconfigured(
+                "This database belongs to a Supabase project, whose users sign in there: set SUPABASE_URL as well."
+            ) from error
 
     return sign_in
 

@@ -93,7 +93,14 @@ class LocalAuth:
 
 
 def local_token(settings: Settings, *, admin: bool = False) -> str:
-    """A token of this machine's own writer or admin. Makes the secret where there is none yet."""
+    """A token of this machine's own writer or admin. Makes the secret where there is none yet.
+
+    Raises Misconfigured where users sign in at a Supabase project, whose tokens are not ours to make.
+    """
+    if settings.supabase_url is not None:
+        raise Misconfigured(
+            "Users sign in at the Supabase project: give the token of one of them with --token or STORYLOOM_TOKEN."
+        )
     auth = LocalAuth.from_settings(settings)
     issued = auth.issue(auth.local_user("admin" if admin else "writer"), admin=admin, anonymous=False)
     return str(issued["access_token"])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from api.auth import LocalAuth
 from api.errors import responses
-from api.state import Service
+from api.state import Service, State
+from coordinator.errors import NotFound
 from coordinator.llm.models import ModelInfo
 from coordinator.models import Identity
 from coordinator.stories import DEFAULT_TEMPLATE
@@ -30,8 +32,12 @@ class TemplateInfo(BaseModel):
 
 
 class SignIn(BaseModel):
-    auth: str = Field(description="`local`: POST /api/auth/anonymous gives a token")
-    anonymous: bool
+    auth: Literal["local", "supabase"] = Field(
+        description="`local`: POST /api/auth/anonymous gives a token; `supabase`: sign in at the project"
+    )
+    anonymous: bool | None = Field(default=None, description="whether anonymous writers may come in; null: ask the project")
+    url: str | None = Field(default=None, description="the Supabase project")
+    publishable_key: str | None = Field(default=None, description="its public key, for a client of one's own")
 
 
 class ServiceConfig(BaseModel):
@@ -91,23 +97,37 @@ async def models(service: Service) -> list[ModelInfo]:
 @router.get("/config", tags=["catalog"])
 async def config(service: Service) -> ServiceConfig:
     """How to sign in, and the limits of a connection."""
+    settings = service.settings
+    if settings.supabase_url is None:
+        sign_in = SignIn(auth="local", anonymous=True)
+    else:
+        key = settings.supabase_publishable_key
+        sign_in = SignIn(
+            auth="supabase", url=settings.supabase_url, publishable_key=key.get_secret_value() if key else None
+        )
     return ServiceConfig(
-        version=service.version, sign_in=SignIn(auth="local", anonymous=True), default_template=DEFAULT_TEMPLATE,
+        version=service.version, sign_in=sign_in, default_template=DEFAULT_TEMPLATE,
         default_model=service.settings.default_model, frame_bytes=service.settings.frame_bytes,
         heartbeat_s=service.settings.heartbeat_s,
     )  # fmt: skip
 
 
-@router.post("/auth/anonymous", tags=["auth"], responses=responses("unavailable"))
+def _local(service: State) -> LocalAuth:
+    if not isinstance(service.auth, LocalAuth):
+        raise NotFound("Users sign in at the Supabase project; /api/config says where it is.")
+    return service.auth
+
+
+@router.post("/auth/anonymous", tags=["auth"], responses=responses("not_found", "unavailable"))
 async def anonymous(service: Service) -> Tokens:
     """A new anonymous writer."""
     user_id = uuid4()
-    tokens = service.auth.issue(user_id)
+    tokens = _local(service).issue(user_id)
     await service.sign_in(Identity(user_id=user_id, role="authenticated", claims={"is_anonymous": True}))
     return Tokens.model_validate(tokens)
 
 
-@router.post("/auth/refresh", tags=["auth"], responses=responses("unauthorized", "invalid_message", "too_large"))
+@router.post("/auth/refresh", tags=["auth"], responses=responses("unauthorized", "not_found", "invalid_message", "too_large"))
 async def refresh(body: Refresh, service: Service) -> Tokens:
     """New tokens for the holder of a refresh token."""
-    return Tokens.model_validate(service.auth.renew(body.refresh_token))
+    return Tokens.model_validate(_local(service).renew(body.refresh_token))

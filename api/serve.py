@@ -28,7 +28,7 @@ UNREAD_S = 60
 
 @dataclass(frozen=True, slots=True)
 class InProcess:
-    """A service inside this process, and a token of the machine's own writer."""
+    """A service inside this process, and a token of the machine's own writer; "" where users sign in elsewhere."""
 
     url: str
     token: str
@@ -63,7 +63,8 @@ async def in_process(settings: Settings, *, run_stories: bool = True) -> AsyncIt
             try:
                 await server.ready.wait()
                 port = listening.getsockname()[1]
-                yield InProcess(f"http://127.0.0.1:{port}", local_token(settings))
+                token = "" if settings.supabase_url else local_token(settings)
+                yield InProcess(f"http://127.0.0.1:{port}", token)
             finally:
                 server.should_exit = True
                 await asyncio.gather(serving, return_exceptions=True)

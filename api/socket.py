@@ -17,8 +17,8 @@ from starlette.websockets import WebSocketState
 from api import protocol
 from api.auth import LEEWAY_S, bearer
 from api.errors import error_frame
-from api.state import State, state_of
-from coordinator.errors import Conflict, Internal, StoryloomError, Unauthorized
+from api.state import State, state_of, verified
+from coordinator.errors import Conflict, Internal, StoryloomError, Unauthorized, Unavailable
 from coordinator.events import Event, from_storage
 from coordinator.models import Identity
 from coordinator.streams import Attachment, Reader, TooSlow
@@ -112,9 +112,13 @@ class Connection:
                 if not isinstance(frame, protocol.Auth):
                     raise Unauthorized("The first frame of a connection is `auth`, with a token.")
                 token = frame.token
-            self._identity = self._state.auth.verify(token)
+            self._identity = await verified(self._state, token)
         except TimeoutError:
             raise Close(protocol.NO_AUTH_IN_TIME, "no auth in time") from None
+        except Unavailable as error:
+            # The token may be right: its holder is asked to come again, not to sign in.
+            await self._websocket.send_text(_encoded(error_frame(error)))
+            raise Close(protocol.TRY_AGAIN_LATER, "tokens can't be verified just now") from None
         except StoryloomError as error:
             await self._websocket.send_text(_encoded(error_frame(error)))
             raise Close(protocol.NOT_AUTHENTICATED, "not authenticated") from None
@@ -202,7 +206,7 @@ class Connection:
             case protocol.Ping():
                 await self._answer(protocol.Pong(t=frame.t).model_dump())
             case protocol.Auth():
-                self._renew(frame.token)
+                await self._renew(frame.token)
             case protocol.StoryStart():
                 await self._start(frame)
             case protocol.SessionAttach():
@@ -214,8 +218,8 @@ class Connection:
             case protocol.SessionResume():
                 await coordinator.resume(self._identity, frame.session_id)
 
-    def _renew(self, token: str) -> None:
-        renewed = self._state.auth.verify(token)
+    async def _renew(self, token: str) -> None:
+        renewed = await verified(self._state, token)
         assert self._identity is not None
         if renewed.user_id != self._identity.user_id:
             raise Unauthorized("A connection stays with its user: connect again to be another.")

@@ -11,6 +11,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 
 from api.auth import LocalAuth
+from api.hosted import SupabaseAuth
 from coordinator.agents.library import Library
 from coordinator.engine import Engine
 from coordinator.errors import Forbidden, Unauthorized
@@ -29,7 +30,7 @@ BEARER = HTTPBearer(
 class State:
     settings: Settings
     version: str
-    auth: LocalAuth
+    auth: LocalAuth | SupabaseAuth
     manager: StorySessionManager
     coordinator: StoryCoordinator
     library: Library
@@ -47,15 +48,22 @@ def _state(request: Request) -> State:
     return state_of(request)
 
 
-def _identity(
+async def verified(state: State, token: str) -> Identity:
+    """Who a bearer token speaks for. Raises Unauthorized, or Unavailable where the project's keys can't be had."""
+    if isinstance(state.auth, LocalAuth):
+        return state.auth.verify(token)
+    return await state.auth.verify(token)
+
+
+async def _identity(
     request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]
 ) -> Identity:
     if given is None:
         raise Unauthorized("A bearer token is needed: sign in, and send it as Authorization: Bearer.")
-    return state_of(request).auth.verify(given.credentials.strip())
+    return await verified(state_of(request), given.credentials.strip())
 
 
-def _admin(identity: Annotated[Identity, Depends(_identity)]) -> Identity:
+async def _admin(identity: Annotated[Identity, Depends(_identity)]) -> Identity:
     if not identity.is_admin:
         raise Forbidden("Only an admin may do that.")
     return identity

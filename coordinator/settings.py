@@ -110,10 +110,53 @@ class Settings(BaseSettings):
     )
     token_ttl_s: float = Field(default=3600, ge=10, description="How long a locally issued token is good, in seconds")
 
+    # A Supabase project
+    supabase_url: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("SUPABASE_URL"),
+        description="Address of a Supabase project, as https://abc.supabase.co; its users sign in there",
+    )
+    supabase_publishable_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("SUPABASE_PUBLISHABLE_KEY", "SUPABASE_ANON_KEY"),
+        description="The project's publishable (or anon) key",
+    )
+    supabase_secret_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("SUPABASE_SECRET_KEY", "SUPABASE_SERVICE_ROLE_KEY"),
+        description="The project's secret (or service_role) key; for the server alone",
+    )
+    supabase_jwt_secret: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("SUPABASE_JWT_SECRET"),
+        description="The project's JWT secret, where it signs with that instead of signing keys",
+    )
+    supabase_jwt_audience: str = Field(
+        default="authenticated",
+        validation_alias=AliasChoices("SUPABASE_JWT_AUDIENCE"),
+        description="Audience of the project's tokens",
+    )
+    supabase_jwt_issuer: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("SUPABASE_JWT_ISSUER"),
+        description="Issuer of the project's tokens, where it is not <SUPABASE_URL>/auth/v1",
+    )
+    transport: Literal["direct", "rpc"] | None = Field(
+        default=None,
+        description="How the database is reached, direct or rpc; otherwise direct where there is a DATABASE_URL",
+    )
+
     @field_validator("allowed_origins", "fallback_models", "models", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @property
+    def over_rpc(self) -> bool:
+        """Whether the store calls the Supabase project's API, and not a database directly."""
+        if self.transport is not None:
+            return self.transport == "rpc"
+        return self.supabase_url is not None and self.database_url is None
 
     @property
     def default_model(self) -> str:

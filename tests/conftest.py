@@ -20,7 +20,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 # Before anything reads the environment: the tests know no setting but their own.
 for name in list(os.environ):
-    if name.startswith("STORYLOOM_") or name in ("DATABASE_URL", "SUPABASE_DB_URL", "OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
+    if name.startswith(("STORYLOOM_", "SUPABASE_")) or name in ("DATABASE_URL", "OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
         del os.environ[name]
 
 from coordinator.models import SERVICE, Identity

@@ -58,6 +58,8 @@ def test_every_setting_is_read_from_the_name_that_the_example_gives(monkeypatch:
         "database_url": "postgresql://a@b/c", "model_api_key": "k", "jwt_secret": "s" * 32, "allowed_origins": "a, b",
         "fallback_models": "a:b", "models": "c:d,,e:f ", "log_level": "debug", "host": "::1", "model": "a:b",
         "model_base_url": "http://x", "data_dir": "/d", "templates": "/t",
+        "supabase_url": "https://x.supabase.co", "supabase_publishable_key": "p", "supabase_secret_key": "s",
+        "supabase_jwt_secret": "j", "supabase_jwt_audience": "a", "supabase_jwt_issuer": "i", "transport": "rpc",
     }  # fmt: skip
     for name, field in Settings.model_fields.items():
         default = field.get_default(call_default_factory=False)

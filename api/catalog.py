@@ -35,7 +35,9 @@ class SignIn(BaseModel):
     auth: Literal["local", "supabase"] = Field(
         description="`local`: POST /api/auth/anonymous gives a token; `supabase`: sign in at the project"
     )
-    anonymous: bool | None = Field(default=None, description="whether anonymous writers may come in; null: ask the project")
+    anonymous: bool | None = Field(
+        default=None, description="whether anonymous writers may come in; null: ask the project"
+    )
     url: str | None = Field(default=None, description="the Supabase project")
     publishable_key: str | None = Field(default=None, description="its public key, for a client of one's own")
 
@@ -127,7 +129,9 @@ async def anonymous(service: Service) -> Tokens:
     return Tokens.model_validate(tokens)
 
 
-@router.post("/auth/refresh", tags=["auth"], responses=responses("unauthorized", "not_found", "invalid_message", "too_large"))
+@router.post(
+    "/auth/refresh", tags=["auth"], responses=responses("unauthorized", "not_found", "invalid_message", "too_large")
+)
 async def refresh(body: Refresh, service: Service) -> Tokens:
     """New tokens for the holder of a refresh token."""
     return Tokens.model_validate(_local(service).renew(body.refresh_token))

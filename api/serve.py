@@ -142,8 +142,18 @@ async def _announce(settings: Settings, server: _Server, listening: socket.socke
         f"  WebSocket    ws://{shown}:{port}/ws/stories",
         f"  API          http://{shown}:{port}/openapi.json",
         f"  model        {settings.default_model}",
-        f"  database     {'your own' if settings.database_url else f'embedded, in {settings.data_dir}'}",
-        f"  admin token  {local_token(settings, admin=True)}",
+        f"  database     {_database(settings)}",
+        f"  sign-in      at {settings.supabase_url}"
+        if settings.supabase_url
+        else f"  admin token  {local_token(settings, admin=True)}",
     ]
     sys.stderr.write("\n".join(lines) + "\n")
     sys.stderr.flush()
+
+
+def _database(settings: Settings) -> str:
+    if settings.over_rpc:
+        return (
+            "the Supabase project's, over its API: run one node only, other services' stories are looked at each second"
+        )
+    return "your own" if settings.database_url else f"embedded, in {settings.data_dir}"

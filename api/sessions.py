@@ -93,9 +93,7 @@ async def own_sessions(
     limit: Limit = 20, cursor: Cursor = None,
 ) -> Items[Session]:  # fmt: skip
     """The caller's own sessions, newest activity first."""
-    return page(
-        await service.manager.list_sessions(caller, status=status, kind=kind, q=q, limit=limit, cursor=cursor)
-    )
+    return page(await service.manager.list_sessions(caller, status=status, kind=kind, q=q, limit=limit, cursor=cursor))
 
 
 @router.get("/{session_id}", responses=responses("unauthorized", "not_found"))

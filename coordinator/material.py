@@ -1,4 +1,4 @@
-"""What agents make and hand on: the typed answers of a story run. Pure data; the models are also the schemas that models fill."""
+"""What agents make and hand on: the typed answers of a story run. Pure data, and the schemas that models fill."""
 
 from __future__ import annotations
 
@@ -80,9 +80,15 @@ class Record(Material):
     """What one section adds to the bible, and the running summary up to and with it."""
 
     summary: Prose = Field(description="the whole story so far in at most 300 words, replacing the last summary")
-    people: list[Person] = Field(default_factory=list, max_length=20, description="people new or changed in this section")
-    places: list[Place] = Field(default_factory=list, max_length=20, description="places new or changed in this section")
-    facts: list[Line] = Field(default_factory=list, max_length=30, description="what later sections must not contradict")
+    people: list[Person] = Field(
+        default_factory=list, max_length=20, description="people new or changed in this section"
+    )
+    places: list[Place] = Field(
+        default_factory=list, max_length=20, description="places new or changed in this section"
+    )
+    facts: list[Line] = Field(
+        default_factory=list, max_length=30, description="what later sections must not contradict"
+    )
 
 
 class Contradiction(Material):
@@ -119,7 +125,9 @@ class Verdict(Material):
     fit: Score = Field(description="fit to what the writer asked for")
     approved: bool
     summary: Line
-    rewrite: list[SectionNote] = Field(default_factory=list, max_length=40, description="sections to write again, and why")
+    rewrite: list[SectionNote] = Field(
+        default_factory=list, max_length=40, description="sections to write again, and why"
+    )
 
     def scores(self) -> dict[str, int]:
         names = ("plot", "character", "prose", "pacing", "originality", "fit")

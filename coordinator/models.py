@@ -19,9 +19,7 @@ FINISHED: frozenset[Status] = frozenset({"completed", "failed", "cancelled", "ex
 """Statuses in which nothing runs; `failed` and `expired` may be resumed, the others may not."""
 
 Prompt = Annotated[str, Field(min_length=1, max_length=20_000)]
-Title = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00]+$")
-]
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
 ShortText = Annotated[str, Field(min_length=1, max_length=200)]
 
 

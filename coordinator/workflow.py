@@ -87,7 +87,7 @@ class StoryWorkflow:
             logger.exception("run of session %s broke", journal.session_id)
             await self._fail(
                 journal, spec, spent,
-                Internal("Something went wrong in the service, and its owner can read what in the log. Resume the story."),
+                Internal("Something went wrong in the service; its owner can read what in the log. Resume the story."),
             )  # fmt: skip
 
     async def _step(self, work: Work, spec: StepSpec, journal: Journal, model: str, attempt: int, spent: Spent) -> Work:

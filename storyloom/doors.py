@@ -45,10 +45,16 @@ async def open_client(where: Where, *, run_stories: bool, on_lost: Notice | None
 
     settings = load_settings()
     _log_to_file(settings.data_dir / LOG_FILE, settings.log_level)
+    given = where.token
+    if settings.supabase_url is not None and given is None:
+        # Says how to come by a token, before anything is started.
+        local_token(settings)
     async with in_process(settings, run_stories=run_stories) as service:
 
         async def token(renew: bool) -> str:
             # A long story outlives a token; the next one is of the same writer.
+            if settings.supabase_url is not None and given is not None:
+                return given
             return local_token(settings) if renew else service.token
 
         async with Client(service.url, token_provider=token, on_lost=on_lost) as client:

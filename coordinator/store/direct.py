@@ -23,7 +23,7 @@ POOL_TIMEOUT_S = 2.0
 """Wait for a free connection; the gateway's patience stands above it."""
 OPEN_TIMEOUT_S = 10.0
 RECONNECT_S = 1.0
-"""For so long the pool tries again by itself, with growing pauses; then whoever next needs a connection makes it try."""
+"""For so long the pool tries again by itself, with growing pauses; then whoever needs a connection makes it try."""
 CONNECT_TIMEOUT_S = 5
 
 

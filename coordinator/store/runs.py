@@ -43,7 +43,8 @@ class RunOperations:
         )
 
     async def fail(
-        self, session_id: UUID, owner: UUID | None, error: Failure, *, epoch: int | None = None, step: str | None = None,
+        self, session_id: UUID, owner: UUID | None, error: Failure, *, epoch: int | None = None,
+        step: str | None = None,
         events: list[Json] | None = None, agent: str | None = None, tokens: int = 0, cost_usd: float = 0,
     ) -> Changed:  # fmt: skip
         """The session failed, and with it the step at hand, which used `tokens` all the same; it may be resumed."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from coordinator.models import SERVICE, Failure, Identity, Kind, SessionDetail, Session, Status, StoryConfig
+from coordinator.models import SERVICE, Failure, Identity, Kind, Session, SessionDetail, Status, StoryConfig
 from coordinator.store.gateway import Gateway
 
 Json = dict[str, Any]
@@ -38,7 +38,8 @@ class SessionOperations:
         self._gateway = gateway
 
     async def create(
-        self, owner: UUID, *, kind: Kind, title: str | None, prompt: str, template: str, config: StoryConfig, model: str,
+        self, owner: UUID, *, kind: Kind, title: str | None, prompt: str, template: str, config: StoryConfig,
+        model: str,
         ttl_s: int, request_id: str | None, progress: Json,
     ) -> Changed:  # fmt: skip
         """Durable on return. The same `request_id` of the same owner answers the session that it made before."""

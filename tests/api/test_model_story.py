@@ -55,11 +55,10 @@ async def test_every_passing_fault_is_survived(settings: Settings, model: ModelS
     model.script(
         Reply.busy(), Reply.fails(500), Reply.breaks(5, when="section 1 of"), Reply.empty(), Reply.cut(), Reply.nonsense(),
     )  # fmt: skip
-    async with serving(with_model(settings, model, model_attempts=3)) as service:
-        async with service.socket() as socket:
-            session_id = await socket.start(pages=1)
-            assert (await socket.until_finished(session_id))["status"] == "completed"
-            frames = socket.frames
+    async with serving(with_model(settings, model, model_attempts=3)) as service, service.socket() as socket:
+        session_id = await socket.start(pages=1)
+        assert (await socket.until_finished(session_id))["status"] == "completed"
+        frames = socket.frames
     assert not model.unused
     # A message that began again says so by its attempt, and is settled by what came last.
     attempts = {frame["attempt"] for frame in frames if frame["type"] == "agent.delta"}

@@ -262,9 +262,7 @@ async def test_snapshot_and_the_events_after_it_are_a_fresh_snapshot(shared: Ser
     assert end == {fresh[-1].seq} and fresh[-1].title == "Mine"
 
 
-async def _later(
-    service: Service, watcher: Watcher, session_id: str, fresh: list[SessionState], looks: int
-) -> None:
+async def _later(service: Service, watcher: Watcher, session_id: str, fresh: list[SessionState], looks: int) -> None:
     """Comes in by a snapshot when so many have been seen, before the story has failed."""
     while len(fresh) < looks:
         await asyncio.sleep(0.002)

@@ -95,9 +95,7 @@ async def test_a_story_that_cannot_be_is_refused(shared: Service, body: dict[str
     ids=lambda value: ascii(value)[:30],
 )  # fmt: skip
 @pytest.mark.parametrize("chunked", [False, True])
-async def test_a_body_that_is_none_is_refused(
-    shared: Service, body: bytes, status: int, chunked: bool
-) -> None:
+async def test_a_body_that_is_none_is_refused(shared: Service, body: bytes, status: int, chunked: bool) -> None:
     async def pieces() -> Any:
         for start in range(0, len(body), 50_000):
             yield body[start : start + 50_000]

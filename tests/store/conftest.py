@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -155,3 +157,10 @@ def _create(postgres: EmbeddedPostgres, name: str, template: str = "template0") 
 def _drop(postgres: EmbeddedPostgres, name: str) -> None:
     with psycopg.connect(postgres.admin_url, autocommit=True) as connection:
         connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """For a data folder: the path of the database's socket in it has room for about a hundred bytes."""
+    with tempfile.TemporaryDirectory(prefix="storyloom-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)

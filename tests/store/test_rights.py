@@ -59,7 +59,9 @@ async def _names(connection: psycopg.AsyncConnection[tuple[object, ...]], query:
     return {str(row[0]) for row in await cursor.fetchall()}
 
 
-async def test_every_table_is_listed_and_has_row_level_security(admin: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
+async def test_every_table_is_listed_and_has_row_level_security(
+    admin: psycopg.AsyncConnection[tuple[object, ...]],
+) -> None:
     assert await _names(admin, "select tablename from pg_tables where schemaname = 'public'") == set(TABLES)
     without = "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relrowsecurity"
     assert await _names(admin, without) == set()
@@ -73,7 +75,9 @@ async def test_no_grant_but_those_listed(admin: psycopg.AsyncConnection[tuple[ob
         " where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'S') and a.grantee <> c.relowner"
     )
     expected = {(table, "authenticated", "SELECT") for table in TABLES}
-    expected |= {(table, "service_role", right) for table in TABLES for right in ("SELECT", "INSERT", "UPDATE", "DELETE")}
+    expected |= {
+        (table, "service_role", right) for table in TABLES for right in ("SELECT", "INSERT", "UPDATE", "DELETE")
+    }
     assert set(await cursor.fetchall()) == expected
 
 
@@ -93,7 +97,10 @@ async def test_no_function_may_be_executed_but_those_listed(admin: psycopg.Async
 async def test_functions_are_safe_to_call(admin: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
     ours = "from pg_proc where pronamespace = 'public'::regnamespace"
     assert await _names(admin, f"select proname {ours} and prosecdef") == DEFINERS
-    assert await _names(admin, f"select proname {ours} and not coalesce('search_path=\"\"' = any (proconfig), false)") == set()
+    assert (
+        await _names(admin, f"select proname {ours} and not coalesce('search_path=\"\"' = any (proconfig), false)")
+        == set()
+    )
     assert await _names(admin, f"select proname {ours} and obj_description(oid, 'pg_proc') is null") == set()
 
 

@@ -253,7 +253,9 @@ async def test_claiming_answers_what_a_run_goes_on_from(store: Store, user: Any)
 async def test_status_moves_only_where_it_may(store: Store, user: Any) -> None:
     writer = await user()
     session_id = (await create(store, writer)).session.id
-    change = await store.sessions.change_status(session_id, writer.user_id, to="cancelled", allowed=("active",), reason="r")
+    change = await store.sessions.change_status(
+        session_id, writer.user_id, to="cancelled", allowed=("active",), reason="r"
+    )
     assert change.changed and [event["type"] for event in change.events] == ["session.status"]
     again = await store.sessions.change_status(session_id, writer.user_id, to="cancelled", allowed=("active",))
     assert not again.changed and again.events == []
@@ -351,7 +353,13 @@ async def test_replay_tells_whether_the_past_is_the_same(store: Store, user: Any
     await store.runs.append_events(session_id, 1, [delta(seq + 1, "a"), delta(seq + 2, "b")])
     await store.runs.claim(session_id, "node")
     # The second epoch begins at seq + 3; whoever saw more of the first than was stored has another past.
-    for epoch, after, same in ((1, seq, True), (1, seq + 2, True), (1, seq + 3, False), (2, seq + 3, True), (3, seq, False)):
+    for epoch, after, same in (
+        (1, seq, True),
+        (1, seq + 2, True),
+        (1, seq + 3, False),
+        (2, seq + 3, True),
+        (3, seq, False),
+    ):
         replay = await store.record.replay(writer, session_id, epoch, after, 100)
         assert replay.same_past is same, (epoch, after)
         assert [item["seq"] for item in replay.items] == list(range(after + 1, seq + 4))

@@ -317,7 +317,7 @@ async def test_what_can_be_chosen_and_how_to_sign_in(shared: Service) -> None:
     assert models[0]["name"] == "offline:storyteller" and models[0]["default"] and models[0]["offline"]
     assert TEST_MODEL in [one["name"] for one in models]
     config = (await shared.http.get("/api/config")).json()
-    assert config["sign_in"] == {"auth": "local", "anonymous": True}
+    assert config["sign_in"] == {"auth": "local", "anonymous": True, "url": None, "publishable_key": None}
     assert config["default_template"] == "short-story" and config["default_model"] == "offline:storyteller"
     assert config["frame_bytes"] == 262_144 and config["version"]
 

@@ -40,6 +40,7 @@ class Journal:
         self.epoch = epoch
         self.fenced = False
         self.on_fenced: Callable[[], object] = lambda: None
+        self.before_telling: Callable[[], object] = lambda: None
         self._seq = seq
         self._delta_from = delta_from
         self._runs = runs
@@ -197,6 +198,8 @@ class Journal:
 
     def _told(self, events: list[Event]) -> None:
         self._seq = events[-1].seq
+        # Whoever is told of a change and then asks for the session must not be shown it as it was.
+        self.before_telling()
         self._streams.publish(self.session_id, events, saved=True)
         if events[-1].epoch > self.epoch:
             # The write was one that ends this run: what was emitted meanwhile is no part of the record.

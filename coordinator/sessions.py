@@ -146,7 +146,7 @@ class StorySessionManager:
         reason: str | None = None,
     ) -> Changed:  # fmt: skip
         """Fences the session's run. Conflict where the present status is not among `allowed`. None is the service."""
-        owner = None if identity is None or identity.is_admin else _owner(identity)
+        owner = _owner(identity) if identity else None
         # Through the journal, so that what the run has told is stored before the epoch ends.
         change = await self._write(
             session_id,
@@ -248,6 +248,7 @@ class StorySessionManager:
         journal = Journal(
             session_id, session.epoch, seq, claim["delta_from"], self.store.runs, self.streams, self._flush_s
         )
+        journal.before_telling = lambda: self._forget(session_id)
         self._held[session_id] = journal
         self._forget(session_id)
         try:

@@ -57,6 +57,10 @@ async def postgres() -> AsyncIterator[EmbeddedPostgres]:
     folder = Path(tempfile.mkdtemp(prefix="storyloom-pg-"))
     server = await EmbeddedPostgres.start(folder)
     try:
+        # What this server keeps is thrown away with the tests; what survives a crash is judged on servers of its own.
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            await _admin(server.admin_url, f"alter system set {setting} = off")
+        await _admin(server.admin_url, "select pg_reload_conf()")
         await _admin(server.admin_url, "create database prepared")
         await migrate(_on(server.admin_url, "prepared"))
         yield server

@@ -327,7 +327,9 @@ async def test_health_and_readiness(shared: Service, model: ModelServer) -> None
     assert health["status"] == "ok" and health["version"]
     async with held_story(shared, model) as session_id:
         ready = (await shared.http.get("/readyz")).json()
-        assert ready == {"status": "ready", "database": "ok", "engine": "ok", "running_stories": 1}
+        # Other tests of the module may have left a story at work.
+        assert ready.pop("running_stories") >= 1
+        assert ready == {"status": "ready", "database": "ok", "engine": "ok"}
         await shared.post(f"/api/sessions/{session_id}/cancel")
 
 
@@ -359,7 +361,8 @@ async def test_an_admin_sees_every_session_and_a_writer_none(shared: Service) ->
     async def ids(**params: Any) -> list[str]:
         return [item["id"] for page in await pages(shared, "/api/admin/sessions", admin, 50, **params) for item in page]
 
-    assert (await ids())[:2] == [theirs, mine]
+    every = await ids()
+    assert {theirs, mine} <= set(every) and every.index(theirs) < every.index(mine)
     assert await ids(user_id=user_id) == [theirs] and await ids(q="island of clocks") == [theirs]
     assert theirs in await ids(template="short-story") and await ids(template="horror", user_id=user_id) == []
     now = datetime.now(UTC)

@@ -10,8 +10,6 @@ PAGES ?= 3
 
 .PHONY: story serve test chaos lint format lock clean
 
-export STORYLOOM_COMMAND := $(BIN)/storyloom
-
 story: $(READY)  ## write a story: PROMPT="…" TEMPLATE=noir PAGES=3
 	@$(BIN)/storyloom write --template "$(TEMPLATE)" --pages "$(PAGES)" -- "$$PROMPT"
 story: export PROMPT := $(PROMPT)

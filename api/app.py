@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 import httpx
 from fastapi import FastAPI
@@ -19,7 +20,6 @@ from api.limits import BodyLimit
 from api.openapi import Documented
 from api.state import State
 from coordinator.agents.library import load_library
-from coordinator.engine import Engine
 from coordinator.errors import Misconfigured, Unavailable
 from coordinator.hosted import check_keys, project_url
 from coordinator.llm.models import Models
@@ -33,7 +33,9 @@ from coordinator.store.migrate import migrate
 from coordinator.store.node import NodeLock
 from coordinator.stories import NoRuns, Runs, StoryCoordinator
 from coordinator.streams import Streams
-from coordinator.workflow import StoryWorkflow
+
+if TYPE_CHECKING:
+    from coordinator.engine import Engine
 
 logger = logging.getLogger(__name__)
 
@@ -113,6 +115,10 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         engine: Engine | None = None
         runs: Runs = NoRuns()
         if run_stories:
+            # Late, because DBOS and the models' library take seconds to import, and who only reads needs neither.
+            from coordinator.engine import Engine
+            from coordinator.workflow import StoryWorkflow
+
             workflow = StoryWorkflow(manager, models, library)
             engine = await Engine.launch(engine_url, manager, workflow, lock, stories=settings.stories_per_node)
             stack.push_async_callback(engine.close)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -13,7 +13,6 @@ from starlette.requests import HTTPConnection
 from api.auth import LocalAuth
 from api.hosted import SupabaseAuth
 from coordinator.agents.library import Library
-from coordinator.engine import Engine
 from coordinator.errors import Forbidden, Unauthorized
 from coordinator.llm.models import Models
 from coordinator.models import Identity
@@ -24,6 +23,9 @@ from coordinator.stories import StoryCoordinator
 BEARER = HTTPBearer(
     scheme_name="bearer", bearerFormat="JWT", auto_error=False, description="a token of POST /api/auth/anonymous"
 )
+
+if TYPE_CHECKING:
+    from coordinator.engine import Engine
 
 
 @dataclass(frozen=True, slots=True)

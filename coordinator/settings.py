@@ -54,6 +54,21 @@ class Settings(BaseSettings):
         default_factory=list, description="Web origins that may connect besides the service's own, separated by commas"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged")
+    log_format: Literal["text", "json"] | None = Field(
+        default=None, description="How it is logged, text or json; otherwise text in a terminal and json elsewhere"
+    )
+    trusted_proxies: CommaList = Field(
+        default_factory=list,
+        description="Addresses of the load balancers whose X-Forwarded-For is believed, separated by commas",
+    )
+    drain_s: float = Field(
+        default=10, ge=0, le=600, description="How long a server that ends waits for steps to end, in seconds"
+    )
+    otlp_endpoint: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT"),
+        description="Where traces are sent by OTLP over HTTP; otherwise none are made",
+    )
 
     # Models
     model: str | None = Field(
@@ -79,16 +94,38 @@ class Settings(BaseSettings):
     offline_words_per_second: float = Field(
         default=60, ge=0, le=100_000, description="Speed of offline:storyteller, in words a second; 0 is at once"
     )
+    model_continues: bool = Field(
+        default=True,
+        description="Whether a model is asked to go on from text that a crash cut off; otherwise it begins anew",
+    )
 
     # Sessions
     session_ttl_s: float = Field(
         default=7200, ge=10, description="A session expires after this time without activity, in seconds"
+    )
+    keep_failed_s: float = Field(
+        default=2_592_000, ge=0, description="Failed sessions are deleted after so long without activity; 0 is never"
+    )
+    keep_cancelled_s: float = Field(
+        default=2_592_000, ge=0, description="Cancelled sessions are deleted after so long; 0 is never"
+    )
+    keep_expired_s: float = Field(
+        default=2_592_000, ge=0, description="Expired sessions are deleted after so long; 0 is never"
     )
     cache_sessions: int = Field(default=1000, ge=1, le=1_000_000, description="Sessions kept in memory at the most")
     cache_idle_s: float = Field(
         default=900, gt=0, description="A session unused for this long leaves the memory, in seconds"
     )
     stories_per_node: int = Field(default=50, ge=1, le=10_000, description="Stories that this node writes at once")
+    stories_per_user: int = Field(
+        default=5,
+        ge=1,
+        le=10_000,
+        description="Stories of one user that are written at once; further ones wait their turn",
+    )
+    node_dead_s: float = Field(
+        default=6, ge=1, le=300, description="A node that says nothing for so long is dead: its stories go on elsewhere"
+    )
     event_flush_s: float = Field(
         default=0.1, gt=0, le=5, description="Streamed text is kept in batches of this length, in seconds"
     )
@@ -109,6 +146,27 @@ class Settings(BaseSettings):
         description="Secret of locally issued tokens, 32 characters or more; otherwise one is made in the data folder",
     )
     token_ttl_s: float = Field(default=3600, ge=10, description="How long a locally issued token is good, in seconds")
+
+    admin_user_ids: CommaList = Field(
+        default_factory=list, description="Ids of users who are admins whatever their tokens say, separated by commas"
+    )
+    key_secrets: SecretStr | None = Field(
+        default=None,
+        description="Secrets that users' own model keys are kept under, newest first, separated by commas; "
+        "otherwise one is made in the data folder",
+    )
+
+    # Limits, each as "number/period" in seconds, minutes, hours or days, several separated by semicolons; `off` is none
+    rate_start: str = Field(default="10/minute;100/day", description="Stories that one user may start")
+    rate_rest: str = Field(
+        default="600/minute", description="REST calls of one user or, where nobody is signed in, address"
+    )
+    rate_sign_in: str = Field(default="20/minute", description="Anonymous sign-ins and renewals from one address")
+    rate_connect: str = Field(default="60/minute", description="WebSocket connections from one address")
+    rate_frame: str = Field(default="600/minute", description="WebSocket frames of one connection")
+    connections_per_user: int = Field(
+        default=50, ge=1, le=100_000, description="WebSocket connections that one user may have open on this node"
+    )
 
     # A Supabase project
     supabase_url: str | None = Field(
@@ -146,7 +204,7 @@ class Settings(BaseSettings):
         description="How the database is reached, direct or rpc; otherwise direct where there is a DATABASE_URL",
     )
 
-    @field_validator("allowed_origins", "fallback_models", "models", mode="before")
+    @field_validator("allowed_origins", "fallback_models", "models", "admin_user_ids", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

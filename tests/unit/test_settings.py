@@ -60,6 +60,9 @@ def test_every_setting_is_read_from_the_name_that_the_example_gives(monkeypatch:
         "model_base_url": "http://x", "data_dir": "/d", "templates": "/t",
         "supabase_url": "https://x.supabase.co", "supabase_publishable_key": "p", "supabase_secret_key": "s",
         "supabase_jwt_secret": "j", "supabase_jwt_audience": "a", "supabase_jwt_issuer": "i", "transport": "rpc",
+        "log_format": "json", "trusted_proxies": "10.0.0.1, 10.0.0.2", "otlp_endpoint": "http://x", "model_continues": "false",
+        "admin_user_ids": "5f0a3c3e-4b0e-4f0e-8f0e-5f0a3c3e4b0e", "key_secrets": "k", "rate_start": "off",
+        "rate_rest": "1/second", "rate_sign_in": "off", "rate_connect": "off", "rate_frame": "off",
     }  # fmt: skip
     for name, field in Settings.model_fields.items():
         default = field.get_default(call_default_factory=False)

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable
 from contextvars import ContextVar
 from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
 
 import httpx2
 from pydantic_ai.exceptions import ModelHTTPError
@@ -57,7 +58,10 @@ def retrying_client(*, attempts: int, timeout_s: float, backoff_s: float) -> htt
     )
     transport = AsyncHTTPX2TenacityTransport(config, wrapped=_Wire(), validate_response=_judge)
     timeout = httpx2.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s))
-    return create_async_httpx2_client(timeout=timeout, transport=transport)
+    client = create_async_httpx2_client(timeout=timeout, transport=transport)
+    # One client serves many accounts: what a provider remembers of one is not sent with the next.
+    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    return client
 
 
 class _Wire(httpx2.AsyncBaseTransport):

@@ -6,15 +6,16 @@ Imports no model library until a model is wanted: a node that only serves the st
 from __future__ import annotations
 
 import asyncio
+import copy
 import inspect
 import random
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from coordinator.errors import InvalidMessage, Misconfigured
 
@@ -31,6 +32,17 @@ OFFLINE = "offline:storyteller"
 NO_KEY = "no-key-was-set"
 """Sent to a server of one's own that asks for none. The OpenAI key of the environment is never sent there."""
 
+KEY_PROVIDERS = frozenset(
+    {"anthropic", "cerebras", "deepseek", "fireworks", "google", "moonshotai", "openai", "openrouter", "together"}
+)
+"""Providers that a writer may bring a key of their own for: one key is all they need, and the client is the shared one.
+
+Where each is reached is fixed, or set by the server's owner: a writer's key is never sent to an address of theirs."""
+
+_OWN_NAME = re.compile(r"(?!.*\.\.)[A-Za-z0-9][\w.:/@+-]{0,150}", re.ASCII)
+"""What a writer may put after the provider: some providers make it a part of an address."""
+_OWNERS_ACCOUNT = frozenset({"authorization", "x-api-key", "openai-organization", "openai-project"})
+"""Headers that the environment may have set for the owner's account."""
 _SHOWN = 60
 _TEMPERATURE_TO_ONE = frozenset({"anthropic", "bedrock", "bedrock-mantle", "mistral", "cohere"})
 """Providers that refuse a temperature above 1."""
@@ -60,6 +72,8 @@ class Models:
         self._client: httpx2.AsyncClient | None = None
         self._providers: dict[str, Provider[Any]] = {}
         self._models: dict[str, Model] = {}
+        self._keys: Mapping[str, SecretStr] = {}
+        self._shared: Models | None = None
 
     def available(self) -> list[ModelInfo]:
         """What writers may choose, the default first. offline:storyteller is always among them."""
@@ -73,36 +87,73 @@ class Models:
             for name in self._names()
         ]
 
-    def check(self, name: str | None) -> str:
-        """The model to use for what was chosen; nothing chosen is the default.
+    def check(self, name: str | None, own: Collection[str] = ()) -> str:
+        """The model to use for what was chosen; nothing chosen is the default. `own` are the providers that the writer
+        has keys of their own for: any model of theirs may be chosen.
 
         Raises InvalidMessage, naming the choices, for any other model: a writer must not make the server call
         providers, or spend money on models, that its owner did not name.
         """
         if name is None:
             return self._settings.default_model
-        names = self._names()
-        if name not in names:
-            shown = name if len(name) <= _SHOWN else name[:_SHOWN] + "…"
-            raise InvalidMessage(f"The model {shown!r} can't be chosen here. Choose one of: {', '.join(names)}.")
-        return name
+        if self.listed(name):
+            return name
+        provider = key_provider(name)
+        if provider in own and _OWN_NAME.fullmatch(name.partition(":")[2]):
+            return name
+        shown = name if len(name) <= _SHOWN else name[:_SHOWN] + "…"
+        with_key = f" With a key of your own for {provider} you may choose any of its models." if provider else ""
+        raise InvalidMessage(
+            f"The model {shown!r} can't be chosen here. Choose one of: {', '.join(self._names())}.{with_key}"
+        )
+
+    def listed(self, name: str) -> bool:
+        """Whether it is among those that the server's owner named."""
+        return name in self._names()
+
+    def key_providers(self, name: str) -> set[str]:
+        """Which keys of their own a writer's story with this model might use."""
+        chain = [] if name == OFFLINE else [name, *self._settings.fallback_models]
+        return {provider for each in chain if (provider := key_provider(each))}
+
+    async def with_keys(self, name: str, keys: Mapping[str, SecretStr]) -> Models:
+        """These models for one run of a writer's with that model: calls to a provider in `keys` are made with the key
+        there, all others as ever. Nothing of it needs closing, and nothing else ever uses the keys.
+
+        Raises Misconfigured as `verify`.
+        """
+        if not keys:
+            return self
+        self._http_client()
+        theirs = copy.copy(self)
+        theirs._shared, theirs._keys, theirs._providers, theirs._models = self, dict(keys), {}, {}
+        # Now and in a thread: it may have to import the provider's library.
+        await asyncio.to_thread(theirs._prepare, name)
+        return theirs
+
+    def own_key(self, name: str) -> str | None:
+        """The provider, where calls to this model are made with the writer's own key for it."""
+        provider = key_provider(name)
+        return provider if provider in self._keys else None
 
     def chain(self, name: str) -> list[str]:
         """The chosen model and then those to fall back on, in order. The built-in one falls back on nothing.
 
         Raises InvalidMessage as `check` does: a story may be resumed after its model was taken from the settings.
         """
-        name = self.check(name)
+        name = self.check(name, self._keys)
         if name == OFFLINE:
             return [name]
         return list(dict.fromkeys([name, *self._settings.fallback_models]))
 
     def resolve(self, name: str, brief: Brief) -> Model:
-        """The pydantic-ai model of that one name, which the settings must hold. Raises Misconfigured, as `verify`."""
+        """The pydantic-ai model of that one name, which `chain` has named. Raises Misconfigured, as `verify`."""
         if name == OFFLINE:
             from coordinator.llm.offline import offline_model
 
             return offline_model(brief, self._settings.offline_words_per_second)
+        if self._shared is not None and self.own_key(name) is None:
+            return self._shared.resolve(name, brief)
         if name not in self._models:
             self._models[name] = self._build(name)
         return self._models[name]
@@ -166,6 +217,11 @@ class Models:
         if client is not None:
             await client.aclose()
 
+    def _prepare(self, name: str) -> None:
+        for each in (name, *self._settings.fallback_models):
+            if self.own_key(each):
+                self._models[each] = self._build(each)
+
     def _names(self) -> list[str]:
         settings = self._settings
         return list(dict.fromkeys([settings.default_model, *settings.models, *settings.fallback_models, OFFLINE]))
@@ -203,6 +259,8 @@ class Models:
             # The HTTP client already tries again; the SDK's own retries would multiply its tries.
             if hasattr(provider.client, "max_retries"):
                 provider.client.max_retries = 0
+            if self._shared is not None:
+                _forget_account(provider.client)
             self._providers[kind] = provider
         return self._providers[kind]
 
@@ -215,6 +273,7 @@ class Models:
         # A few SDKs still take the older httpx client only; those keep a client, and retries, of their own.
         if "http_client" in parameters and "httpx.AsyncClient" not in str(parameters["http_client"].annotation):
             options["http_client"] = self._http_client()
+        own = self._keys.get(_key_provider_of(kind))
         if kind in ("openai-chat", "openai-responses"):
             key, address = self._settings.model_api_key, self._settings.model_base_url
             if address:
@@ -222,6 +281,8 @@ class Models:
                 options["base_url"] = address
             if key is not None or address:
                 options["api_key"] = key.get_secret_value() if key is not None else NO_KEY
+        if own is not None:
+            options["api_key"] = own.get_secret_value()
         return make(**options)
 
     def _http_client(self) -> httpx2.AsyncClient:
@@ -230,6 +291,27 @@ class Models:
 
             self._client = retrying_client(attempts=self.attempts, timeout_s=self.timeout_s, backoff_s=self._backoff_s)
         return self._client
+
+
+def key_provider(name: str) -> str | None:
+    """The provider of a `provider:name`, where a writer may bring a key of their own for it."""
+    provider = _key_provider_of(name.partition(":")[0])
+    return provider if provider in KEY_PROVIDERS else None
+
+
+def _key_provider_of(kind: str) -> str:
+    return "openai" if kind in ("openai-chat", "openai-responses") else kind
+
+
+def _forget_account(client: Any) -> None:
+    """A writer's key goes without what the environment says of the owner's account, which a provider would refuse,
+    or even take in the key's stead."""
+    for name in ("organization", "project", "admin_api_key"):
+        if hasattr(client, name):
+            setattr(client, name, None)
+    # The SDKs of OpenAI and Anthropic have no public way to drop a header that they took from the environment.
+    if headers := getattr(client, "_custom_headers", None):
+        client._custom_headers = {name: value for name, value in headers.items() if name.lower() not in _OWNERS_ACCOUNT}
 
 
 def _check_address(address: str) -> None:

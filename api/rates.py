@@ -1,0 +1,182 @@
+"""How often who may do what: the limits of the settings, counted in this node's memory."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import IPv6Address, IPv6Network, ip_address
+from math import floor
+from uuid import UUID
+
+from limits import RateLimitItem, parse_many
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+
+from coordinator.cache import Cache
+from coordinator.errors import RateLimited
+from coordinator.models import Identity
+from coordinator.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+KEYS = 100_000
+"""Counters kept for one limit at the most, some 25 MB; the oldest make room."""
+STARTS, STARTS_KEPT_S = 10_000, 3600
+"""So many requests that started a story are known again, for so long."""
+REFUSED_FRAMES = "100/minute"
+"""Of one connection; one that goes on beyond is closed."""
+NO_ADDRESS = "unknown"
+
+
+class TooMany(RateLimited):
+    """Ends the connection that it is told to, with close code 4429."""
+
+
+class Counters(MemoryStorage):
+    """The library's counters in memory, but for its clean-up, which looks at every key after every hit.
+
+    One of these serves one limit, so that keys expire in the order they came: a new key drops those that are over.
+    """
+
+    def __init__(self, most: int = KEYS) -> None:
+        super().__init__()
+        self._most = most
+        self.expirations: OrderedDict[str, float] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self.expirations)
+
+    async def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        if key not in self.expirations:
+            now = time.time()
+            while self.expirations and (len(self) >= self._most or next(iter(self.expirations.values())) <= now):
+                oldest, _ = self.expirations.popitem(last=False)
+                self.storage.pop(oldest, None)
+            self.expirations[key] = now + expiry
+        self.storage[key] += amount
+        return self.storage[key]
+
+
+class Rate:
+    """What one setting allows, all of its limits together. Raises ValueError for a notation that is none."""
+
+    def __init__(self, notation: str, keys: int = KEYS) -> None:
+        items = [] if notation == "off" else parse_many(notation)
+        # Two numbers a key, however large the limit; a moving window would keep the time of every hit.
+        self._limits = [(item, SlidingWindowCounterRateLimiter(Counters(keys))) for item in items]
+
+    async def hit(self, key: str) -> int | None:
+        """Counts one; None where it may be, otherwise the seconds until it may, and nothing is counted.
+
+        Never waits, so that two at once can't both be the last. Where it fails it is logged and all may go on.
+        """
+        try:
+            waits = [await _wait(item, limiter, key) for item, limiter in self._limits]
+            if any(waits):
+                return max(waits)
+            for item, limiter in self._limits:
+                await limiter.hit(item, key)
+        except Exception:
+            logger.exception("a rate limit could not be applied")
+        return None
+
+
+async def _wait(item: RateLimitItem, limiter: SlidingWindowCounterRateLimiter, key: str) -> int:
+    """Whole seconds after which one more is surely allowed, 0 for now."""
+    if await limiter.test(item, key):
+        return 0
+    stats = await limiter.get_window_stats(item, key)
+    return floor(max(stats.reset_time - time.time(), 0)) + 1
+
+
+class Rates:
+    """The limits of one app. Every method raises RateLimited, with the seconds to wait where waiting helps."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._start = Rate(settings.rate_start)
+        self._rest = Rate(settings.rate_rest)
+        self._sign_in = Rate(settings.rate_sign_in)
+        self._connect = Rate(settings.rate_connect)
+        self._frame = Rate(settings.rate_frame)
+        self._refused_frame = Rate(REFUSED_FRAMES)
+        self._started: Cache[tuple[UUID | None, str], bool] = Cache(STARTS, STARTS_KEPT_S)
+        self._most_open = settings.connections_per_user
+        self._open: Counter[UUID | None] = Counter()
+        self._numbers = itertools.count(1)
+
+    async def rest(self, caller: Identity | None, host: str | None) -> None:
+        """A call of a user or, where it is not known to be anybody's, of an address."""
+        key = str(caller.user_id) if caller is not None else address_key(host)
+        if wait_s := await self._rest.hit(key):
+            raise RateLimited("Too many calls in a short time: wait before the next one.", retry_after_s=wait_s)
+
+    async def sign_in(self, host: str | None) -> None:
+        if wait_s := await self._sign_in.hit(address_key(host)):
+            raise RateLimited(
+                "Too many sign-ins from your address in a short time: wait, then sign in again.", retry_after_s=wait_s
+            )
+
+    async def start(self, caller: Identity, request_id: str | None) -> None:
+        """A story of a user. A request that was let through before is, while it is remembered, free."""
+        again = (caller.user_id, request_id) if request_id is not None else None
+        if again is not None and self._started.get(again):
+            return
+        if wait_s := await self._start.hit(str(caller.user_id)):
+            raise RateLimited(
+                "You have started as many stories as one writer may in such a time: wait, then start the next one.",
+                retry_after_s=wait_s,
+            )
+        if again is not None:
+            self._started.put(again, True)
+
+    async def connect(self, host: str | None) -> int:
+        """A new connection; gives it the number that its frames are counted by. Raises TooMany."""
+        if wait_s := await self._connect.hit(address_key(host)):
+            raise TooMany(
+                "Too many connections from your address in a short time: wait, then connect again.",
+                retry_after_s=wait_s,
+            )
+        return next(self._numbers)
+
+    @contextmanager
+    def connected(self, caller: Identity) -> Iterator[None]:
+        """One of the connections that a user has open, for as long as the block. Raises TooMany, with no time: one of
+        the others has to end."""
+        user_id = caller.user_id
+        if self._open[user_id] >= self._most_open:
+            raise TooMany(
+                f"You have as many connections open as one user may have ({self._most_open}): close one, "
+                "then connect again."
+            )
+        self._open[user_id] += 1
+        try:
+            yield
+        finally:
+            self._open[user_id] -= 1
+            if not self._open[user_id]:
+                del self._open[user_id]
+
+    async def frame(self, connection: int) -> None:
+        """A frame of a connection. Raises TooMany for one that goes on however often it is refused."""
+        if not (wait_s := await self._frame.hit(str(connection))):
+            return
+        if await self._refused_frame.hit(str(connection)):
+            raise TooMany("Too many messages: this connection is closed.", retry_after_s=wait_s)
+        raise RateLimited("Too many messages in a short time: wait before the next one.", retry_after_s=wait_s)
+
+
+def address_key(host: str | None) -> str:
+    """What an address is counted as: itself, or its /64 where it is IPv6, which is what one customer is given."""
+    try:
+        address = ip_address(host or "")
+    except ValueError:
+        return NO_ADDRESS
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is None:
+            return str(IPv6Network((int(address), 64), strict=False))
+        address = address.ipv4_mapped
+    return str(address)

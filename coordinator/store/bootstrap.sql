@@ -102,4 +102,15 @@ comment on function public.local_sign_in(uuid, boolean, jsonb) is
 revoke execute on function public.local_sign_in(uuid, boolean, jsonb) from public, anon, authenticated;
 grant execute on function public.local_sign_in(uuid, boolean, jsonb) to service_role;
 
-comment on schema auth is 'Storyloom bootstrap 1';
+-- Runs as its owner for the same reason. What hangs on the user goes with the row.
+create or replace function public.local_erase(p_user_id uuid) returns jsonb
+language sql volatile security definer set search_path = ''
+as $$
+  with gone as (delete from auth.users where id = p_user_id returning id)
+  select jsonb_build_object('removed', count(*)) from gone
+$$;
+comment on function public.local_erase(uuid) is 'Only service_role may call it: the user and all that is theirs, gone. Locks their rows.';
+revoke execute on function public.local_erase(uuid) from public, anon, authenticated;
+grant execute on function public.local_erase(uuid) to service_role;
+
+comment on schema auth is 'Storyloom bootstrap 2';

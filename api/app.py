@@ -13,26 +13,32 @@ import httpx
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from api import admin, asyncapi, catalog, errors, health, sessions, socket
+from api import admin, asyncapi, catalog, errors, health, keys, sessions, socket, users
 from api.auth import LocalAuth
 from api.hosted import SupabaseAuth
-from api.limits import BodyLimit
+from api.limits import BodyLimit, RestLimit
 from api.openapi import Documented
+from api.rates import Rates
 from api.state import State
+from coordinator.accounts import Accounts
+from coordinator.admins import listed_ids
 from coordinator.agents.library import load_library
-from coordinator.errors import Misconfigured, Unavailable
+from coordinator.errors import Misconfigured
 from coordinator.hosted import check_keys, project_url
 from coordinator.llm.models import Models
 from coordinator.models import SERVICE, Identity
 from coordinator.sessions import StorySessionManager
 from coordinator.settings import Settings
-from coordinator.store import Store
+from coordinator.signins import LocalSignIns, ProjectSignIns, SignIns
+from coordinator.store import Store, schema
 from coordinator.store.direct import DirectTransport
 from coordinator.store.embedded import EmbeddedPostgres
 from coordinator.store.migrate import migrate
 from coordinator.store.node import NodeLock
 from coordinator.stories import NoRuns, Runs, StoryCoordinator
 from coordinator.streams import Streams
+from coordinator.vault import Seal, Vault, secrets_of
+from coordinator.wakeups import Wakeups
 
 if TYPE_CHECKING:
     from coordinator.engine import Engine
@@ -40,8 +46,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 AUTH_TIMEOUT_S = 5
-FOLLOW_S = 1.0
-"""How often runs of other nodes are looked at for the readers here."""
 
 
 def app_version() -> str:
@@ -74,13 +78,14 @@ def create_app(settings: Settings, state: State | None = None) -> FastAPI:
     app.state.storyloom = state
     errors.install(app)
     app.add_middleware(BodyLimit, limit=settings.frame_bytes)
+    app.add_middleware(RestLimit)
     if settings.allowed_origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=settings.allowed_origins, allow_methods=["*"],
             allow_headers=["authorization", "content-type", "idempotency-key"],
         )  # fmt: skip
-    for router in (health.router, catalog.router, sessions.router, admin.router, socket.router, asyncapi.router):
-        app.include_router(router)
+    for door in (health, catalog, sessions, users, keys, admin, socket, asyncapi):
+        app.include_router(door.router)
     return app
 
 
@@ -100,13 +105,19 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         lock = await asyncio.to_thread(NodeLock, settings.data_dir)
         stack.callback(lock.release)
 
-        engine_url, store = await _store(settings, stack)
+        store = await _store(settings, stack)
         stack.push_async_callback(store.close)
+        await schema.check(store.gateway, migrated=not settings.over_rpc)
 
         manager = StorySessionManager(
             store, Streams(), node=lock.node_id, ttl_s=int(settings.session_ttl_s), flush_s=settings.event_flush_s,
             cache_sessions=settings.cache_sessions, cache_idle_s=settings.cache_idle_s,
+            keep={
+                "failed": settings.keep_failed_s, "cancelled": settings.keep_cancelled_s,
+                "expired": settings.keep_expired_s,
+            },
         )  # fmt: skip
+        vault = Vault(store.keys, Seal(await asyncio.to_thread(secrets_of, settings)))
         sign_in = _sign_in(store)
         if isinstance(auth, LocalAuth):
             for user_id in (auth.local_user("writer"), auth.local_user("admin")):
@@ -115,18 +126,26 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         engine: Engine | None = None
         runs: Runs = NoRuns()
         if run_stories:
-            # Late, because DBOS and the models' library take seconds to import, and who only reads needs neither.
+            # Late, because the models' library takes a second to import, and who only reads does not need it.
             from coordinator.engine import Engine
             from coordinator.workflow import StoryWorkflow
 
-            workflow = StoryWorkflow(manager, models, library)
-            engine = await Engine.launch(engine_url, manager, workflow, lock, stories=settings.stories_per_node)
+            engine = await Engine.launch(
+                manager, StoryWorkflow(manager, models, library, vault), lock, stories=settings.stories_per_node,
+                per_user=settings.stories_per_user, dead_s=settings.node_dead_s, drain_s=settings.drain_s,
+                about=lambda: {"version": app_version(), "address": f"{settings.host}:{settings.port}"},
+            )  # fmt: skip
             stack.push_async_callback(engine.close)
             runs = engine
-        follower = asyncio.create_task(_follow(manager), name="follower")
-        stack.push_async_callback(_ended, follower)
+        wakeups = Wakeups(manager, engine, settings.event_flush_s)
+        wakeups.begin()
+        stack.push_async_callback(wakeups.close)
         coordinator = StoryCoordinator(manager, library, models, runs)
-        yield State(settings, app_version(), auth, manager, coordinator, library, models, engine, sign_in)
+        accounts = Accounts(manager, runs, _sign_ins(settings, store, stack))
+        yield State(
+            settings, app_version(), auth, manager, coordinator, accounts, library, models, vault, engine, sign_in,
+            Rates(settings),
+        )  # fmt: skip
 
 
 async def _auth(settings: Settings, stack: AsyncExitStack) -> LocalAuth | SupabaseAuth:
@@ -142,17 +161,17 @@ async def _auth(settings: Settings, stack: AsyncExitStack) -> LocalAuth | Supaba
     stack.push_async_callback(http.aclose)
     auth = SupabaseAuth(
         url, http, jwt_secret=jwt_secret, audience=settings.supabase_jwt_audience, issuer=settings.supabase_jwt_issuer,
-        api_key=public,
+        admins=listed_ids(settings.admin_user_ids), api_key=public,
     )  # fmt: skip
     stack.push_async_callback(auth.close)
     await auth.prepare()
     return auth
 
 
-async def _store(settings: Settings, stack: AsyncExitStack) -> tuple[str, Store]:
-    """The address for the engine's tables, and the store over the transport that the settings ask for."""
+async def _store(settings: Settings, stack: AsyncExitStack) -> Store:
+    """The store over the transport that the settings ask for."""
     if settings.over_rpc:
-        return await _store_over_rpc(settings, stack)
+        return await _store_over_rpc(settings)
     if settings.database_url is not None:
         admin_url = url = settings.database_url.get_secret_value()
     elif settings.supabase_url is not None:
@@ -162,10 +181,10 @@ async def _store(settings: Settings, stack: AsyncExitStack) -> tuple[str, Store]
         stack.push_async_callback(embedded.stop)
         admin_url, url = embedded.admin_url, embedded.url
     await migrate(admin_url)
-    return admin_url, Store(await DirectTransport.open(url, settings.database_pool), settings.database_wait_s)
+    return Store(await DirectTransport.open(url, settings.database_pool), settings.database_wait_s)
 
 
-async def _store_over_rpc(settings: Settings, stack: AsyncExitStack) -> tuple[str, Store]:
+async def _store_over_rpc(settings: Settings) -> Store:
     # Late, because only this needs it and it takes most of a second.
     from coordinator.store.rpc import RpcTransport
 
@@ -177,10 +196,7 @@ async def _store_over_rpc(settings: Settings, stack: AsyncExitStack) -> tuple[st
         project_url(settings.supabase_url), settings.supabase_secret_key, settings.supabase_publishable_key,
         connections=settings.database_pool,
     )  # fmt: skip
-    # The project's API has no place for the engine's own tables: they are this node's.
-    embedded = await EmbeddedPostgres.start(settings.data_dir)
-    stack.push_async_callback(embedded.stop)
-    return embedded.admin_url, Store(transport, settings.database_wait_s)
+    return Store(transport, settings.database_wait_s)
 
 
 def _sign_in(store: Store) -> Callable[[Identity], Awaitable[None]]:
@@ -199,18 +215,9 @@ def _sign_in(store: Store) -> Callable[[Identity], Awaitable[None]]:
     return sign_in
 
 
-async def _follow(manager: StorySessionManager) -> None:
-    while True:
-        try:
-            await manager.follow()
-        except Unavailable:
-            # Readers catch up when the database is back.
-            pass
-        except Exception:
-            logger.warning("following the runs of other nodes failed", exc_info=True)
-        await asyncio.sleep(FOLLOW_S)
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+def _sign_ins(settings: Settings, store: Store, stack: AsyncExitStack) -> SignIns:
+    if settings.supabase_url is None:
+        return LocalSignIns(store)
+    http = httpx.AsyncClient(limits=httpx.Limits(max_connections=4), timeout=AUTH_TIMEOUT_S)
+    stack.push_async_callback(http.aclose)
+    return ProjectSignIns(project_url(settings.supabase_url), http, settings.supabase_secret_key)

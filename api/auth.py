@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
 import time
-from pathlib import Path
+from collections.abc import Collection
 from typing import Any, Literal
 from uuid import NAMESPACE_OID, UUID, uuid5
 
 import jwt
 
+from coordinator.admins import listed_ids, with_list
 from coordinator.errors import Misconfigured, Unauthorized
 from coordinator.models import Identity
+from coordinator.secret import kept_secret
 from coordinator.settings import Settings
 
 ALGORITHM = "HS256"
@@ -31,15 +31,20 @@ LocalUser = Literal["writer", "admin"]
 class LocalAuth:
     """Issues and verifies HS256 tokens with one secret."""
 
-    def __init__(self, secret: str, token_ttl_s: float) -> None:
+    def __init__(self, secret: str, token_ttl_s: float, admins: Collection[UUID] = ()) -> None:
         self._secret = secret
         self._ttl_s = int(token_ttl_s)
+        self._admins = frozenset(admins)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> LocalAuth:
-        """With the secret of the settings, else that of the data folder, made with mode 600 where there is none."""
+        """With the secret of the settings, else that of the data folder, made with mode 600 where there is none.
+
+        Raises Misconfigured for a folder that can't be used, or an entry of `admin_user_ids` that is no UUID."""
+        admins = listed_ids(settings.admin_user_ids)
         given = settings.jwt_secret
-        return cls(given.get_secret_value() if given else _kept_secret(settings.data_dir), settings.token_ttl_s)
+        secret = given.get_secret_value() if given else kept_secret(settings.data_dir, SECRET_FILE)
+        return cls(secret, settings.token_ttl_s, admins)
 
     def local_user(self, who: LocalUser) -> UUID:
         """The machine's own writer and admin: the same ids as long as the secret is the same."""
@@ -72,7 +77,9 @@ class LocalAuth:
         claims = self._claims(token, AUDIENCE)
         if claims.get("role") != "authenticated":
             raise Unauthorized("The token's role is not one that may come in here.")
-        return Identity(user_id=UUID(claims["sub"]), role="authenticated", claims=claims)
+        user_id = UUID(claims["sub"])
+        claims = with_list(claims, listed=user_id in self._admins)
+        return Identity(user_id=user_id, role="authenticated", claims=claims)
 
     def _claims(self, token: str, audience: str) -> dict[str, Any]:
         try:
@@ -104,33 +111,6 @@ def local_token(settings: Settings, *, admin: bool = False) -> str:
     auth = LocalAuth.from_settings(settings)
     issued = auth.issue(auth.local_user("admin" if admin else "writer"), admin=admin, anonymous=False)
     return str(issued["access_token"])
-
-
-def _kept_secret(data_dir: Path) -> str:
-    """Made once, whoever comes first; a reader never sees it half written."""
-    path = data_dir / SECRET_FILE
-    try:
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not path.exists():
-            fresh = data_dir / f"{SECRET_FILE}.{os.getpid()}"
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_urlsafe(48))
-            try:
-                os.link(fresh, path)
-            except FileExistsError:
-                pass
-            finally:
-                fresh.unlink()
-        secret = path.read_text().strip()
-    except OSError as error:
-        raise Misconfigured(
-            f"The data folder {data_dir} can't be used ({error.strerror}): mend its permissions, "
-            "or choose another with STORYLOOM_DATA_DIR."
-        ) from error
-    if len(secret) < 32:
-        raise Misconfigured(f"The file {path} holds no usable secret: delete it, and a new one is made.")
-    return secret
 
 
 def bearer(header: str | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 
 from api.auth import LocalAuth
@@ -120,7 +120,16 @@ def _local(service: State) -> LocalAuth:
     return service.auth
 
 
-@router.post("/auth/anonymous", tags=["auth"], responses=responses("not_found", "unavailable"))
+async def _may_sign_in(request: Request, service: Service) -> None:
+    await service.rates.sign_in(request.client.host if request.client else None)
+
+
+MAY_SIGN_IN = [Depends(_may_sign_in)]
+
+
+@router.post(
+    "/auth/anonymous", tags=["auth"], responses=responses("not_found", "unavailable"), dependencies=MAY_SIGN_IN
+)
 async def anonymous(service: Service) -> Tokens:
     """A new anonymous writer."""
     user_id = uuid4()
@@ -130,8 +139,9 @@ async def anonymous(service: Service) -> Tokens:
 
 
 @router.post(
-    "/auth/refresh", tags=["auth"], responses=responses("unauthorized", "not_found", "invalid_message", "too_large")
-)
+    "/auth/refresh", tags=["auth"], responses=responses("unauthorized", "not_found", "invalid_message", "too_large"),
+    dependencies=MAY_SIGN_IN,
+)  # fmt: skip
 async def refresh(body: Refresh, service: Service) -> Tokens:
     """New tokens for the holder of a refresh token."""
     return Tokens.model_validate(_local(service).renew(body.refresh_token))

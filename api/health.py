@@ -36,7 +36,7 @@ async def healthz(service: Service) -> Health:
 @router.get("/readyz", responses=responses("unavailable"))
 async def readyz(service: Service) -> Readiness:
     """The database and the engine can be reached."""
-    await service.manager.store.gateway.read("running_sessions", SERVICE, limit=1)
+    await service.manager.store.gateway.read("events_after", SERVICE, wanted={})
     if service.engine is not None and not service.engine.alive:
         raise Unavailable("The engine does not answer.")
     if service.engine is None:

@@ -12,6 +12,10 @@ _PROBLEM = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _OTHERS = {
     "description": "Any other problem: `internal`, or `unavailable`, which may be tried again.", "content": _PROBLEM,
 }  # fmt: skip
+_TOO_FAST = {
+    "description": "`rate_limited`: Too much, too fast.", "content": _PROBLEM,
+    "headers": {"Retry-After": {"description": "seconds to wait", "schema": {"type": "integer", "minimum": 1}}},
+}  # fmt: skip
 _FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
 
 
@@ -25,9 +29,11 @@ class Documented(FastAPI):
 
 
 def _with_problems(document: dict[str, Any]) -> dict[str, Any]:
-    for path in document["paths"].values():
+    for name, path in document["paths"].items():
         for operation in path.values():
             answers = operation["responses"]
+            if name.startswith("/api/"):
+                answers["429"] = _TOO_FAST
             if "HTTPValidationError" in str(answers.get("422")):
                 # Said of every path with a parameter, where a string that is no id is 404 here.
                 del answers["422"]

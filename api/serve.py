@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
+from ipaddress import ip_network
 
 import uvicorn
 import uvloop
@@ -56,6 +57,8 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
 @asynccontextmanager
 async def in_process(settings: Settings, *, run_stories: bool = True) -> AsyncIterator[InProcess]:
     """A service on a free loopback port for as long as the block runs; drained and stopped at its end."""
+    # Who ends it at a keyboard does not want to wait: the story goes on from its last finished step.
+    settings = settings.model_copy(update={"drain_s": 0})
     with closing(_listen("127.0.0.1", 0)) as listening:
         async with running(settings, run_stories=run_stories) as state:
             server = _Server(_config(settings, create_app(settings, state), quiet=True))
@@ -113,7 +116,18 @@ def _config(settings: Settings, app: FastAPI, *, quiet: bool = False) -> uvicorn
         access_log=False,
         timeout_graceful_shutdown=DRAIN_S,
         server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(_as_peers(settings.trusted_proxies)),
     )
+
+
+def _as_peers(proxies: list[str]) -> Iterator[str]:
+    """The proxies as the server sees them: where it listens on IPv6 too, one of IPv4 has a mapped address."""
+    for proxy in proxies:
+        yield proxy
+        network = ip_network(proxy)
+        if network.version == 4:
+            yield f"::ffff:{network.network_address}/{96 + network.prefixlen}"
 
 
 def _listen(host: str, port: int) -> socket.socket:

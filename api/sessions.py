@@ -77,11 +77,12 @@ async def start(
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
 ) -> Session:  # fmt: skip
     """Start a story. The same `Idempotency-Key` from the same writer answers the session that it made before (200)."""
+    await service.rates.start(caller, idempotency_key)
     session, new = await service.coordinator.create(
         caller, story.prompt, template=story.template, title=story.title, config=story.config,
         request_id=idempotency_key,
     )  # fmt: skip
-    await service.coordinator.begin(session)
+    service.coordinator.begin(session)
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/api/sessions/{session.id}"
     return session

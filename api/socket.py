@@ -17,6 +17,7 @@ from starlette.websockets import WebSocketState
 from api import protocol
 from api.auth import LEEWAY_S, bearer
 from api.errors import error_frame
+from api.rates import TooMany
 from api.state import State, state_of, verified
 from coordinator.errors import Conflict, Internal, StoryloomError, Unauthorized, Unavailable
 from coordinator.events import Event, from_storage
@@ -56,17 +57,23 @@ class Connection:
         self._state = state
         self._reader = Reader(state.settings.reader_queue)
         self._identity: Identity | None = None
+        self._number = 0
         self._renewed = asyncio.Event()
         self._attachments: dict[UUID, Attachment] = {}
         self._attaching: dict[UUID, asyncio.Task[None]] = {}
 
     async def serve(self) -> None:
         """Until either side ends it. Raises nothing; every task it made has ended on return."""
-        code, reason = 1000, ""
+        code, reason, last_word = 1000, "", None
         try:
+            self._number = await self._state.rates.connect(peer.host if (peer := self._websocket.client) else None)
             self._check_origin()
             await self._authenticate()
-            await self._work()
+            with self._state.rates.connected(self._caller):
+                await self._work()
+        except TooMany as error:
+            code, reason = protocol.TOO_MANY, "too many connections or messages"
+            last_word = _encoded(error_frame(error))
         except Close as close:
             code, reason = close.code, close.reason
         except TooSlow:
@@ -87,6 +94,8 @@ class Connection:
             # The client may have gone in the same moment. One that reads nothing is not waited for without end.
             with contextlib.suppress(TimeoutError, RuntimeError, WebSocketDisconnect):
                 async with asyncio.timeout(self._state.settings.heartbeat_s):
+                    if last_word is not None:
+                        await self._websocket.send_text(last_word)
                     await self._websocket.close(code, reason)
 
     # -- Coming in ---------------------------------------------------------------------------------------------------
@@ -165,11 +174,10 @@ class Connection:
     async def _receive(self) -> None:
         while True:
             try:
-                frame = protocol.parse(await self._receive_text())
+                frame: protocol.ClientFrame | protocol.Refused = protocol.parse(await self._receive_text())
             except protocol.Refused as error:
-                await self._answer(error_frame(error, request_id=error.request_id, session_id=error.session_id))
-            else:
-                await self._handle(frame)
+                frame = error
+            await self._handle(frame)
 
     async def _receive_text(self) -> str:
         message = await self._websocket.receive()
@@ -182,18 +190,21 @@ class Connection:
 
     # -- Frames ------------------------------------------------------------------------------------------------------
 
-    async def _handle(self, frame: protocol.ClientFrame) -> None:
+    async def _handle(self, frame: protocol.ClientFrame | protocol.Refused) -> None:
         request_id = getattr(frame, "request_id", None)
         session_id = getattr(frame, "session_id", None)
         try:
+            await self._state.rates.frame(self._number)
+            if isinstance(frame, protocol.Refused):
+                raise frame
             await self._act(frame)
             return
+        except (TooSlow, TooMany, WebSocketDisconnect):
+            raise
         except StoryloomError as error:
             failed = error
-        except (TooSlow, WebSocketDisconnect):
-            raise
         except Exception:
-            logger.exception("a %s frame broke", frame.type)
+            logger.exception("a %s frame broke", getattr(frame, "type", "refused"))
             failed = Internal("Something went wrong in the service; its owner can read what in the log.")
         await self._answer(
             error_frame(failed, request_id=request_id, session_id=str(session_id) if session_id else None)
@@ -230,13 +241,14 @@ class Connection:
     async def _start(self, frame: protocol.StoryStart) -> None:
         assert self._identity is not None
         self._check_room()
+        await self._state.rates.start(self._caller, frame.request_id)
         session, _ = await self._state.coordinator.create(
             self._identity, frame.prompt, template=frame.template, title=frame.title, config=frame.config,
             request_id=frame.request_id,
         )  # fmt: skip
         # Watched before it runs; a repeated request is told its story from the beginning.
         self._attach(session.id, 0, 0)
-        await self._state.coordinator.begin(session)
+        self._state.coordinator.begin(session)
 
     # -- Watching ----------------------------------------------------------------------------------------------------
 

@@ -10,19 +10,24 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 
-from api.auth import LocalAuth
+from api.auth import LocalAuth, bearer
 from api.hosted import SupabaseAuth
+from api.rates import Rates
+from coordinator.accounts import Accounts
 from coordinator.agents.library import Library
-from coordinator.errors import Forbidden, Unauthorized
+from coordinator.errors import Forbidden, StoryloomError, Unauthorized
 from coordinator.llm.models import Models
 from coordinator.models import Identity
 from coordinator.sessions import StorySessionManager
 from coordinator.settings import Settings
 from coordinator.stories import StoryCoordinator
+from coordinator.vault import Vault
 
 BEARER = HTTPBearer(
     scheme_name="bearer", bearerFormat="JWT", auto_error=False, description="a token of POST /api/auth/anonymous"
 )
+
+ASKING = "storyloom.asking"
 
 if TYPE_CHECKING:
     from coordinator.engine import Engine
@@ -35,10 +40,13 @@ class State:
     auth: LocalAuth | SupabaseAuth
     manager: StorySessionManager
     coordinator: StoryCoordinator
+    accounts: Accounts
     library: Library
     models: Models
+    vault: Vault
     engine: Engine | None
     sign_in: Callable[[Identity], Awaitable[None]]
+    rates: Rates
 
 
 def state_of(connection: HTTPConnection) -> State:
@@ -57,12 +65,30 @@ async def verified(state: State, token: str) -> Identity:
     return await state.auth.verify(token)
 
 
-async def _identity(
-    request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]
-) -> Identity:
-    if given is None:
-        raise Unauthorized("A bearer token is needed: sign in, and send it as Authorization: Bearer.")
-    return await verified(state_of(request), given.credentials.strip())
+async def asking(connection: HTTPConnection) -> Identity | StoryloomError:
+    """Who makes a request, or why that can't be told. Found out once, however often it is asked."""
+    scope = connection.scope
+    if ASKING not in scope:
+        scope[ASKING] = await _asking(connection)
+    found: Identity | StoryloomError = scope[ASKING]
+    return found
+
+
+async def _asking(connection: HTTPConnection) -> Identity | StoryloomError:
+    token = bearer(connection.headers.get("authorization"))
+    if token is None:
+        return Unauthorized("A bearer token is needed: sign in, and send it as Authorization: Bearer.")
+    try:
+        return await verified(state_of(connection), token)
+    except StoryloomError as error:
+        return error
+
+
+async def _identity(request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]) -> Identity:
+    found = await asking(request)
+    if isinstance(found, StoryloomError):
+        raise found
+    return found
 
 
 async def _admin(identity: Annotated[Identity, Depends(_identity)]) -> Identity:

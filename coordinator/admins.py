@@ -6,13 +6,29 @@ listed admin no more than any writer. What they read as an admin is therefore re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+from uuid import UUID
 
+from coordinator.errors import Misconfigured
 from coordinator.models import SERVICE, Identity
 
 LISTED = "storyloom_listed_admin"
 """A claim of our own; one of that name in a token is dropped."""
+
+
+def listed_ids(setting: Iterable[str]) -> frozenset[UUID]:
+    """The users of `admin_user_ids`. Raises Misconfigured for what is no UUID, without quoting it: it may be a key."""
+    ids = set()
+    for place, text in enumerate(setting, start=1):
+        try:
+            ids.add(UUID(text))
+        except ValueError:
+            raise Misconfigured(
+                f"STORYLOOM_ADMIN_USER_IDS: entry {place} is not a user's id. Set it to their UUIDs, "
+                "separated by commas, or leave it out."
+            ) from None
+    return frozenset(ids)
 
 
 def with_list(claims: Mapping[str, Any], *, listed: bool) -> dict[str, Any]:

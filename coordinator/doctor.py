@@ -7,11 +7,13 @@ import shutil
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from coordinator.check import Check
 from coordinator.errors import Misconfigured, StoryloomError
 from coordinator.settings import Settings
 
@@ -22,22 +24,14 @@ NEEDED_PYTHON = (3, 11)
 LITTLE_SPACE_BYTES = 500 * 2**20
 
 
-@dataclass(frozen=True)
-class Check:
-    """One finding. `remedy` is one sentence and there whenever `ok` is not; neither text holds a secret."""
-
-    name: str
-    ok: bool
-    detail: str
-    remedy: str = field(default="")
-
-
 async def examine(settings: Settings) -> list[Check]:
     """Everything, in the order in which to mend it. Changes nothing but that it starts the embedded server meanwhile,
     which makes an empty database where there is none. Raises nothing: what goes wrong is a finding."""
     checks = [_python(), _settings(settings)]
     for name, look in (("data folder", _data_folder), ("templates", _templates), ("model", _model), ("port", _port)):
         checks.append(await _guarded(name, look, settings))
+    if settings.supabase_url is not None:
+        checks += await _project(settings)
     return [*checks, *await _database(settings)]
 
 
@@ -45,11 +39,7 @@ async def _guarded(name: str, look: Callable[[Settings], Awaitable[Check]], sett
     try:
         return await look(settings)
     except Exception as error:  # of a library, or a fault of ours: a finding, and the examination goes on
-        return _surprise(name, error)
-
-
-def _surprise(name: str, error: Exception) -> Check:
-    return Check(name, False, f"{type(error).__name__}: {error}"[:300], "Reinstall Storyloom, or report this.")
+        return Check.surprise(name, error)
 
 
 def _python() -> Check:
@@ -64,6 +54,8 @@ def _python() -> Check:
 
 def _settings(settings: Settings) -> Check:
     database = "a database of your own" if settings.database_url else "the embedded database"
+    if settings.supabase_url is not None:
+        database = f"a Supabase project, {'over its API' if settings.over_rpc else 'directly'}"
     return Check("settings", True, f"valid: {database}, model {settings.default_model}, port {settings.port}")
 
 
@@ -129,6 +121,16 @@ async def _port(settings: Settings) -> Check:
     return Check("port", True, f"{address} is free")
 
 
+async def _project(settings: Settings) -> list[Check]:
+    try:
+        # Late: its library takes most of a second to load.
+        from coordinator.project import examine_project
+
+        return await examine_project(settings)
+    except Exception as error:
+        return [Check.surprise("project", error)]
+
+
 async def _database(settings: Settings) -> list[Check]:
     name = "database"
     # Late: the driver takes a while to load, and a broken one is a finding too.
@@ -136,19 +138,29 @@ async def _database(settings: Settings) -> list[Check]:
         from coordinator.store.survey import survey
 
         async with _url(settings) as url:
+            before = time.time()
             found = await survey(url)
+            ours = datetime.fromtimestamp((before + time.time()) / 2, UTC)
     except StoryloomError as error:
-        # What the store says of a database ends, after one of these marks, with what to do about it.
-        end = max(error.message.rfind(mark) for mark in ("; ", ": ", ". "))
-        detail, remedy = error.message[:end], error.message[end + 2 :]
-        return [Check(name, False, f"{detail}.", remedy[0].upper() + remedy[1:])]
+        return [Check.failed(name, error.message)]
     except Exception as error:
-        return [_surprise(name, error)]
-    return [
-        Check(name, True, f"{found.server}, {found.place}"),
-        _migrations(found, embedded=settings.database_url is None),
-        *([_roles(found), _functions(found), _rls(found)] if found.history.applied else []),
-    ]
+        return [Check.surprise(name, error)]
+    return _judged(settings, found, ours)
+
+
+def _judged(settings: Settings, found: Survey, ours: datetime) -> list[Check]:
+    from coordinator.condition import clock, functions_check, rls_check
+
+    name, there = "database", f"{found.server}, {found.place}"
+    if settings.over_rpc:
+        # The stories are in the project; here is only what its API has no place for.
+        return [Check(name, True, f"{there}: for this node's queue" if settings.database_url is None else there)]
+    checks = [Check(name, True, there), _migrations(found, embedded=settings.database_url is None)]
+    if found.history.applied:
+        checks += [_roles(found), functions_check(found.state, found.expected), rls_check(found.state)]
+    if settings.database_url is not None:
+        checks.append(clock(found.state.at, ours, "the database's"))
+    return checks
 
 
 @asynccontextmanager
@@ -186,28 +198,4 @@ def _roles(found: Survey) -> Check:
     missing = ", ".join(found.roles_out_of_reach)
     return Check(
         "roles", False, f"the login can't act as {missing}", f"As a superuser, run `grant {missing} to` the login."
-    )
-
-
-def _functions(found: Survey) -> Check:
-    if not found.functions_missing:
-        return Check("functions", True, f"all {found.functions} present")
-    missing = ", ".join(found.functions_missing[:5])
-    return Check(
-        "functions",
-        False,
-        f"{len(found.functions_missing)} of {found.functions} missing: {missing}",
-        "Restore the database from a backup: something else than the migrations changed it.",
-    )
-
-
-def _rls(found: Survey) -> Check:
-    if not found.tables_without_rls:
-        return Check("row level security", True, f"on for all {found.tables} tables")
-    tables = ", ".join(found.tables_without_rls)
-    return Check(
-        "row level security",
-        False,
-        f"off for {tables}",
-        "Run `alter table … enable row level security` for each, or move tables of other programs to another schema.",
     )

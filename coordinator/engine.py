@@ -1,8 +1,8 @@
-"""DBOS: starts each run once, bounds how many run here, takes up again what a dead process left, and sweeps on time.
+"""The engine: gives this node stories to run, tells the others that it lives, and takes over what dead nodes left.
 
-A run is the workflow `<session>:<run>`. Its number is that of the epoch it claims when nothing comes between, so a
-session's next run is named by its row alone and starting it twice starts it once. DBOS keeps one instance a process,
-and so does this module.
+The queue is the sessions themselves: an active one that no living node holds is waiting for its turn. One claim of the
+database gives a node as many as it has room for, each in a new epoch, and no other node gets them. A node beats; one
+that has been silent for too long is dead to the others, and fenced by their claims should it wake again.
 """
 
 from __future__ import annotations
@@ -10,137 +10,94 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from dbos import DBOS, DBOSConfig, SetWorkflowID
-
-from coordinator.errors import Misconfigured, StoryloomError, Unavailable
-from coordinator.sessions import StorySessionManager
+from coordinator.errors import StoryloomError, Unavailable
+from coordinator.sessions import Recovered, StorySessionManager
 from coordinator.store.node import NodeLock
 from coordinator.workflow import StoryWorkflow
 
 logger = logging.getLogger(__name__)
 
-QUEUE = "stories"
-QUEUE_POLL_S = 0.5
-"""A run that has to wait for a place starts this long after there is one, at the most."""
-APPLICATION_VERSION = "1"
-"""Changes only when the workflow's own signature does: what it has done is in our rows, whatever the code's version."""
-LOOK_EVERY_S = 3.0
-"""How often a node looks for what to take up, and for runs of its own that a change elsewhere has ended."""
+BEATS_PER_DEATH = 3
+"""A node beats so often in the time after which its silence means its death: two lost beats are no death."""
 REST_S = 60.0
 """A session whose run broke without a word to its writer is left alone for so long before it is taken up again."""
-UNFINISHED = ["PENDING", "ENQUEUED", "DELAYED"]
-
-_engine: Engine | None = None
-
-
-@DBOS.workflow(name="story")
-async def _story(session_id: str) -> None:
-    if _engine is None:
-        raise asyncio.CancelledError
-    await _engine.run(UUID(session_id))
-
-
-@DBOS.workflow(name="sweep")
-async def _sweep(scheduled: datetime, context: Any) -> None:
-    if _engine is not None:
-        await _engine.sweep()
+SWEEP_EVERY_S = 60.0
+"""Some node sweeps this often, for all of them."""
 
 
 class Engine:
-    """Made by `launch`, ended by `close`, which leaves unfinished runs to be taken up again."""
+    """Made by `launch`, ended by `close`, which leaves unfinished stories to other nodes or the next start."""
 
-    def __init__(self, manager: StorySessionManager, workflow: StoryWorkflow, lock: NodeLock, *, stories: int) -> None:
+    def __init__(
+        self, manager: StorySessionManager, workflow: StoryWorkflow, lock: NodeLock, *, stories: int, per_user: int,
+        dead_s: float, drain_s: float, about: Callable[[], dict[str, Any]] = dict,
+    ) -> None:  # fmt: skip
+        self.others = 0
+        """Other nodes that live, as of the last beat."""
+        self.waiting = 0
+        """Stories that wait for their turn, as of the last claim."""
         self._manager = manager
         self._workflow = workflow
         self._lock = lock
-        self._places = asyncio.Semaphore(stories)
-        self._runs: dict[UUID, list[asyncio.Task[None]]] = {}
-        """Of each session its runs here: one that runs, and any that wait for it to end."""
-        self._writing = 0
-        self._stopped: set[asyncio.Task[None]] = set()
+        self._stories = stories
+        self._per_user = per_user
+        self._dead_s = dead_s
+        self._drain_s = drain_s
+        self._about = about
+        self._runs: dict[UUID, asyncio.Task[None]] = {}
         self._broken: dict[UUID, float] = {}
+        self._steady_since: float | None = None
+        """Since when beats have come without a gap: before they have lasted, the others' silence may be ours."""
+        self._beaten_at = 0.0
+        self._claim_wanted = True
+        self._beat_wanted = True
+        self._woken = asyncio.Event()
         self._closing = False
         self._keeper: asyncio.Task[None] | None = None
+        self._sweeper: asyncio.Task[None] | None = None
 
     @classmethod
     async def launch(
-        cls, url: str, manager: StorySessionManager, workflow: StoryWorkflow, lock: NodeLock, *, stories: int
+        cls, manager: StorySessionManager, workflow: StoryWorkflow, lock: NodeLock, **knobs: Any
     ) -> Engine:
-        """Start the engine on the database at `url`, where its login may make the schema `dbos`."""
-        global _engine
-        if _engine is not None:
-            raise Misconfigured("This process runs an engine already.")
-        engine = cls(manager, workflow, lock, stories=stories)
-        config: DBOSConfig = {
-            "name": "storyloom",
-            "system_database_url": url.replace("postgres://", "postgresql://", 1),
-            "executor_id": lock.node_id,
-            "application_version": APPLICATION_VERSION,
-            "log_level": "WARNING",
-            "sys_db_pool_size": 10,
-            # Each workflow's start and end take a thread for a moment; more would only wait for the pool.
-            "max_executor_threads": 16,
-        }
-        _engine = engine
-        try:
-            _tame_logging()
-            DBOS(config=config)
-            DBOS.launch()
-            await DBOS.register_queue_async(QUEUE, worker_concurrency=stories, polling_interval_sec=QUEUE_POLL_S)
-            await DBOS.apply_schedules_async(
-                [{"schedule_name": "sweep", "workflow_fn": _sweep, "schedule": "* * * * *"}]
-            )
-        except BaseException:
-            _engine = None
-            await _destroy()
-            raise
+        """Begin to run stories. `knobs` are those of the class."""
+        engine = cls(manager, workflow, lock, **knobs)
+        # Whoever had this slot before is dead: its lock was free.
+        await manager.store.nodes.leave([lock.node_id])
         engine._keeper = asyncio.create_task(engine._keep(), name="engine keeper")
+        engine._sweeper = asyncio.create_task(engine._sweep_on_time(), name="engine sweeper")
         return engine
 
     @property
     def alive(self) -> bool:
-        """Whether runs can be started, and what others left is looked after."""
+        """Whether stories are taken up."""
         return not self._closing and self._keeper is not None and not self._keeper.done()
 
     @property
     def running(self) -> int:
         """Stories that are being written on this node."""
-        return self._writing
+        return len(self._runs)
 
-    async def start(self, session_id: UUID, epoch: int) -> None:
-        """Run the session from where it stands. `epoch` is its present one; starting the same run twice is one run."""
-        await self._start(session_id, f"{session_id}:{epoch + 1}")
+    def wake(self) -> None:
+        """There is something to run."""
+        self._claim_wanted = True
+        self._woken.set()
+
+    def look(self) -> None:
+        """Somebody has changed a session whose run may be here."""
+        self._beat_wanted = True
+        self._woken.set()
 
     async def stop(self, session_id: UUID) -> None:
         """End the session's run on this node, the model's call included. On return it writes nothing more."""
-        tasks = list(self._runs.get(session_id, ()))
-        self._stopped.update(tasks)
-        for task in tasks:
+        task = self._runs.get(session_id)
+        if task is not None:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-
-    async def run(self, session_id: UUID) -> None:
-        """The body of a workflow. It is over when it returns; raised out of, it stays to be taken up again."""
-        if self._closing:
-            raise asyncio.CancelledError
-        runs = self._runs.setdefault(session_id, [])
-        task = asyncio.create_task(self._run_after(list(runs), session_id), name=f"story {session_id}")
-        runs.append(task)
-        task.add_done_callback(lambda _: self._forget(session_id, task))
-        try:
-            await task
-        except asyncio.CancelledError:
-            # Stopped by a person the run is over; cancelled with the process it stays to be taken up again.
-            if task not in self._stopped:
-                raise
-        finally:
-            self._stopped.discard(task)
+            await asyncio.wait([task])
 
     async def sweep(self) -> None:
         """End the sessions whose time is over. A database that is away is tried again by the next sweep."""
@@ -151,86 +108,74 @@ class Engine:
         except StoryloomError as error:
             logger.warning("the sweep did not end: %s", error)
 
-    async def take_up(self) -> int:
-        """Start what should run and does not: the runs of dead processes, and sessions between two runs.
-
-        Ends runs here that are none any more, because another node has changed their session.
-        """
-        held = self._manager.held()
-        # The rows first: this call gives up where the database is away, those of DBOS wait for it.
-        rows = await self._manager.store.sessions.running()
-        self._manager.fence_ended(held, {UUID(row["id"]): int(row["epoch"]) for row in rows})
-        dead = await asyncio.to_thread(self._lock.dead_slots)
-        unfinished = await _unfinished()
-        if any(workflow.executor_id in dead and workflow.status == "PENDING" for workflow in unfinished):
-            # Not `resume_workflow`: this one leaves alone what another node has taken up in the same moment.
-            await asyncio.to_thread(DBOS._recover_pending_workflows, dead)
-        waiting = {UUID(workflow.workflow_id.partition(":")[0]) for workflow in unfinished}
-        mine = {None, self._lock.node_id, *dead}
-        started = 0
-        for row in rows:
-            session_id = UUID(row["id"])
-            if row["node"] in mine and session_id not in waiting and not self._resting(session_id):
-                await self._start(session_id, await _next_id(session_id, int(row["epoch"])))
-                started += 1
-        return started
-
     async def close(self) -> None:
-        """End all runs here without ending their sessions, and stop the engine."""
-        global _engine
+        """Let each story end the step at hand, for `drain_s` at the most, and leave them all to others."""
         self._closing = True
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
-        tasks = [task for runs in self._runs.values() for task in runs]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await _destroy()
-        _engine = None
+        await _ended(self._sweeper, self._keeper)
+        for journal in self._manager.held().values():
+            journal.ending = True
+        tasks = list(self._runs.values())
+        if tasks and self._drain_s:
+            await asyncio.wait(tasks, timeout=self._drain_s)
+        await _ended(*tasks)
+        try:
+            await self._manager.store.nodes.leave([self._lock.node_id])
+        except StoryloomError as error:
+            # The others find out by the silence.
+            logger.warning("the node's end could not be told: %s", error)
 
-    async def _start(self, session_id: UUID, workflow_id: str) -> None:
-        with SetWorkflowID(workflow_id):
-            # At once where there is a place, because a queue is polled; otherwise its turn comes, here or elsewhere.
-            if not self._places.locked():
-                await DBOS.start_workflow_async(_story, str(session_id))
-            else:
-                await DBOS.enqueue_workflow_async(QUEUE, _story, str(session_id))
+    async def beat(self) -> None:
+        """Tell that this node lives, and learn what to do. Raises Unavailable."""
+        now = time.monotonic()
+        self._beat_wanted = False
+        beat = await self._manager.beat(
+            {**self._about(), "running": len(self._runs), "places": self._stories}, self._dead_s
+        )
+        if self._steady_since is None or now - self._beaten_at > self._dead_s:
+            self._steady_since = now
+        self._beaten_at = now
+        self.others = beat.others
+        if dead := await asyncio.to_thread(self._lock.dead_slots):
+            await self._manager.store.nodes.leave(dead)
+        self._claim_wanted |= beat.work
 
-    async def _run_after(self, before: list[asyncio.Task[None]], session_id: UUID) -> None:
-        # A run that was stopped or has failed may be just ending, and a recovery may come beside a start: in either
-        # case the later one finds in the store what is left to do.
-        if before:
-            await asyncio.wait(before)
-        # The queue knows only the runs that came through it, so the bound of this node is kept here.
-        async with self._places:
-            self._writing += 1
-            try:
-                await self._workflow.run(session_id)
-            except Exception:
-                logger.exception("run of session %s broke; it is taken up again in %d s", session_id, REST_S)
-                self._broken[session_id] = time.monotonic()
-            finally:
-                self._writing -= 1
+    async def claim(self) -> int:
+        """Take up what this node has room for; answers how many. Raises Unavailable."""
+        now = time.monotonic()
+        self._claim_wanted = False
+        self._broken = {one: at for one, at in self._broken.items() if now - at < REST_S}
+        steady = self._steady_since is not None and now - self._steady_since >= self._dead_s
+        found, self.waiting = await self._manager.claim_sessions(
+            max(self._stories - len(self._runs), 0), self._per_user, [*self._runs, *self._broken],
+            self._dead_s if steady else None,
+        )  # fmt: skip
+        for recovered in found:
+            session_id = recovered.session.id
+            task = asyncio.create_task(self._run(recovered), name=f"story {session_id}")
+            self._runs[session_id] = task
+        return len(found)
 
-    def _forget(self, session_id: UUID, task: asyncio.Task[None]) -> None:
-        runs = self._runs[session_id]
-        runs.remove(task)
-        if not runs:
+    async def _run(self, recovered: Recovered) -> None:
+        session_id = recovered.session.id
+        try:
+            await self._workflow.run(recovered)
+        except Exception:
+            logger.exception("run of session %s broke; it is taken up again in %d s", session_id, REST_S)
+            self._broken[session_id] = time.monotonic()
+        finally:
             del self._runs[session_id]
-
-    def _resting(self, session_id: UUID) -> bool:
-        broken_at = self._broken.get(session_id)
-        if broken_at is not None and time.monotonic() - broken_at > REST_S:
-            del self._broken[session_id]
-            broken_at = None
-        return broken_at is not None or session_id in self._runs
+            if self.waiting or session_id in self._broken:
+                self.wake()
 
     async def _keep(self) -> None:
         away = False
+        beat_s = self._dead_s / BEATS_PER_DEATH
         while True:
             try:
-                await self.take_up()
+                if self._beat_wanted or time.monotonic() - self._beaten_at >= beat_s:
+                    await self.beat()
+                if self._claim_wanted:
+                    await self.claim()
                 if away:
                     logger.warning("the database is back")
                 away = False
@@ -238,48 +183,32 @@ class Engine:
                 if not away:
                     logger.warning("the database is away: stories wait for it")
                 away = True
+                self._steady_since = None
             except Exception:
                 # The keeper must not end with one failed look.
-                logger.warning("looking for stories to take up failed", exc_info=True)
-            await asyncio.sleep(LOOK_EVERY_S)
+                logger.warning("looking for stories to run failed", exc_info=True)
+            left_s = beat_s - (time.monotonic() - self._beaten_at)
+            try:
+                async with asyncio.timeout(max(left_s, 0.05 if not away else beat_s)):
+                    await self._woken.wait()
+            except TimeoutError:
+                pass
+            self._woken.clear()
+
+    async def _sweep_on_time(self) -> None:
+        while True:
+            try:
+                if await self._manager.store.nodes.take_chore("sweep", SWEEP_EVERY_S - 1):
+                    await self.sweep()
+            except Unavailable:
+                pass
+            except Exception:
+                logger.warning("the sweep broke", exc_info=True)
+            await asyncio.sleep(SWEEP_EVERY_S)
 
 
-async def _unfinished() -> list[Any]:
-    return await DBOS.list_workflows_async(name="story", status=UNFINISHED, load_input=False, load_output=False)
-
-
-async def _next_id(session_id: UUID, epoch: int) -> str:
-    """Of a run to take up. A workflow that ended without claiming its epoch has used its own id up."""
-    planned = f"{session_id}:{epoch + 1}"
-    used = await DBOS.list_workflows_async(workflow_id_prefix=planned, load_input=False, load_output=False)
-    again = [workflow for workflow in used if workflow.workflow_id.partition(".")[0] == planned]
-    unfinished = [workflow.workflow_id for workflow in again if workflow.status in UNFINISHED]
-    # One that began in this very moment is left to run: to start it again starts nothing.
-    return unfinished[0] if unfinished else f"{planned}.{len(again)}" if again else planned
-
-
-class _Tamed(logging.Filter):
-    """Leaves out what is as it should be, and the many voices of an outage, which the keeper tells in one line."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        message = record.getMessage()
-        # The first at every shutdown: the run stays to be taken up again.
-        return not message.startswith(("Asyncio task cancelled", "Database connection failed", "Notif")) and not (
-            record.levelno <= logging.WARNING and "(psycopg." in message
-        )
-
-
-def _tame_logging() -> None:
-    """DBOS logs as everything else does: with no handler of its own, which it makes where there is none."""
-    log = logging.getLogger("dbos")
-    if not any(isinstance(known, _Tamed) for known in log.filters):
-        log.addHandler(logging.NullHandler())
-        log.addFilter(_Tamed())
-
-
-async def _destroy() -> None:
-    """DBOS makes its own pool the loop's default and shuts it down at its end: both are put right here."""
-    loop = asyncio.get_running_loop()
-    with ThreadPoolExecutor(1, "engine-end") as pool:
-        await loop.run_in_executor(pool, DBOS.destroy)
-    loop.set_default_executor(ThreadPoolExecutor(thread_name_prefix="asyncio"))
+async def _ended(*tasks: asyncio.Task[None] | None) -> None:
+    begun = [task for task in tasks if task is not None]
+    for task in begun:
+        task.cancel()
+    await asyncio.gather(*begun, return_exceptions=True)

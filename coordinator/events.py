@@ -39,6 +39,7 @@ class SessionStatus(SessionEvent):
     reason: str | None = None
     error: Failure | None = None
     title: str | None = None
+    queue_place: int | None = None
 
 
 class Partial(BaseModel):

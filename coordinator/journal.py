@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 from coordinator.errors import Fenced, NotFound, StoryloomError, Unavailable
@@ -39,6 +39,8 @@ class Journal:
         self.session_id = session_id
         self.epoch = epoch
         self.fenced = False
+        self.ending = False
+        """The node is ending: the run hands the session back when the step at hand is done."""
         self.on_fenced: Callable[[], object] = lambda: None
         self.before_telling: Callable[[], object] = lambda: None
         self._seq = seq
@@ -84,13 +86,32 @@ class Journal:
 
         return await self._numbered_by_store(write, lambda answer: answer.events)
 
-    async def fail(self, error: Failure, step: str | None, agent: str | None, tokens: int, cost_usd: float) -> Changed:
+    async def number_changes(self) -> None:
+        """Numbers and tells what others have changed in the session."""
+
+        async def write(pending: list[Json]) -> list[Json]:
+            return await self._runs.number_changes(self.session_id, self.epoch, pending)
+
+        await self._numbered_by_store(write, lambda events: events)
+
+    async def open_gate(self, gate: Json) -> Changed:
+        """Stores the pending events and the gate in one call. The run is over on return."""
+
+        async def write(pending: list[Json]) -> Changed:
+            return await self._runs.open_gate(self.session_id, self.epoch, pending, {**gate, "after_seq": self._seq})
+
+        return await self._numbered_by_store(write, lambda answer: answer.events)
+
+    async def fail(
+        self, error: Failure, step: str | None, agent: str | None, tokens: int, cost_usd: float,
+        to: Literal["failed", "paused"] = "failed",
+    ) -> Changed:  # fmt: skip
         """Stores the pending events and the failure in one call."""
 
         async def write(pending: list[Json]) -> Changed:
             return await self._runs.fail(
                 self.session_id, None, error, epoch=self.epoch, step=step, events=pending, agent=agent, tokens=tokens,
-                cost_usd=cost_usd,
+                cost_usd=cost_usd, to=to,
             )  # fmt: skip
 
         return await self._numbered_by_store(write, lambda answer: answer.events)

@@ -85,6 +85,8 @@ class Session(BaseModel):
     last_activity_at: datetime
     expires_at: datetime
     completed_at: datetime | None = None
+    pausing: bool = Field(default=False, description="to be paused when the step at hand is done")
+    queue_place: int | None = Field(default=None, description="place in the queue, while it waits for its turn")
 
 
 class SessionDetail(Session):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from coordinator.brief import WORDS_PER_PAGE, Brief
 from coordinator.material import (
@@ -27,9 +27,9 @@ from coordinator.material import (
     Section,
     Verdict,
 )
-from coordinator.models import Progress, StoryConfig
+from coordinator.models import Gate, StoryConfig
 from coordinator.sections import SECTION_WORDS, group_beats
-from coordinator.template import STAGES, AgentName, Stage, StepKind, Template
+from coordinator.template import AgentName, Stage, StepKind, Template
 from coordinator.words import count_words
 
 LORE_SECTIONS = 6
@@ -40,9 +40,15 @@ WINDOW_WORDS = 2_500
 """Of a longer one so many are read: what there is room for beside the outline, bible and summary of a long story."""
 TYPED_WEIGHT = 60
 """What a step without prose counts for in the progress, in words."""
+GATE_WEIGHT = 10
 NOTES_KEPT = 8
-RESHAPING: frozenset[StepKind] = frozenset({"outline", "outline-review", "review"})
+Kind = StepKind | Literal["approval"]
+"""What a template names, and the wait for a person's answer."""
+RESHAPING: frozenset[Kind] = frozenset({"outline", "outline-review", "review", "approval"})
 """Steps after which others may be needed."""
+_GATED: dict[Gate, StepKind] = {"outline": "outline", "draft": "review", "final": "polish"}
+"""Of each gate the kind of step that it comes after."""
+ANYHOW = "The writer did not approve it, and did not say why. Make it clearly different and better."
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +56,13 @@ class StepSpec:
     """One step to do. `name` is its key in the session: `draft-2`, `revise-1-3` (round 1, section 3)."""
 
     name: str
-    kind: StepKind
+    kind: Kind
     stage: Stage
     agent: AgentName
     section: int = 0
     round: int = 1
     weight: int = TYPED_WEIGHT
+    gate: Gate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +92,20 @@ class Scored:
     accept: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A person's answer at a gate."""
+
+    approved: bool
+    comment: str = ""
+
+
 @dataclass(frozen=True)
 class Work:
     """The state of a run. `texts` is the current draft by section, `candidate` a revision not yet accepted.
 
+    `rounds` are the sections of each revision round; `asked` says which of them a person asked for, and at which gate.
+    `passes` has for each polished text that was sent back at the gate `final` the number of rounds before it.
     `steps` is its schedule, made anew where a step changes it; `left` and `stages_left` are the shares, 0 to 1, of the
     work and of each stage begun that are still to do.
     """
@@ -109,6 +126,9 @@ class Work:
     notes: list[str] = field(default_factory=list)
     mending: dict[int, list[str]] = field(default_factory=dict)
     rounds: list[list[int]] = field(default_factory=list)
+    asked: dict[int, Gate] = field(default_factory=dict)
+    passes: list[int] = field(default_factory=list)
+    replies: dict[Gate, list[Reply]] = field(default_factory=dict)
     best: Verdict | None = None
     versions: int = 0
     current_version: int = 0
@@ -142,9 +162,31 @@ def _foundation(work: Work) -> Iterable[StepSpec]:
     yield from _spec(work, "brainstorm")
     yield from _spec(work, "outline")
     yield from _spec(work, "outline-review")
+    tries = 1
     # One more try where the reader found that the story could not work; a second opinion would cost more than it mends.
     if work.outline_review is not None and not work.outline_review.approved:
-        yield from _spec(work, "outline", name="outline-2", round=2)
+        tries += 1
+        yield from _spec(work, "outline", name=f"outline-{tries}", round=tries)
+    yield from _gate(work, "outline", 1)
+    for turn, reply in enumerate(work.replies.get("outline", []), 1):
+        if not reply.approved:
+            tries += 1
+            yield from _spec(work, "outline", name=f"outline-{tries}", round=tries)
+            yield from _gate(work, "outline", turn + 1)
+
+
+def gates(template: Template) -> list[Gate]:
+    """Where a story of this template can wait for an approval: what is refused must be something that it can mend."""
+    able = template.step("revise") is not None and template.step("review") is not None
+    return [gate for gate, kind in _GATED.items() if template.step(kind) and (able or gate == "outline")]
+
+
+def _gate(work: Work, gate: Gate, turn: int) -> Iterable[StepSpec]:
+    """Its wait for an answer: `approve-outline`, and `approve-outline-2` for what was written after a refusal."""
+    after = work.template.step(_GATED[gate])
+    if gate in work.config.approvals and gate in gates(work.template) and after is not None:
+        name = f"approve-{gate}" if turn == 1 else f"approve-{gate}-{turn}"
+        yield StepSpec(name, "approval", after.stage, "writer", round=turn, weight=GATE_WEIGHT, gate=gate)
 
 
 def _drafting(work: Work) -> Iterable[StepSpec]:
@@ -162,12 +204,22 @@ def _validation(work: Work) -> Iterable[StepSpec]:
     for number in range(1, math.ceil(count / LORE_SECTIONS) + 1):
         yield from _spec(work, "lore-review", section=number)
     yield from _spec(work, "review", name="review-1")
-    for turn, sections in enumerate(work.rounds, 1):
-        for number in sections:
-            yield from _spec(work, "revise", section=number, name=f"revise-{turn}-{number}", round=turn)
-        yield from _spec(work, "review", name=f"review-{turn + 1}", round=turn + 1)
-    for number in range(1, count + 1):
-        yield from _spec(work, "polish", section=number)
+    turns = 1
+    yield from _gate(work, "draft", turns)
+    before = 0
+    for time, until in enumerate([*work.passes, len(work.rounds)], 1):
+        for turn in range(before + 1, until + 1):
+            for number in work.rounds[turn - 1]:
+                yield from _spec(work, "revise", section=number, name=f"revise-{turn}-{number}", round=turn)
+            yield from _spec(work, "review", name=f"review-{turn + 1}", round=turn + 1)
+            if work.asked.get(turn) == "draft":
+                turns += 1
+                yield from _gate(work, "draft", turns)
+        for number in range(1, count + 1):
+            name = f"polish-{number}" if time == 1 else f"polish-{time}-{number}"
+            yield from _spec(work, "polish", section=number, name=name, round=time)
+        yield from _gate(work, "final", time)
+        before = until
 
 
 def _spec(
@@ -268,6 +320,8 @@ def _settled(work: Work, spec: StepSpec, done: Done) -> Work:
             work = replace(work, candidate={**work.candidate, spec.section: done.text})
         case "polish":
             work = replace(work, polished={**work.polished, spec.section: done.text})
+        case "approval":
+            return _with_reply(work, spec, done.output or {})
     draft = draft_of(work, spec)
     if draft is None:
         return work
@@ -310,12 +364,35 @@ def _with_lore(work: Work, review: LoreReview) -> Work:
     return replace(work, mending=mending)
 
 
+def _with_reply(work: Work, spec: StepSpec, output: dict[str, Any]) -> Work:
+    """A refused outline is written again; a refused text goes through a round of revision, all of it."""
+    assert spec.gate is not None
+    reply = Reply(bool(output.get("approved")), str(output.get("comment") or ""))
+    gate = spec.gate
+    work = replace(work, replies={**work.replies, gate: [*work.replies.get(gate, []), reply]})
+    if reply.approved or gate == "outline":
+        return work
+    asked = reply.comment or ANYHOW
+    rounds, found = list(work.rounds), work.mending
+    if gate == "final":
+        found = {}
+        work = replace(
+            work, texts={**work.texts, **work.polished}, candidate={}, polished={}, passes=[*work.passes, len(rounds)]
+        )
+    elif len(rounds) > sum(name.startswith("review-") for name in work.done) - 1:
+        # The reader's own round, which was about to begin, becomes a part of it.
+        rounds.pop()
+    mending = {number: [asked, *found.get(number, [])] for number in range(1, section_count(work) + 1)}
+    rounds.append(sorted(mending))
+    return replace(work, mending=mending, rounds=rounds, asked={**work.asked, len(rounds): gate})
+
+
 def _with_verdict(work: Work, verdict: Verdict, spec: StepSpec) -> Work:
     """Settles a revision round, and opens the next where one is needed and allowed."""
     if spec.round == 1:
         # To what lore found comes what the reader asks for.
         work = replace(work, best=verdict, mending=_asked(work, verdict, work.mending))
-    elif _accepts(work, verdict):
+    elif _accepts(work, verdict, spec):
         work = replace(
             work,
             texts={**work.texts, **work.candidate},
@@ -327,7 +404,8 @@ def _with_verdict(work: Work, verdict: Verdict, spec: StepSpec) -> Work:
     else:
         # Nothing is mended by a revision that is not used: the same notes stand, and another try may do better.
         work = replace(work, candidate={})
-    may = work.template.step("revise") is not None and len(work.rounds) < work.config.max_revisions
+    own = len(work.rounds) - len(work.asked)
+    may = work.template.step("revise") is not None and own < work.config.max_revisions
     return replace(work, rounds=[*work.rounds, sorted(work.mending)]) if may and work.mending else work
 
 
@@ -343,9 +421,10 @@ def _asked(work: Work, verdict: Verdict, found: dict[int, list[str]]) -> dict[in
     return mending or {len(work.sections): [verdict.summary]}
 
 
-def _accepts(work: Work, verdict: Verdict) -> bool:
-    """A revision that scores lower than what it would replace is kept as a draft but does not become current."""
-    return work.best is None or verdict.total() >= work.best.total()
+def _accepts(work: Work, verdict: Verdict, spec: StepSpec) -> bool:
+    """A revision that scores lower than what it would replace is kept as a draft but does not become current, unless a
+    person has asked for it, who is to judge it."""
+    return work.best is None or spec.round - 1 in work.asked or verdict.total() >= work.best.total()
 
 
 def draft_of(work: Work, spec: StepSpec) -> NewDraft | None:
@@ -363,7 +442,7 @@ def draft_of(work: Work, spec: StepSpec) -> NewDraft | None:
 
 def scored_by(before: Work, spec: StepSpec, verdict: Verdict) -> Scored:
     """What a review step tells of the newest version; `before` is the work without it."""
-    return Scored(before.versions, verdict.scores(), accept=spec.round > 1 and _accepts(before, verdict))
+    return Scored(before.versions, verdict.scores(), accept=spec.round > 1 and _accepts(before, verdict, spec))
 
 
 def _joined(texts: dict[int, str]) -> str:
@@ -373,8 +452,15 @@ def _joined(texts: dict[int, str]) -> str:
 # -- What an agent is told ---------------------------------------------------------------------------------------------
 
 
-def brief(work: Work, spec: StepSpec, repetition: Sequence[tuple[int, str]] = ()) -> Brief:
-    """All that the agent of this step gets. `repetition` is what code found in the text: (section, note)."""
+def text(work: Work) -> str:
+    """The story as it stands, the newest text of each section."""
+    return _joined(_present(work))
+
+
+def brief(work: Work, spec: StepSpec, repetition: Sequence[tuple[int, str]] = (), wishes: Sequence[str] = ()) -> Brief:
+    """All that the agent of this step gets. `repetition` is what code found in the text: (section, note); `wishes` what
+    the writer has noted while the story was under way. Not for a gate."""
+    assert spec.kind != "approval"
     in_text = spec.kind in ("draft", "record", "revise", "polish")
     return Brief(
         step=spec.name,
@@ -396,7 +482,10 @@ def brief(work: Work, spec: StepSpec, repetition: Sequence[tuple[int, str]] = ()
         previous=_present(work).get(spec.section - 1, "") if in_text else "",
         text=_text_at_hand(work, spec),
         reading=_reading(work, spec),
-        notes=_notes(work, spec, repetition),
+        notes=[
+            *(f"Asked for by the person whose story it is: {wish}" for wish in wishes),
+            *_notes(work, spec, repetition),
+        ],
     )
 
 
@@ -465,6 +554,8 @@ def _spread(count: int) -> list[int]:
 
 def _notes(work: Work, spec: StepSpec, repetition: Sequence[tuple[int, str]]) -> list[str]:
     match spec.kind:
+        case "outline" if work.replies.get("outline"):
+            return [work.replies["outline"][-1].comment or ANYHOW]
         case "outline" if spec.round > 1 and work.outline_review is not None:
             return [*work.outline_review.problems, work.outline_review.advice]
         case "draft":
@@ -476,43 +567,3 @@ def _notes(work: Work, spec: StepSpec, repetition: Sequence[tuple[int, str]]) ->
         case "review":
             return [note for _, note in repetition][:NOTES_KEPT]
     return []
-
-
-# -- How far it is -----------------------------------------------------------------------------------------------------
-
-
-def progress(work: Work, current: str | None, words: int) -> Progress:
-    """How far the work is, by words to write. Never less than after the step before, and 100 only when all is done."""
-    steps = schedule(work)
-    return Progress(
-        completed_steps=sum(spec.name in work.done for spec in steps),
-        total_steps=len(steps),
-        percent=_down(100 * (1 - work.left), 1),
-        current_step=current,
-        stages={
-            stage: _down(1 - work.stages_left.get(stage, 1.0), 3)
-            for stage in STAGES
-            if any(spec.stage == stage for spec in steps)
-        },
-        eta_s=_eta_s(work, steps),
-        words=words,
-        target_words=work.target_words,
-    )
-
-
-def _eta_s(work: Work, steps: Sequence[StepSpec]) -> float | None:
-    """By what a step of the same kind has taken on average, or any step where none of its kind is done yet."""
-    spent: dict[StepKind, list[int]] = {}
-    for spec in steps:
-        if spec.name in work.done:
-            spent.setdefault(spec.kind, []).append(work.done[spec.name].duration_ms)
-    every = [duration for durations in spent.values() for duration in durations]
-    if not every:
-        return None
-    ahead = [spent.get(spec.kind, every) for spec in steps if spec.name not in work.done]
-    return round(sum(sum(known) / len(known) for known in ahead) / 1000, 1)
-
-
-def _down(value: float, digits: int) -> float:
-    """Rounded down, so that nothing looks finished before it is; what floating point has added or lost is made good."""
-    return math.floor(round(value * 10.0**digits, 6)) / 10.0**digits

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 from uuid import UUID, uuid4
+
+from pydantic_core import to_json
 
 from coordinator.cache import Cache, CacheStats, SingleFlight
 from coordinator.errors import Fenced, Forbidden, NotFound, Unavailable
 from coordinator.events import Event, from_storage
 from coordinator.journal import Journal
 from coordinator.models import (
+    Budget,
     Draft,
     Failure,
     Identity,
@@ -29,18 +34,21 @@ from coordinator.models import (
     Usage,
 )
 from coordinator.store import Store
+from coordinator.store.nodes import Beat
 from coordinator.store.record import Replay
 from coordinator.store.sessions import Changed, Json, Page
 from coordinator.streams import Streams
 from coordinator.words import count_words
+
+logger = logging.getLogger(__name__)
 
 FRESH_S = 1.0
 """How old an answer from memory may be for a session that this node does not run: another node may have changed it."""
 HELD_FRESH_S = 10.0
 """The same for one that it runs: all that the run does is known here, a title given through another node is not."""
 SWEEP_BATCH = 100
-RUNNING_PAGE = 1000
-"""Sessions that one look at the running ones answers at the most."""
+RETENTION_BATCHES = 50
+"""Of one sweep at the most: after a month of standing still there is a lot to delete."""
 T = TypeVar("T")
 
 
@@ -54,12 +62,23 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Partial:
+    """A message that a run before has begun and not ended, as far as it was stored."""
+
+    message_id: UUID
+    attempt: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Recovered:
     """A session taken up by this node: its new epoch's journal, and all that its run goes on from."""
 
     session: Session
     prompt: str
     steps: list[Json]
+    notes: list[str]
+    partial: Partial | None
     journal: Journal
 
 
@@ -72,12 +91,16 @@ class StorySessionManager:
     def __init__(
         self, store: Store, streams: Streams, *, node: str, ttl_s: int = 7200, cache_sessions: int = 1000,
         cache_idle_s: float = 900, flush_s: float = 0.1, clock: Callable[[], float] = time.monotonic,
+        keep: Mapping[Status, float] | None = None,
     ) -> None:  # fmt: skip
+        """`keep` is how long sessions of an end status are kept after their last activity, in seconds; 0 and none
+        given is for ever."""
         self.store = store
         self.streams = streams
         self.node = node
         self._ttl_s = ttl_s
         self._flush_s = flush_s
+        self._keep = dict(keep or {})
         self._clock = clock
         self._cache: Cache[UUID, Entry] = Cache(cache_sessions, cache_idle_s, clock)
         self._loads: SingleFlight[UUID, SessionDetail] = SingleFlight()
@@ -139,7 +162,39 @@ class StorySessionManager:
     async def delete_session(self, identity: Identity, session_id: UUID) -> None:
         """The session and all that hangs on it; the caller has stopped its run. An admin may delete anybody's."""
         await self.store.sessions.delete(session_id, None if identity.is_admin else _owner(identity))
-        self._forget(session_id)
+        self._end(session_id)
+
+    async def pause_session(self, identity: Identity, session_id: UUID) -> Changed:
+        """Paused on return, or where a run holds it when its step at hand is done. Conflict where nothing runs."""
+        owner = _owner(identity)
+        return await self._change(session_id, self.store.sessions.pause(session_id, owner), _events)
+
+    async def steer_session(self, identity: Identity, session_id: UUID, text: str) -> Message:
+        """A note for the steps to come. Conflict where none is."""
+        owner, message_id = _owner(identity), uuid4()
+        message, _ = await self._change(
+            session_id, self.store.record.steer(session_id, owner, message_id, text), lambda answer: answer[1]
+        )
+        return message
+
+    async def answer_gate(
+        self, identity: Identity, session_id: UUID, step: str, *, approved: bool, comment: str | None
+    ) -> Changed:
+        """The writer's answer to a gate; the session then waits for its run. Conflict where that gate does not wait."""
+        owner = _owner(identity)
+        return await self._change(
+            session_id,
+            self.store.sessions.answer_gate(session_id, owner, step, approved=approved, comment=comment),
+            _events,
+        )
+
+    async def set_budget(self, identity: Identity, session_id: UUID, budget: Budget | None) -> Session:
+        """What the session may use; a run learns it before its next step."""
+        owner = _owner(identity)
+        try:
+            return (await self.store.sessions.set_budget(session_id, owner, budget)).session
+        finally:
+            self._forget(session_id)
 
     async def change_status(
         self, identity: Identity | None, session_id: UUID, to: Status, allowed: tuple[Status, ...],
@@ -238,32 +293,66 @@ class StorySessionManager:
     # -- For a run ---------------------------------------------------------------------------------------------------
 
     async def recover_session(self, session_id: UUID) -> Recovered:
-        """Take the session up on this node: begins its next epoch, so that every older run is fenced.
+        """Take this one up on this node, whoever ran it: begins its next epoch, so that every older run is fenced.
 
         Raises Conflict where it is not active, NotFound where it is gone. `release` it when the run ends.
         """
-        claim = await self.store.runs.claim(session_id, self.node)
+        return await self._take_up(await self.store.runs.claim(session_id, self.node))
+
+    async def claim_sessions(
+        self, room: int, per_user: int, held: Collection[UUID], dead_s: float | None
+    ) -> tuple[list[Recovered], int]:
+        """Take sessions up on this node, in their turn, and answer how many go on waiting.
+
+        Begins the next epoch of each, so that every older run is fenced. `release` each when its run ends. One that
+        can't be taken up just now is claimed again by the next call that does not name it in `held`.
+        """
+        answer = await self.store.nodes.claim(self.node, room=room, per_user=per_user, held=held, dead_s=dead_s)
+        for event in answer.placed:
+            session_id = UUID(event["session_id"])
+            self._forget(session_id)
+            await self._tell(session_id, [event])
+        found = []
+        for claim in answer.runs:
+            try:
+                found.append(await self._take_up(claim))
+            except Unavailable as error:
+                logger.warning("session %s is not taken up yet: %s", claim["session"]["id"], error)
+        return found, answer.waiting
+
+    async def _take_up(self, claim: Json) -> Recovered:
         session = Session.model_validate(claim["session"])
-        seq = claim["events"][-1]["seq"]
         journal = Journal(
-            session_id, session.epoch, seq, claim["delta_from"], self.store.runs, self.streams, self._flush_s
-        )
-        journal.before_telling = lambda: self._forget(session_id)
-        self._held[session_id] = journal
-        self._forget(session_id)
+            session.id, session.epoch, claim["events"][-1]["seq"], claim["delta_from"], self.store.runs, self.streams,
+            self._flush_s,
+        )  # fmt: skip
+        journal.before_telling = lambda: self._forget(session.id)
+        self._held[session.id] = journal
+        self._forget(session.id)
         try:
-            await self._catch_up(session_id, claim["events"][0]["seq"] - 1)
+            await self._catch_up(session.id, claim["events"][0]["seq"] - 1)
         except BaseException:
             # Nobody would release it: the session would count as run by this node for ever.
             await self.release(journal)
             raise
-        self.streams.publish(session_id, [Event(event) for event in claim["events"]], saved=True)
-        return Recovered(session, claim["prompt"], claim["steps"], journal)
+        self.streams.publish(session.id, [Event(event) for event in claim["events"]], saved=True)
+        self.streams.stored.add(session.id)
+        partial = claim["partial"]
+        return Recovered(
+            session, claim["prompt"], claim["steps"], claim["notes"],
+            Partial(UUID(partial["message_id"]), partial["attempt"], partial["text"]) if partial else None, journal,
+        )  # fmt: skip
 
-    async def finish_step(self, journal: Journal, result: Json) -> Session:
-        """Durable on return, in one call, with all events before it."""
+    async def finish_step(self, journal: Journal, result: Json) -> Changed:
+        """Durable on return, in one call, with all events before it. The session is `paused` where that was asked."""
         answer = await journal.finish_step(result)
         self._remember(answer)
+        return answer
+
+    async def open_gate(self, journal: Journal, gate: Json) -> Session:
+        """The session waits for its writer's answer. Durable on return."""
+        answer = await journal.open_gate(gate)
+        self._forget(journal.session_id)
         return answer.session
 
     async def complete_session(self, session_id: UUID) -> Session:
@@ -275,15 +364,15 @@ class StorySessionManager:
 
     async def fail_session(
         self, session_id: UUID, error: Failure, step: str | None = None, *, agent: str | None = None, tokens: int = 0,
-        cost_usd: float = 0,
+        cost_usd: float = 0, to: Literal["failed", "paused"] = "failed",
     ) -> Session:  # fmt: skip
         """Failed with a reason that its writer may read; it may be resumed. What the failed step used is counted."""
         journal = self._held.get(session_id)
         if journal is not None:
-            answer = await journal.fail(error, step, agent, tokens, cost_usd)
+            answer = await journal.fail(error, step, agent, tokens, cost_usd, to)
             self._forget(session_id)
             return answer.session
-        return (await self._apply(await self.store.runs.fail(session_id, None, error, step=step))).session
+        return (await self._apply(await self.store.runs.fail(session_id, None, error, step=step, to=to))).session
 
     async def release(self, journal: Journal) -> None:
         """The run on this node is over, whatever its end."""
@@ -299,33 +388,79 @@ class StorySessionManager:
         """The runs on this node, by session, as of now."""
         return dict(self._held)
 
-    def fence_ended(self, held: Mapping[UUID, Journal], active: Mapping[UUID, int]) -> None:
-        """Stop the runs that another node has ended, of those `held` before the epochs of `active` ones were read."""
-        for session_id, journal in held.items():
-            # A full page may have left the session out.
-            epoch = active.get(session_id, journal.epoch if len(active) >= RUNNING_PAGE else None)
-            if epoch is None or epoch > journal.epoch:
+    async def beat(self, about: Json, dead_s: float) -> Beat:
+        """Tell that this node lives; ends the runs here that other nodes have ended, and tells what others changed."""
+        held = {session_id: journal.epoch for session_id, journal in self._held.items() if not journal.fenced}
+        beat = await self.store.nodes.beat(self.node, about, held, dead_s)
+        for session_id in beat.lost:
+            journal = self._held.get(session_id)
+            if journal is not None and journal.epoch == held[session_id]:
                 journal.fence()
+        for session_id in beat.changed:
+            await self.number_changes(session_id)
+        return beat
+
+    async def number_changes(self, session_id: UUID) -> None:
+        """What others have changed in a session whose run is here gets its numbers, and is told."""
+        journal = self._held.get(session_id)
+        if journal is not None and not journal.fenced:
+            try:
+                await journal.number_changes()
+            except (Fenced, NotFound):
+                journal.fence()
+            except Unavailable as error:
+                logger.warning("changes to session %s are not told yet: %s", session_id, error)
 
     async def cleanup_expired_sessions(self) -> list[Session]:
-        """Ends the sessions whose time is over, in batches; answers them."""
+        """The whole sweep: ends the sessions whose time is over, in batches, and answers them; deletes the old ones."""
         ended: list[Session] = []
         while batch := await self.store.sessions.expire(SWEEP_BATCH):
             ended += [(await self._apply(change)).session for change in batch]
             if len(batch) < SWEEP_BATCH:
                 break
+        await self.delete_old_sessions()
         return ended
+
+    async def delete_old_sessions(self) -> Counter[Status]:
+        """Deletes what ended longer ago than its status is kept, in batches; answers how many of each status.
+
+        Never one that has a story. What one sweep does not come to is left to the next.
+        """
+        deleted: Counter[Status] = Counter()
+        for _ in range(RETENTION_BATCHES):
+            batch = await self.store.sessions.delete_old(self._keep, SWEEP_BATCH)
+            deleted.update(batch.counts)
+            for session_id in batch.session_ids:
+                self.session_gone(session_id)
+            if len(batch.session_ids) < SWEEP_BATCH:
+                break
+        if deleted.total():
+            logger.info("retention deleted %s", ", ".join(f"{n} {status}" for status, n in deleted.items() if n))
+        return deleted
+
+    def session_gone(self, session_id: UUID) -> None:
+        """The session was deleted: it leaves the memory, and who watches it here is told."""
+        self._forget(session_id)
+        gone = {
+            "type": "error", "code": "not_found", "message": "The session was deleted.", "session_id": str(session_id),
+            "retryable": False,
+        }  # fmt: skip
+        self.streams.end(session_id, to_json(gone).decode())
 
     # -- For readers of runs on other nodes --------------------------------------------------------------------------
 
-    async def follow(self) -> None:
-        """Tell readers here what the runs of other nodes have stored; one call of the store for all of them."""
+    async def follow(self, only: Collection[UUID] | None = None) -> None:
+        """Tell readers here what other nodes have stored, of all sessions or of `only` these; one call of the store."""
         wanted = {
-            session_id: seq for session_id, seq in self.streams.positions().items() if session_id not in self._held
+            session_id: seq
+            for session_id, seq in self.streams.positions().items()
+            if session_id not in self._held and (only is None or session_id in only)
         }
         if wanted:
             for session_id, events in (await self.store.record.events_after(wanted)).items():
-                if session_id not in self._held:
+                if events is None:
+                    self._end(session_id)
+                elif session_id not in self._held:
                     self._publish_stored(session_id, events)
 
     async def _catch_up(self, session_id: UUID, up_to_seq: int) -> None:
@@ -346,6 +481,19 @@ class StorySessionManager:
 
     def _fresh(self, entry: Entry) -> bool:
         return self._clock() - entry.loaded < (HELD_FRESH_S if entry.session.id in self._held else FRESH_S)
+
+    def _end(self, session_id: UUID) -> None:
+        """The session is gone: whoever watches it is told."""
+        self._forget(session_id)
+        self.streams.stored.add(session_id)
+        journal = self._held.get(session_id)
+        if journal is not None:
+            journal.fence()
+        gone = {
+            "type": "error", "code": "not_found", "message": "The session was deleted.", "session_id": str(session_id),
+            "retryable": False,
+        }  # fmt: skip
+        self.streams.end(session_id, to_json(gone).decode())
 
     def _forget(self, session_id: UUID) -> None:
         self._cache.drop(session_id)
@@ -383,6 +531,19 @@ class StorySessionManager:
         await self._tell(session_id, events(answer))
         return answer
 
+    async def _change(self, session_id: UUID, write: Awaitable[T], events: Callable[[T], list[Json]]) -> T:
+        """A person's change that leaves the session to its run, wherever that is; it numbers what was changed."""
+        try:
+            answer = await write
+        finally:
+            # Also where the answer was lost: it may have been done.
+            self._forget(session_id)
+        if session_id in self._held:
+            await self.number_changes(session_id)
+        else:
+            await self._tell(session_id, events(answer))
+        return answer
+
     async def _apply(self, change: Changed) -> Changed:
         """What another epoch has done to the session is told, and the memory of it forgotten."""
         self._forget(change.session.id)
@@ -391,6 +552,7 @@ class StorySessionManager:
 
     async def _tell(self, session_id: UUID, events: list[Json]) -> None:
         """Stored events of a session that no run here numbers, after those of other nodes that readers here lack."""
+        self.streams.stored.add(session_id)
         if not events or session_id not in self.streams.positions():
             # Who is being replayed to finds them in the store, at the latest by `follow`.
             return

@@ -7,6 +7,8 @@ the model providers' libraries look for their keys.
 
 from __future__ import annotations
 
+import contextlib
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,6 +21,7 @@ from coordinator.errors import Misconfigured
 
 ENV_FILE = ".env"
 CommaList = Annotated[list[str], NoDecode]
+YEAR_S = 366 * 24 * 3600
 
 
 class Settings(BaseSettings):
@@ -208,6 +211,28 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("rate_start", "rate_rest", "rate_sign_in", "rate_connect", "rate_frame")
+    @classmethod
+    def _rate(cls, value: str) -> str:
+        value = value.strip().lower()
+        if value == "off":
+            return value
+        # Late, because only this needs it and it takes a tenth of a second.
+        from limits import parse_many
+
+        with contextlib.suppress(ValueError):
+            if all(limit.amount > 0 and limit.get_expiry() <= YEAR_S for limit in parse_many(value)):
+                return value
+        raise ValueError("a limit is number/period, as 10/minute or 10/minute;100/day, or off")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies(cls, value: list[str]) -> list[str]:
+        try:
+            return [str(ip_network(proxy)) if "/" in proxy else str(ip_address(proxy)) for proxy in value]
+        except ValueError:
+            raise ValueError("a proxy is an IP address, or a network as 10.0.0.0/8") from None
 
     @property
     def over_rpc(self) -> bool:

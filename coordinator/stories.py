@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Protocol
 from uuid import UUID
 
-from pydantic_core import to_json
-
-from coordinator import plan
+from coordinator import plan, progress
 from coordinator.agents.library import Library
-from coordinator.errors import InvalidMessage, Unavailable
-from coordinator.llm.models import Models
-from coordinator.models import Identity, Session, Status, StoryConfig
+from coordinator.budget import check_budget
+from coordinator.errors import InvalidMessage
+from coordinator.llm.models import Models, key_provider
+from coordinator.models import Budget, Identity, Message, Session, Status, StoryConfig
 from coordinator.sessions import StorySessionManager
 
 DEFAULT_TEMPLATE = "short-story"
@@ -22,15 +21,15 @@ STOPPABLE: tuple[Status, ...] = ("active", "awaiting_approval", "paused")
 class Runs(Protocol):
     """What the coordinator needs of the engine."""
 
-    async def start(self, session_id: UUID, epoch: int) -> None: ...
+    def wake(self) -> None: ...
     async def stop(self, session_id: UUID) -> None: ...
 
 
 class NoRuns:
-    """For a process that only reads: it starts nothing and has nothing to stop."""
+    """For a process that only reads: others run what waits, and it has nothing to stop."""
 
-    async def start(self, session_id: UUID, epoch: int) -> None:
-        raise Unavailable("This service only reads; start the story on one that writes.")
+    def wake(self) -> None:
+        return
 
     async def stop(self, session_id: UUID) -> None:
         return
@@ -54,31 +53,59 @@ class StoryCoordinator:
         # A NUL is nothing that can be kept.
         if not prompt.replace("\x00", "").strip():
             raise InvalidMessage("The prompt is empty. Say in a sentence or more what the story should be about.")
-        if config.approvals:
-            raise InvalidMessage("`approvals` can't be asked for yet: this version has no gates.")
-        if config.budget is not None:
-            raise InvalidMessage("`budget` can't be set yet: this version counts tokens but has no limit on them.")
         chosen = self.library.get(template or DEFAULT_TEMPLATE)
         options = self.library.check_options(chosen, config.theme_options)
-        model = self.models.check(config.model)
+        model = await self._model(identity, config.model)
+        if missing := set(config.approvals) - set(plan.gates(chosen)):
+            raise InvalidMessage(f"The template {chosen.name} has nothing to approve at: {', '.join(sorted(missing))}.")
         config = config.model_copy(update={"theme_options": options})
         work = plan.Work(prompt, config, chosen)
         first = plan.next_step(work)
         made = await self.manager.create_session(
             identity, prompt, template=chosen.name, model=model, config=config, title=title, request_id=request_id,
-            progress=plan.progress(work, first.name if first else None, 0),
+            progress=progress.of(work, first.name if first else None, 0),
         )  # fmt: skip
         return made.session, made.changed
 
-    async def begin(self, session: Session) -> None:
-        """Run what was created. A repeated request finds its run begun; one that a crash left between is begun now."""
-        if session.status == "active" and session.epoch == 0:
-            await self._runs.start(session.id, session.epoch)
+    async def _model(self, identity: Identity, name: str | None) -> str:
+        own: list[str] = []
+        if name is not None and identity.user_id is not None and not self.models.listed(name) and key_provider(name):
+            own = [key.provider for key in await self.manager.store.keys.of(identity.user_id)]
+        return self.models.check(name, own)
 
-    async def resume(self, identity: Identity, session_id: UUID) -> Session:
-        """Go on with what failed, was paused or expired, from the last finished step. Conflict for anything else."""
+    def begin(self, session: Session) -> None:
+        """Have what was created run, in its turn."""
+        if session.status == "active":
+            self._runs.wake()
+
+    async def resume(self, identity: Identity, session_id: UUID, budget: Budget | None = None) -> Session:
+        """Go on with what failed, was paused or expired, from the last finished step, with another `budget` where one
+        is given. Conflict for anything else, BudgetExceeded where the budget is used up."""
+        if budget is not None:
+            await self.manager.set_budget(identity, session_id, budget)
+        session = await self.manager.get_session(identity, session_id)
+        check_budget(session, next_call=True)
         change = await self.manager.change_status(identity, session_id, "active", RESUMABLE, "resumed")
-        await self._runs.start(session_id, change.session.epoch)
+        self._runs.wake()
+        return change.session
+
+    async def pause(self, identity: Identity, session_id: UUID) -> Session:
+        """Paused at once where nothing runs, else when the step at hand is done."""
+        return (await self.manager.pause_session(identity, session_id)).session
+
+    async def steer(self, identity: Identity, session_id: UUID, text: str) -> Message:
+        """A note for the steps to come; durable on return. Raises InvalidMessage for an empty one."""
+        if not text.replace("\x00", "").strip():
+            raise InvalidMessage("The note is empty. Say what should be different from here on.")
+        return await self.manager.steer_session(identity, session_id, text.strip())
+
+    async def approve(
+        self, identity: Identity, session_id: UUID, step: str, *, approved: bool, comment: str | None = None
+    ) -> Session:
+        """Answer the gate that waits. Conflict where it does not, or was answered already."""
+        comment = (comment or "").replace("\x00", "").strip() or None
+        change = await self.manager.answer_gate(identity, session_id, step, approved=approved, comment=comment)
+        self._runs.wake()
         return change.session
 
     async def cancel(self, identity: Identity, session_id: UUID, reason: str | None = None) -> Session:
@@ -93,8 +120,3 @@ class StoryCoordinator:
         await self.manager.get_session(identity, session_id)
         await self._runs.stop(session_id)
         await self.manager.delete_session(identity, session_id)
-        gone = {
-            "type": "error", "code": "not_found", "message": "The session was deleted.", "session_id": str(session_id),
-            "retryable": False,
-        }  # fmt: skip
-        self.manager.streams.end(session_id, to_json(gone).decode())

@@ -192,6 +192,8 @@ class Streams:
     def __init__(self) -> None:
         self._watched: dict[UUID, set[Attachment]] = {}
         self._unsaved: dict[UUID, deque[Event]] = {}
+        self.stored: set[UUID] = set()
+        """Sessions of which events were stored by this node since `Wakeups` last told the other nodes."""
 
     def attach(self, reader: Reader, session_id: UUID, limit: int) -> Attachment:
         """Begin to hold live events for a reader; replay into it, then `go_live`."""
@@ -219,6 +221,7 @@ class Streams:
 
     def mark_saved(self, session_id: UUID, up_to_seq: int) -> None:
         """All events up to this number can now be had from the store."""
+        self.stored.add(session_id)
         unsaved = self._unsaved.get(session_id)
         while unsaved and unsaved[0].seq <= up_to_seq:
             unsaved.popleft()

@@ -6,24 +6,28 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from uuid import UUID, uuid5
 
 from pydantic import BaseModel
 
-from coordinator import plan
+from coordinator import plan, progress
 from coordinator.agents.cast import Answer, perform
 from coordinator.agents.library import Library
+from coordinator.agents.render import render
 from coordinator.agents.repetition import find_repetition
-from coordinator.errors import Conflict, Fenced, Internal, NotFound, StoryloomError, Unavailable
+from coordinator.errors import BudgetExceeded, Fenced, Internal, NotFound, StoryloomError, Unavailable
 from coordinator.journal import Journal
 from coordinator.llm.models import Models
 from coordinator.llm.prices import Spent
 from coordinator.material import Section, Verdict
-from coordinator.models import Failure
+from coordinator.models import Failure, Session
 from coordinator.plan import Done, StepSpec, Work
-from coordinator.sessions import Recovered, StorySessionManager
+from coordinator.sessions import Partial, Recovered, StorySessionManager
+from coordinator.store.sessions import Changed
+from coordinator.vault import Vault
 from coordinator.words import count_words
 
 logger = logging.getLogger(__name__)
@@ -36,25 +40,25 @@ REPETITION_SECTIONS = 20
 class StoryWorkflow:
     """Runs stories. One instance a node; `run` is called by the engine, at most once at a time for a session."""
 
-    def __init__(self, manager: StorySessionManager, models: Models, library: Library) -> None:
+    def __init__(self, manager: StorySessionManager, models: Models, library: Library, vault: Vault) -> None:
         self._manager = manager
         self._models = models
         self._library = library
+        self._vault = vault
 
-    async def run(self, session_id: UUID) -> None:
-        """From where the session stands to its end, or to a failure that its writer is told of.
+    async def run(self, recovered: Recovered) -> None:
+        """From where the session stands to its end, a gate, a pause, or a failure that its writer is told of.
 
-        Returns without a trace where there is nothing to run, or a newer run has taken over. Where the database goes
-        away it waits for it, however long that takes: what a model has written is not thrown away.
+        Returns without a trace where a newer run has taken over. Where the database goes away it waits for it, however
+        long that takes: what a model has written is not thrown away. Where the node ends it returns after the step at
+        hand, and the session is still to be run.
         """
-        try:
-            recovered = await _patiently(session_id, lambda: self._manager.recover_session(session_id))
-        except (Conflict, NotFound) as reason:
-            logger.info("session %s is not run: %s", session_id, reason)
-            return
+        session_id = recovered.session.id
         task = asyncio.current_task()
         assert task is not None
         recovered.journal.on_fenced = task.cancel
+        if recovered.journal.fenced:
+            task.cancel()
         try:
             await self._story(recovered)
         except (Fenced, NotFound) as reason:
@@ -67,20 +71,33 @@ class StoryWorkflow:
             await self._manager.release(recovered.journal)
 
     async def _story(self, recovered: Recovered) -> None:
-        session, journal = recovered.session, recovered.journal
+        session, journal, notes = recovered.session, recovered.journal, recovered.notes
         spec: StepSpec | None = None
         spent = Spent()
         try:
             template = self._library.get(session.template)
             done = [_done(step) for step in recovered.steps if step["status"] == "done"]
             work = plan.restore(recovered.prompt, session.config, template, done)
+            models = await self._models_for(session)
             attempts = {step["step"]: step["attempt"] + 1 for step in recovered.steps if step["status"] != "done"}
+            partial = recovered.partial
             while (spec := plan.next_step(work)) is not None:
+                if journal.ending:
+                    return
+                if spec.kind == "approval":
+                    await self._open_gate(work, spec, journal)
+                    return
                 spent = Spent()
-                work = await self._step(work, spec, journal, session.model, attempts.get(spec.name, 1), spent)
+                step = _Step(spec, attempts.get(spec.name, 1), partial, spent, notes)
+                work, change = await self._step(work, step, journal, session, models)
+                session, notes, partial = change.session, change.notes, None
+                if session.status != "active":
+                    return
             await _patiently(journal.session_id, lambda: self._manager.complete_session(journal.session_id))
         except (Fenced, NotFound):
             raise
+        except BudgetExceeded as error:
+            await self._fail(journal, spec, spent, error, "paused")
         except StoryloomError as error:
             await self._fail(journal, spec, spent, error)
         except Exception:
@@ -90,13 +107,24 @@ class StoryWorkflow:
                 Internal("Something went wrong in the service; its owner can read what in the log. Resume the story."),
             )  # fmt: skip
 
-    async def _step(self, work: Work, spec: StepSpec, journal: Journal, model: str, attempt: int, spent: Spent) -> Work:
+    async def _models_for(self, session: Session) -> Models:
+        """The models as this run may use them: with the writer's own keys, as they are kept when the run begins."""
+        providers = self._models.key_providers(session.model)
+        if not providers:
+            return self._models
+        keys = await _patiently(session.id, lambda: self._vault.unlocked(session.user_id, providers))
+        return await self._models.with_keys(session.model, keys)
+
+    async def _step(
+        self, work: Work, step: _Step, journal: Journal, session: Session, models: Models
+    ) -> tuple[Work, Changed]:
         """One agent call and what it saves; on return the step is done, durably."""
+        spec, attempt = step.spec, step.attempt
         begun, clock = datetime.now(UTC), time.monotonic()
         listener = _Telling(journal, spec, attempt)
         listener.begin(attempt)
-        brief = plan.brief(work, spec, await _repetition(work, spec))
-        answer = await perform(brief, self._models, model, listener, first_attempt=attempt, spent=spent)
+        brief = plan.brief(work, spec, await _repetition(work, spec), step.notes)
+        answer = await perform(brief, models, session.model, listener, first_attempt=attempt, spent=step.spent)
         duration_ms = round((time.monotonic() - clock) * 1000)
         done = _answered(spec, answer, duration_ms)
         after = plan.advance(work, done)
@@ -107,18 +135,42 @@ class StoryWorkflow:
             "model": answer.model, "output": done.output,
             **await _made(work, after, spec, answer),
         }  # fmt: skip
-        await _patiently(journal.session_id, lambda: self._manager.finish_step(journal, result))
-        return after
+        return after, await _patiently(journal.session_id, lambda: self._manager.finish_step(journal, result))
 
-    async def _fail(self, journal: Journal, spec: StepSpec | None, spent: Spent, error: StoryloomError) -> None:
+    async def _open_gate(self, work: Work, spec: StepSpec, journal: Journal) -> None:
+        outline = spec.gate == "outline"
+        words = await asyncio.to_thread(_written, work)
+        asked = {
+            "step": spec.name, "stage": spec.stage, "gate": spec.gate,
+            "content": render(work.outline) if outline and work.outline else plan.text(work),
+            "draft_version": None if outline else work.current_version,
+            "progress": progress.of(work, spec.name, words).model_dump(mode="json"),
+        }  # fmt: skip
+        await _patiently(journal.session_id, lambda: self._manager.open_gate(journal, asked))
+
+    async def _fail(
+        self, journal: Journal, spec: StepSpec | None, spent: Spent, error: StoryloomError,
+        to: Literal["failed", "paused"] = "failed",
+    ) -> None:  # fmt: skip
         failure = Failure(code=error.code, message=error.message)
         await _patiently(
             journal.session_id,
             lambda: self._manager.fail_session(
                 journal.session_id, failure, spec.name if spec else None, agent=spec.agent if spec else None,
-                tokens=spent.tokens, cost_usd=spent.cost_usd,
+                tokens=spent.tokens, cost_usd=spent.cost_usd, to=to,
             ),
         )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A step to take: its first attempt's number, what is there of its text, and what the writer has noted."""
+
+    spec: StepSpec
+    attempt: int
+    partial: Partial | None
+    spent: Spent
+    notes: list[str]
 
 
 async def _patiently(session_id: UUID, write: Callable[[], Awaitable[T]]) -> T:
@@ -190,7 +242,7 @@ async def _made(before: Work, after: Work, spec: StepSpec, answer: Answer) -> di
         made["title"] = after.outline.title[:200]
     following = plan.next_step(after)
     words = await asyncio.to_thread(_written, after)
-    made["progress"] = plan.progress(after, following.name if following else None, words).model_dump(mode="json")
+    made["progress"] = progress.of(after, following.name if following else None, words).model_dump(mode="json")
     return made
 
 

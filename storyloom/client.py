@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import quote
 from uuid import UUID, uuid4
 
 from pydantic import ValidationError
@@ -19,10 +20,10 @@ from pydantic import ValidationError
 from storyloom.backoff import Reconnect
 from storyloom.errors import ClientError
 from storyloom.events import Event
-from storyloom.rest import Address, Http, TokenProvider
+from storyloom.rest import Address, Http, Notice, TokenProvider
 from storyloom.signin import Anonymous
 from storyloom.things import Draft, Message, Page, Session, Step, Story, Thing
-from storyloom.watch import Notice, Watch
+from storyloom.watch import Watch
 
 __all__ = ["Client", "ClientError", "Reconnect"]
 
@@ -34,7 +35,8 @@ class Client:
     or can't be reached.
 
     `token_provider` is asked for the token before every call, and once more (with True) when one was refused.
-    `on_lost(error, wait_s)` is told when a watched connection broke and the next try is `wait_s` seconds away.
+    `on_lost(error, wait_s)` is told when a watched connection broke, or a call came too fast for the server, and the
+    next try is `wait_s` seconds away.
     Raises ValueError for an address that is none.
     """
 
@@ -53,7 +55,9 @@ class Client:
         self.on_lost = on_lost
         self._provider = token_provider or (_static(token) if token else None)
         self._renewable = token_provider is not None
-        self._http = Http(self.address, self._provider, timeout_s=timeout_s, backoff=self.reconnect)
+        self._http = Http(
+            self.address, self._provider, timeout_s=timeout_s, backoff=self.reconnect, notice=self._wait_told
+        )
         self._watches: set[Watch] = set()
 
     @classmethod
@@ -132,6 +136,10 @@ class Client:
         if self._provider is None or (renew and not self._renewable):
             raise ClientError("unauthorized", "The server wants a token, and there is none to give that it accepts.")
         return await self._provider(renew)
+
+    def _wait_told(self, error: ClientError, wait_s: float) -> None:
+        if self.on_lost is not None:
+            self.on_lost(error, wait_s)
 
     @property
     def renewable(self) -> bool:
@@ -231,6 +239,16 @@ class Client:
         answer = {"step": step, "approved": approved, **({"comment": comment} if comment else {})}
         await self._post(session_id, "/approve", answer)
 
+    # The account
+
+    def export_account(self) -> AsyncGenerator[bytes, None]:
+        """Everything that is kept of the user: a ZIP archive, piece by piece. Raises where it breaks off."""
+        return self._http.download("/api/users/me/export")
+
+    async def delete_account(self) -> Any:
+        """Erases everything that is kept of the user, and answers the receipt. It can't be undone."""
+        return await self._http.call("DELETE", "/api/users/me")
+
     # What can be chosen
 
     async def templates(self) -> Any:
@@ -242,6 +260,20 @@ class Client:
     async def config(self) -> Any:
         return await self._http.call("GET", "/api/config", repeatable=True)
 
+    # Own keys at model providers
+
+    async def keys(self) -> Any:
+        """Own keys (`items`: provider, last four characters, dates) and the `providers` that one may be kept for."""
+        return await self._http.call("GET", "/api/users/me/keys", repeatable=True)
+
+    async def set_key(self, provider: str, key: str) -> Any:
+        """Has a key kept, encrypted, in place of the one before; own stories that run from now on use it."""
+        return await self._http.call("PUT", _key_path(provider), json={"key": key}, repeatable=True)
+
+    async def delete_key(self, provider: str) -> None:
+        """Raises ClientError `not_found` where there is none."""
+        await self._http.call("DELETE", _key_path(provider))
+
     async def _get(self, session_id: UUID | str, tail: str, **params: Any) -> Any:
         return await self._http.call("GET", _path(session_id) + tail, params=params, repeatable=True)
 
@@ -251,6 +283,10 @@ class Client:
 
 def _path(session_id: UUID | str) -> str:
     return f"/api/sessions/{UUID(str(session_id))}"
+
+
+def _key_path(provider: str) -> str:
+    return f"/api/users/me/keys/{quote(provider, safe='')}"
 
 
 def _static(token: str) -> TokenProvider:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -95,7 +96,9 @@ class Socket:
         assert isinstance(connection, Listening)
         socket = cls(connection)
         try:
-            await socket.send({"type": "auth", "token": token})
+            with contextlib.suppress(Lost, ClientError):
+                # Where it is closed already, what the server said before that says why.
+                await socket.send({"type": "auth", "token": token})
             await socket._ready()
         except BaseException:
             await socket.close()
@@ -109,7 +112,12 @@ class Socket:
                 self.heartbeat_s = float(frame.get("heartbeat_s") or self.heartbeat_s)
                 return
             if frame.get("type") == "error" and frame.get("code") not in (None, "unauthorized"):
-                raise refusal(frame)
+                error = refusal(frame)
+                if error.code == "rate_limited" and error.retry_after_s is not None:
+                    # Too many came from here at once: this one may come a little later.
+                    error.status = 4429
+                    raise Lost(error)
+                raise error
 
     async def send(self, frame: Mapping[str, Any]) -> None:
         try:

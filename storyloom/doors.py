@@ -11,9 +11,8 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from storyloom.client import Client
-from storyloom.rest import Address
+from storyloom.rest import Address, Notice
 from storyloom.signins import SignIns
-from storyloom.watch import Notice
 
 LOG_FILE = "command.log"
 LOG_BYTES = 2**20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +17,8 @@ from storyloom.errors import ClientError
 TokenProvider = Callable[[bool], Awaitable[str]]
 """Gives the token to use. Called with True after the server refused the last one: then another one is wanted."""
 
+Notice = Callable[[ClientError, float], None]
+"""Told of what went wrong, and in how many seconds the next try is."""
 TRANSIENT = frozenset({429, 502, 503, 504})
 GET_TRIES = 4
 
@@ -55,9 +57,11 @@ class Http:
     """Calls with a bearer token, renewed once where it is refused."""
 
     def __init__(
-        self, address: Address, provider: TokenProvider | None, *, timeout_s: float, backoff: Reconnect | None = None
-    ) -> None:
+        self, address: Address, provider: TokenProvider | None, *, timeout_s: float, backoff: Reconnect | None = None,
+        notice: Notice | None = None,
+    ) -> None:  # fmt: skip
         self._provider = provider
+        self._notice: Notice = notice or (lambda error, wait_s: None)
         self._backoff = backoff or Reconnect()
         self._client = httpx.AsyncClient(
             base_url=address.http, timeout=timeout_s, trust_env=not address.local, follow_redirects=True
@@ -77,8 +81,10 @@ class Http:
         headers: dict[str, str] | None = None,
         repeatable: bool = False,
     ) -> Any:
-        """The answer's JSON, None for an empty one. A `repeatable` call is tried again where that can help."""
-        tries = 0
+        """The answer's JSON, None for an empty one. A `repeatable` call is tried again where that can help, and any
+        that came too fast (429: nothing was done) after the time that the server names. GET_TRIES tries in all, and
+        no more than the backoff's `total_s` of waiting."""
+        tries, waited_s = 0, 0.0
         renewed = False
         while True:
             try:
@@ -88,12 +94,34 @@ class Http:
                     renewed = True
                     continue
                 tries += 1
-                if not (repeatable and error.retryable and error.status is not None) or tries >= GET_TRIES:
+                timed = error.status == 429 and error.retry_after_s is not None
+                if tries >= GET_TRIES or not (timed or (repeatable and error.retryable and error.status is not None)):
                     raise
                 wait_s = self._backoff.wait_s(tries, error.retry_after_s)
-                if wait_s > self._backoff.cap_s:
+                waited_s += wait_s
+                if waited_s > self._backoff.total_s or (wait_s > self._backoff.cap_s and not timed):
                     raise
+                if timed:
+                    self._notice(error, wait_s)
                 await asyncio.sleep(wait_s)
+
+    async def download(self, path: str) -> AsyncGenerator[bytes, None]:
+        """The answer's body as it comes. Raises ClientError also where it breaks off: what came is not all of it."""
+        for renew in (False, True):
+            token = await self._provider(renew) if self._provider is not None else None
+            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            try:
+                async with self._client.stream("GET", path, headers=headers) as response:
+                    if response.is_success:
+                        async for piece in response.aiter_bytes():
+                            yield piece
+                        return
+                    await response.aread()
+            except (httpx.TransportError, httpx.InvalidURL) as fault:
+                sentence = f"The download from {origin(self._address.http)} broke off. Start it again."
+                raise ClientError("unavailable", sentence, retryable=True) from fault
+            if response.status_code != 401 or token is None or renew:
+                raise problem(response)
 
     async def _once(
         self, method: str, path: str, json: Any, params: dict[str, Any] | None, headers: dict[str, str], renew: bool

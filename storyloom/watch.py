@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -13,8 +13,6 @@ from storyloom.events import Event, SessionSnapshot, SessionStatus, parse
 
 if TYPE_CHECKING:
     from storyloom.client import Client
-
-Notice = Callable[[ClientError, float], None]
 
 
 class Watch:

@@ -120,8 +120,8 @@ def _wait(lite: Lite, process: subprocess.Popen[bytes]) -> None:
     while True:
         try:
             answer = httpx.post(
-                f"{lite.url}/rest/v1/rpc/running_sessions",
-                json={},
+                f"{lite.url}/rest/v1/rpc/events_after",
+                json={"p_wanted": {}},
                 headers={"apikey": lite.service_key},
                 timeout=START_S,
             )

@@ -120,6 +120,8 @@ async def perform(
                 return await call.answer_of(name)
             except Fault as fault:
                 found.append(fault)
+                if fault.last:
+                    break
             except Misconfigured as error:
                 found.append(Fault(error.message, faults.OWNER))
     finally:
@@ -177,7 +179,9 @@ class _Call:
                     return await self._prose(name, tries)
                 return await self._typed(name, tries)
         except (AgentRunError, UserError) as error:
-            raise faults.fault_of(error, name, kind, tries=self._models.attempts, begun=self._begun) from error
+            raise faults.fault_of(
+                error, name, kind, tries=self._models.attempts, begun=self._begun, own_key=self._models.own_key(name),
+            ) from error  # fmt: skip
 
     async def _prose(self, name: str, tries: int) -> str:
         # One request and its answer: no agent loop, which would ask again on its own and on the same message.

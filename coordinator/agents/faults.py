@@ -52,14 +52,17 @@ class Fault(Exception):
     """One call that failed: what happened, what a person can do, and whether the same model may be asked again."""
 
     def __init__(
-        self, what: str, remedy: str, *, again: bool = False, pause: bool = False, retry_after_s: float | None = None
-    ) -> None:
-        """`again` where asking once more may help; `pause` where a moment should pass before that."""
+        self, what: str, remedy: str, *, again: bool = False, pause: bool = False, last: bool = False,
+        retry_after_s: float | None = None,
+    ) -> None:  # fmt: skip
+        """`again` where asking once more may help; `pause` where a moment should pass before that; `last` where no
+        other model may take over."""
         super().__init__(what)
         self.what = what
         self.remedy = remedy
         self.again = again
         self.pause = pause
+        self.last = last
         self.retry_after_s = retry_after_s
 
 
@@ -102,9 +105,13 @@ def nonsense(model: str, kind: StepKind) -> Fault:
     )
 
 
-def fault_of(error: AgentRunError | UserError, model: str, kind: StepKind, *, tries: int, begun: bool) -> Fault:
+def fault_of(
+    error: AgentRunError | UserError, model: str, kind: StepKind, *, tries: int, begun: bool, own_key: str | None = None
+) -> Fault:
     """What a library's error means. `tries` is how often the HTTP client asked; `begun`, whether an answer had begun:
-    only then was nothing tried again yet."""
+    only then was nothing tried again yet; `own_key` the provider, where the call was made with the writer's own key."""
+    if own_key is not None and (fault := _own_key_fault(error, model, own_key)) is not None:
+        return fault
     if isinstance(error, ContentFilterError):
         return refused(model, kind)
     if isinstance(error, OutputTokenLimitExceeded):
@@ -116,10 +123,44 @@ def fault_of(error: AgentRunError | UserError, model: str, kind: StepKind, *, tr
     return nonsense(model, kind)
 
 
+def _own_key_fault(error: AgentRunError | UserError, model: str, provider: str) -> Fault | None:
+    """What only the writer can mend. No fallback hides it: that would go on at the server's cost."""
+    status = f" ({error.status_code})" if isinstance(error, ModelHTTPError) else ""
+    if _is_key_refused(error):
+        return Fault(
+            f"Your own key for {provider} was refused{status}.",
+            "Store a key that works or delete this one, then resume the story.",
+            last=True,
+        )
+    if _is_account_empty(error):
+        return Fault(
+            f"The account of your own key for {provider} has no credit left{status}.",
+            f"Mend that at {provider}, store another key or delete this one; then resume the story.",
+            last=True,
+        )
+    if isinstance(error, ModelNotFoundError):
+        what = f"The model {model} is not known to {provider}, or your own key may not use it{status}."
+        return Fault(what, "Write a new story with another model.", last=True)
+    return None
+
+
+def _is_key_refused(error: Exception) -> bool:
+    # Google says it as a bad request.
+    return isinstance(error, ModelAuthenticationError) or (
+        isinstance(error, ModelHTTPError) and "API_KEY_INVALID" in str(error.body)
+    )
+
+
+def _is_account_empty(error: Exception) -> bool:
+    return isinstance(error, ModelQuotaExceededError) or (
+        isinstance(error, ModelAPIError) and is_quota(error.provider_error_code or "")
+    )
+
+
 def _api_fault(error: ModelAPIError, model: str, *, tries: int, begun: bool) -> Fault:
     status = f" ({error.status_code})" if isinstance(error, ModelHTTPError) else ""
     often = "" if begun else f" and did not recover after {tries} tries" if tries > 1 else ""
-    if isinstance(error, ModelQuotaExceededError) or is_quota(error.provider_error_code or ""):
+    if _is_account_empty(error):
         return Fault(f"The account that pays for {model} has no credit left{status}.", OWNER)
     if isinstance(error, ModelRateLimitError):
         what = f"The model {model} is asking for fewer requests{status}{often}."
@@ -146,7 +187,7 @@ def _api_fault(error: ModelAPIError, model: str, *, tries: int, begun: bool) -> 
 
 
 def _rejected(error: ModelRequestRejectedError, model: str, status: str) -> Fault:
-    if isinstance(error, ModelAuthenticationError):
+    if _is_key_refused(error):
         return Fault(f"The key for the model {model} was rejected{status}.", OWNER)
     if isinstance(error, ModelNotFoundError):
         return Fault(f"The model {model} is not known to its provider{status}.", OWNER)
@@ -162,7 +203,9 @@ def _rejected(error: ModelRequestRejectedError, model: str, status: str) -> Faul
 
 
 def model_failed(faults: list[Fault]) -> ModelFailed:
-    """The error for the writer: what each model of the chain did, and the remedy for the chosen one."""
+    """The error for the writer: what each model of the chain did, and the remedy for the chosen one, or for the one
+    that ended the chain."""
     what = " ".join(dict.fromkeys(fault.what for fault in faults))
     waits = [fault.retry_after_s for fault in faults if fault.retry_after_s is not None]
-    return ModelFailed(f"{what} {faults[0].remedy}", retry_after_s=min(waits, default=None))
+    remedy = next((fault.remedy for fault in faults if fault.last), faults[0].remedy)
+    return ModelFailed(f"{what} {remedy}", retry_after_s=min(waits, default=None))

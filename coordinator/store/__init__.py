@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from coordinator.store.gateway import Gateway, Transport
+from coordinator.store.keys import KeyOperations
+from coordinator.store.nodes import NodeOperations
 from coordinator.store.record import RecordOperations
 from coordinator.store.runs import RunOperations
 from coordinator.store.sessions import SessionOperations
+from coordinator.store.users import UserOperations
 
 
 class Store:
@@ -16,6 +19,9 @@ class Store:
         self.sessions = SessionOperations(self.gateway)
         self.record = RecordOperations(self.gateway)
         self.runs = RunOperations(self.gateway)
+        self.keys = KeyOperations(self.gateway)
+        self.users = UserOperations(self.gateway)
+        self.nodes = NodeOperations(self.gateway)
 
     async def close(self) -> None:
         await self.gateway.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -25,13 +25,18 @@ OPEN_TIMEOUT_S = 10.0
 RECONNECT_S = 1.0
 """For so long the pool tries again by itself, with growing pauses; then whoever needs a connection makes it try."""
 CONNECT_TIMEOUT_S = 5
+HEARD_WITHIN_S = 2.0
+"""Until a notification to oneself must have come."""
+SILENCE_S = 15.0
+"""Without a notification the connection is tried this often."""
 
 
 class DirectTransport:
     """Opened by `open`; `close` waits for the calls under way."""
 
-    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Any]]) -> None:
+    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Any]], url: str) -> None:
         self._pool = pool
+        self._url = url
 
     @classmethod
     async def open(cls, url: str, size: int) -> DirectTransport:
@@ -60,7 +65,7 @@ class DirectTransport:
             raise Misconfigured(
                 "The database can't be reached. Check DATABASE_URL, and that the server runs and accepts the login."
             ) from error
-        return cls(pool)
+        return cls(pool, url)
 
     async def call(self, function: str, args: Mapping[str, Any], identity: Identity) -> Any:
         # Two statements in one simple query are one implicit transaction: the role ends with it.
@@ -78,6 +83,30 @@ class DirectTransport:
         except (psycopg.Error, PoolTimeout, PoolClosed) as error:
             raise _translated(error, function) from error
         return row[0] if row else None
+
+    async def listen(self) -> AsyncIterator[str]:
+        """On a connection of its own, which a pooler of transactions does not give: then it breaks at once."""
+        try:
+            connection = await AsyncConnection.connect(
+                self._url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S, application_name="storyloom listen"
+            )
+            async with connection:
+                await connection.execute("listen storyloom")
+                # Such a pooler takes the command and forgets it.
+                await connection.execute("select pg_notify('storyloom', '')")
+                heard = False
+                while True:
+                    async for notification in connection.notifies(
+                        timeout=SILENCE_S if heard else HEARD_WITHIN_S, stop_after=1
+                    ):
+                        heard = True
+                        yield notification.payload
+                    if not heard:
+                        raise Unavailable("This connection to the database gets no notifications.")
+                    # Also finds out that the other end is gone.
+                    await connection.execute("select 1")
+        except psycopg.Error as error:
+            raise Unavailable(AWAY) from error
 
     async def close(self) -> None:
         await self._pool.close()

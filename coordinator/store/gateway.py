@@ -6,7 +6,7 @@ patience: how long a caller would rather wait than be told that the database is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
@@ -30,6 +30,12 @@ class Transport(Protocol):
         Raises the errors of `coordinator.errors` only: NotFound, Conflict, Fenced, InvalidMessage, Forbidden,
         Unauthorized, RateLimited, Misconfigured, Unavailable (nothing or everything of the call may have happened;
         `retry_after_s` where the other side says how long it wants to be left alone), Internal.
+        """
+
+    def listen(self) -> AsyncIterator[str] | None:
+        """What the functions notify the nodes of, until it breaks with Unavailable. An empty text: it has begun.
+
+        None where this way to the database has no notifications.
         """
 
     async def close(self) -> None: ...
@@ -61,6 +67,9 @@ class Gateway:
             with attempt:
                 return await self._transport.call(function, args, identity)
         raise AssertionError("unreachable: tenacity reraises")
+
+    def listen(self) -> AsyncIterator[str] | None:
+        return self._transport.listen()
 
     async def close(self) -> None:
         await self._transport.close()

@@ -94,9 +94,16 @@ async def migrate(url: str) -> list[str]:
 
 
 async def migrate_configured(settings: Settings) -> list[str]:
-    """The same for the database that the settings name; the embedded server is started for it where none runs."""
+    """The same for the database that the settings name; the embedded server is started for it where none runs.
+
+    Raises Misconfigured, too, where they name a Supabase project and no way to its database."""
     if settings.database_url is not None:
         return await migrate(settings.database_url.get_secret_value())
+    if settings.supabase_url is not None:
+        raise Misconfigured(
+            "The migrations can't be applied over the project's API: set SUPABASE_DB_URL to its connection string, "
+            "or run `supabase db push`."
+        )
     server = await EmbeddedPostgres.start(settings.data_dir)
     try:
         return await migrate(server.admin_url)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from coordinator.admins import reads_as
 from coordinator.models import SERVICE, Draft, Identity, Message, MessageRole, Step, Story
 from coordinator.store.gateway import Gateway
 from coordinator.store.sessions import Json, Page
@@ -38,6 +39,13 @@ class RecordOperations:
         )  # fmt: skip
         return Message.model_validate(answer["message"]), answer["events"]
 
+    async def steer(self, session_id: UUID, owner: UUID, message_id: UUID, text: str) -> tuple[Message, list[Json]]:
+        """A note for the next step. Raises Conflict where there is none to come."""
+        answer = await self._gateway.write(
+            "steer", SERVICE, session_id=session_id, owner=owner, id=message_id, text=text
+        )
+        return Message.model_validate(answer["message"]), answer["events"]
+
     async def append_draft(
         self, session_id: UUID, owner: UUID | None, *, version: int, author: str, content: str, word_count: int,
         current: bool = True, step: str | None = None, scores: dict[str, int] | None = None, epoch: int | None = None,
@@ -50,46 +58,53 @@ class RecordOperations:
         return Draft.model_validate(answer["draft"]), answer["events"]
 
     async def messages(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Message]:
-        answer = await self._gateway.read("list_messages", identity, session_id=session_id, limit=limit, cursor=cursor)
+        answer = await self._gateway.read(
+            "list_messages", reads_as(identity), session_id=session_id, limit=limit, cursor=cursor
+        )
         return Page([Message.model_validate(item) for item in answer["items"]], answer["next_cursor"])
 
     async def drafts(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Draft]:
-        answer = await self._gateway.read("list_drafts", identity, session_id=session_id, limit=limit, cursor=cursor)
+        answer = await self._gateway.read(
+            "list_drafts", reads_as(identity), session_id=session_id, limit=limit, cursor=cursor
+        )
         return Page([Draft.model_validate(item) for item in answer["items"]], answer["next_cursor"])
 
     async def draft(self, identity: Identity, session_id: UUID, version: int | None) -> Draft | None:
         """A version, or NotFound; without one the current draft, None before the first."""
-        answer = await self._gateway.read("get_draft", identity, session_id=session_id, version=version)
+        answer = await self._gateway.read("get_draft", reads_as(identity), session_id=session_id, version=version)
         return Draft.model_validate(answer) if answer else None
 
     async def steps(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Step]:
-        answer = await self._gateway.read("list_steps", identity, session_id=session_id, limit=limit, cursor=cursor)
+        answer = await self._gateway.read(
+            "list_steps", reads_as(identity), session_id=session_id, limit=limit, cursor=cursor
+        )
         return Page([Step.model_validate(item) for item in answer["items"]], answer["next_cursor"])
 
     async def events(self, identity: Identity, session_id: UUID, after_seq: int, limit: int) -> Page[Json]:
         answer = await self._gateway.read(
-            "list_events", identity, session_id=session_id, after_seq=after_seq, limit=limit
+            "list_events", reads_as(identity), session_id=session_id, after_seq=after_seq, limit=limit
         )
         return Page(answer["items"], answer["next_cursor"])
 
-    async def events_after(self, wanted: dict[UUID, int]) -> dict[UUID, list[Json]]:
-        """For the service: of each session the next events after a number; sessions without any are left out."""
+    async def events_after(self, wanted: dict[UUID, int]) -> dict[UUID, list[Json] | None]:
+        """For the service: of each session the next events after a number; sessions without any are left out, and None
+        stands for one that is gone."""
         positions = {str(session_id): seq for session_id, seq in wanted.items()}
         answer = await self._gateway.read("events_after", SERVICE, wanted=positions)
         return {UUID(session_id): events for session_id, events in answer.items()}
 
     async def story(self, identity: Identity, session_id: UUID) -> Story:
         """Raises Conflict before the first draft."""
-        return Story.model_validate(await self._gateway.read("get_story", identity, session_id=session_id))
+        return Story.model_validate(await self._gateway.read("get_story", reads_as(identity), session_id=session_id))
 
     async def snapshot(self, identity: Identity, session_id: UUID) -> Json:
         """The `session.snapshot` frame as of one moment."""
-        answer: Json = await self._gateway.read("get_snapshot", identity, session_id=session_id)
+        answer: Json = await self._gateway.read("get_snapshot", reads_as(identity), session_id=session_id)
         return answer
 
     async def replay(self, identity: Identity, session_id: UUID, epoch: int, after_seq: int, limit: int) -> Replay:
         answer: dict[str, Any] = await self._gateway.read(
-            "get_replay", identity, session_id=session_id, epoch=epoch, after_seq=after_seq, limit=limit
+            "get_replay", reads_as(identity), session_id=session_id, epoch=epoch, after_seq=after_seq, limit=limit
         )
         return Replay(
             answer["items"], answer["next_cursor"] is not None, answer["epoch"], answer["last_seq"], answer["same_past"]

@@ -13,15 +13,15 @@ the public key, so a token that got lost on the way would leave nobody with the 
 
 from __future__ import annotations
 
-import base64
 import json
 import logging
 import re
+import socket
+import ssl
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Any
 
 import httpx
 from postgrest import APIError, AsyncPostgrestClient
@@ -29,7 +29,9 @@ from pydantic import SecretStr
 from supabase import AsyncClient, AsyncClientOptions
 
 from coordinator.errors import Forbidden, Misconfigured, StoryloomError, TooLarge, Unauthorized, Unavailable
+from coordinator.hosted import PUBLIC_SETTING, SECRET_SETTING, check_keys, key_kind
 from coordinator.models import SERVICE, Identity
+from coordinator.store import schema
 from coordinator.store.faults import AWAY, fault, lacking
 from coordinator.store.values import json_value, parameter
 
@@ -49,6 +51,9 @@ CHECK_KEYS = (
     "Supabase refuses the API keys. Check SUPABASE_SECRET_KEY and SUPABASE_PUBLISHABLE_KEY against the project's own."
 )
 CHECK_URL = "What answers at SUPABASE_URL is no Supabase project's API. Check the address, as https://abc.supabase.co."
+REFUSED = "The Supabase project refuses the key in {}. Copy it anew from the API keys of the same project."
+PAUSED = "The Supabase project is paused. Restore it in its dashboard."
+NOBODY = Identity(user_id=None, role="anon")
 
 
 class RpcTransport:
@@ -62,9 +67,12 @@ class RpcTransport:
 
         `http_transport` is for what must stand between, as a recorder or a proxy; it is closed with this.
         """
-        address = _project_address(url)
-        secret = _key(service_key, "service_role", "SUPABASE_SECRET_KEY")
-        public = _key(public_key, "anon", "SUPABASE_PUBLISHABLE_KEY")
+        secret, public = (key.get_secret_value().strip() for key in (service_key, public_key))
+        address = check_keys(url, public, secret, None, both_needed=True)
+        for setting, key in ((SECRET_SETTING, secret), (PUBLIC_SETTING, public)):
+            # A header takes no other signs, and the refusal of one that does would quote it.
+            if not re.fullmatch(r"[\w.-]+", key, re.ASCII):
+                raise Misconfigured(f"{setting} has signs in it that no key has: copy it anew.")
         self._http = httpx.AsyncClient(
             timeout=TIMEOUT,
             limits=httpx.Limits(
@@ -76,29 +84,60 @@ class RpcTransport:
         )
         self._service = self._client(address, secret)
         self._public = self._client(address, public)
-        self._service_bearer = secret if _is_jwt(secret) else None
-        self._public_bearer = public if _is_jwt(public) else None
+        self._service_bearer = secret if key_kind(secret) == "service_role" else None
+        self._public_bearer = public if key_kind(public) == "anon" else None
 
     @classmethod
     async def open(
         cls, url: str, service_key: SecretStr, public_key: SecretStr, *, connections: int = 20
     ) -> RpcTransport:
-        """Connect. Raises Misconfigured where the project can't be reached, refuses the keys or was never migrated."""
+        """Connect. Raises Misconfigured where the project can't be reached, refuses a key or was never migrated."""
         transport = cls(url, service_key, public_key, connections=connections)
         try:
-            await transport.call("running_sessions", {"limit": 1}, SERVICE)
-        except Unavailable as error:
-            await transport.close()
-            raise Misconfigured(
-                "The Supabase project can't be reached. Check SUPABASE_URL, and that the project is not paused."
-            ) from error
-        except Forbidden as error:
-            await transport.close()
-            raise _bad_keys() from error
+            await transport.look()
+            await transport.look_as_nobody()
         except BaseException:
             await transport.close()
             raise
         return transport
+
+    async def look(self) -> Any:
+        """What `schema_state` answers to the secret key, asked once. Raises Misconfigured: what is wrong, and what to
+        do about it."""
+        try:
+            return await self.call("schema_state", {}, SERVICE)
+        except Forbidden as error:
+            raise Misconfigured(REFUSED.format(SECRET_SETTING)) from error
+        except Unavailable as error:
+            raise _unreachable(error) from error
+        except Misconfigured as error:
+            if error.message == CHECK_KEYS:
+                raise Misconfigured(REFUSED.format(SECRET_SETTING)) from error
+            if error.message != lacking("schema_state").message:
+                raise
+        # Older than this function, or nothing there at all?
+        try:
+            await self.call("is_admin", {}, SERVICE)
+        except Misconfigured as error:
+            raise Misconfigured(schema.NEVER) from error
+        raise Misconfigured(schema.NO_STATE)
+
+    async def look_as_nobody(self) -> None:
+        """Raises Misconfigured where the project refuses the publishable key, or lets everybody in with it."""
+        try:
+            await self.call("schema_state", {}, NOBODY)
+        except Forbidden:
+            return
+        except Unavailable as error:
+            raise _unreachable(error) from error
+        except Misconfigured as error:
+            if error.message == CHECK_KEYS:
+                raise Misconfigured(REFUSED.format(PUBLIC_SETTING)) from error
+            raise
+        raise Misconfigured(
+            "The database lets anybody call Storyloom's functions: restore its grants from a backup, or run the "
+            "`revoke` and `grant` statements of the migrations again."
+        )
 
     async def call(self, function: str, args: Mapping[str, Any], identity: Identity) -> Any:
         if self._http.is_closed:
@@ -112,7 +151,7 @@ class RpcTransport:
             raise _translated(error, function, as_user=identity.role == "authenticated") from None
         except (httpx.HTTPError, httpx.StreamError) as error:
             logger.info("database call %s got no answer: %s", function, type(error).__name__)
-            raise Unavailable(AWAY) from None
+            raise NoAnswer(why(error)) from None
         except RuntimeError:
             if not self._http.is_closed:
                 raise
@@ -120,8 +159,11 @@ class RpcTransport:
         if isinstance(data, str):
             # supabase-py takes what is no JSON for text; a function answers an object, a list or null.
             logger.info("database call %s got half an answer", function)
-            raise Unavailable(AWAY)
+            raise NoAnswer("its answers stop half-way")
         return data
+
+    def listen(self) -> None:
+        """The project's API has no notifications."""
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -147,6 +189,47 @@ class RpcTransport:
             del client.headers["Authorization"]
             return client
         return client.auth(bearer)
+
+
+class NoAnswer(Unavailable):
+    """`reason` is for whoever set the address: the end of "it can't be reached: …"; `status` that of an HTTP answer."""
+
+    def __init__(self, reason: str, status: int | None = None, *, retry_after_s: float | None = None) -> None:
+        super().__init__(AWAY, retry_after_s=retry_after_s)
+        self.reason = reason
+        self.status = status
+
+
+def why(error: BaseException) -> str:
+    """Why a request got no answer, in our words: the driver's may quote what was sent."""
+    cause: BaseException | None = error
+    while cause is not None:
+        match cause:
+            case socket.gaierror():
+                return "there is no host of that name, or no network"
+            case ssl.SSLCertVerificationError():
+                return "its certificate is not one that this machine trusts"
+            case ssl.SSLError():
+                return "what listens there speaks no TLS"
+            case ConnectionRefusedError():
+                return "nothing listens there"
+            case httpx.TimeoutException():
+                return "it doesn't answer in time"
+        cause = cause.__cause__ or cause.__context__
+    return "the connection breaks"
+
+
+def _unreachable(error: Unavailable) -> Misconfigured:
+    status = error.status if isinstance(error, NoAnswer) else None
+    if status == 540:
+        return Misconfigured(PAUSED)
+    if status is not None and status < 500 and status not in PASSING_STATUS:
+        return Misconfigured(CHECK_URL)
+    reason = error.reason if isinstance(error, NoAnswer) else "its database is not to be had just now"
+    return Misconfigured(
+        f"The Supabase project can't be reached: {reason}. "
+        "Check SUPABASE_URL and the network, and that the project is not paused."
+    )
 
 
 def _translated(error: APIError, function: str, as_user: bool) -> StoryloomError:
@@ -201,10 +284,12 @@ def _json(response: httpx.Response) -> Any:
         return _NO_JSON
 
 
-def _no_answer(response: httpx.Response) -> Unavailable:
+def _no_answer(response: httpx.Response) -> NoAnswer:
     function = response.request.url.path.rpartition("/")[2]
     logger.info("database call %s got HTTP %d and no answer of the database", function, response.status_code)
-    return Unavailable(AWAY, retry_after_s=_retry_after_s(response.headers.get("retry-after")))
+    status = response.status_code
+    retry_after_s = _retry_after_s(response.headers.get("retry-after"))
+    return NoAnswer(f"it answers HTTP {status}", status, retry_after_s=retry_after_s)
 
 
 def _retry_after_s(value: str | None) -> float | None:
@@ -229,37 +314,3 @@ def _own_token(identity: Identity) -> str:
     if not re.fullmatch(r"[\w.~+/=-]+", token, re.ASCII):
         raise Unauthorized("This needs the user's own token. Sign in again.")
     return token
-
-
-def _project_address(url: str) -> str:
-    parts = urlsplit(url.strip())
-    plain = parts.scheme in ("http", "https") and parts.hostname and not (parts.username or parts.password)
-    if not plain or parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise Misconfigured(
-            "SUPABASE_URL is the project's address alone, as https://abc.supabase.co, without a path such as /rest/v1."
-        )
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def _key(key: SecretStr, role: Literal["service_role", "anon"], setting: str) -> str:
-    """The key's text. Raises Misconfigured, without quoting it, where it is not of the role's kind."""
-    text = key.get_secret_value().strip()
-    new = "sb_secret_" if role == "service_role" else "sb_publishable_"
-    if not re.fullmatch(r"[\w.-]+", text, re.ASCII) or not (text.startswith(new) or _role_in(text) == role):
-        raise Misconfigured(f"{setting} must be the project's {new}… key or its legacy {role} key; it is neither.")
-    return text
-
-
-def _is_jwt(key: str) -> bool:
-    return not key.startswith("sb_")
-
-
-def _role_in(token: str) -> str | None:
-    """The role that a JWT claims; nothing is verified here, it is only told which key somebody pasted."""
-    try:
-        payload = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (IndexError, ValueError):
-        return None
-    role = claims.get("role") if isinstance(claims, dict) else None
-    return role if isinstance(role, str) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Literal
 from uuid import UUID
 
 from coordinator.models import SERVICE, Failure
@@ -25,7 +26,7 @@ class RunOperations:
     async def events_after(self, session_id: UUID, seq: int) -> list[Json]:
         """What the store holds after a number, oldest first, at most a page of it."""
         answer = await self._gateway.write("events_after", SERVICE, wanted={str(session_id): seq})
-        found: list[Json] = answer.get(str(session_id), [])
+        found: list[Json] = answer.get(str(session_id)) or []
         return found
 
     async def finish_step(self, session_id: UUID, epoch: int, events: list[Json], result: Json) -> Changed:
@@ -33,6 +34,20 @@ class RunOperations:
         return changed(
             await self._gateway.write(
                 "finish_step", SERVICE, session_id=session_id, epoch=epoch, events=events, result=result
+            )
+        )
+
+    async def number_changes(self, session_id: UUID, epoch: int, events: list[Json]) -> list[Json]:
+        """Numbers what others have changed in the run's session, after its own `events`."""
+        answer = await self._gateway.write("number_changes", SERVICE, session_id=session_id, epoch=epoch, events=events)
+        told: list[Json] = answer["events"]
+        return told
+
+    async def open_gate(self, session_id: UUID, epoch: int, events: list[Json], gate: Json) -> Changed:
+        """The session waits for its writer; the run is over."""
+        return changed(
+            await self._gateway.write(
+                "open_gate", SERVICE, session_id=session_id, epoch=epoch, events=events, gate=gate
             )
         )
 
@@ -46,11 +61,12 @@ class RunOperations:
         self, session_id: UUID, owner: UUID | None, error: Failure, *, epoch: int | None = None,
         step: str | None = None,
         events: list[Json] | None = None, agent: str | None = None, tokens: int = 0, cost_usd: float = 0,
+        to: Literal["failed", "paused"] = "failed",
     ) -> Changed:  # fmt: skip
         """The session failed, and with it the step at hand, which used `tokens` all the same; it may be resumed."""
         return changed(
             await self._gateway.write(
                 "fail_session", SERVICE, session_id=session_id, owner=owner, error=error.model_dump(), epoch=epoch,
-                step=step, events=events or [], agent=agent, tokens=tokens, cost_usd=cost_usd,
+                step=step, events=events or [], agent=agent, tokens=tokens, cost_usd=cost_usd, to=to,
             )
         )  # fmt: skip

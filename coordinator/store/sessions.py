@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from coordinator.models import SERVICE, Failure, Identity, Kind, Session, SessionDetail, Status, StoryConfig
+from coordinator.admins import reads_as
+from coordinator.models import SERVICE, Budget, Failure, Identity, Kind, Session, SessionDetail, Status, StoryConfig
 from coordinator.store.gateway import Gateway
 
 Json = dict[str, Any]
@@ -15,11 +17,15 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What a change answers: the session as it stands, and the events that it made, already stored and numbered."""
+    """What a change answers: the session as it stands, and the events that it made, already stored and numbered.
+
+    `notes` are those of the writer for the steps to come, where a run made the change.
+    """
 
     session: Session
     events: list[Json]
     changed: bool = True
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +34,17 @@ class Page(Generic[Item]):
     next_cursor: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """Sessions that retention removed: how many of each status, and which."""
+
+    counts: dict[Status, int]
+    session_ids: list[UUID]
+
+
 def changed(answer: Json) -> Changed:
     fresh = bool(answer.get("changed", answer.get("created", True)))
-    return Changed(Session.model_validate(answer["session"]), answer["events"], fresh)
+    return Changed(Session.model_validate(answer["session"]), answer["events"], fresh, answer.get("notes", []))
 
 
 class SessionOperations:
@@ -53,7 +67,8 @@ class SessionOperations:
 
     async def get(self, identity: Identity, session_id: UUID) -> SessionDetail:
         """Raises NotFound where it is absent or not the identity's to see."""
-        return SessionDetail.model_validate(await self._gateway.read("get_session", identity, session_id=session_id))
+        answer = await self._gateway.read("get_session", reads_as(identity), session_id=session_id)
+        return SessionDetail.model_validate(answer)
 
     async def search(
         self, identity: Identity, *, owner: UUID | None, status: Status | None = None, kind: Kind | None = None,
@@ -61,15 +76,17 @@ class SessionOperations:
         cursor: str | None = None,
     ) -> Page[Session]:  # fmt: skip
         """Newest activity first; `owner` None is every session that the identity may see."""
+        # An admin's look at one other user is a read of anybody's rows, as the look at all is.
+        caller = identity if owner is not None and owner == identity.user_id else reads_as(identity)
         answer = await self._gateway.read(
-            "list_sessions", identity, user_id=owner, status=status, kind=kind, template=template, since=since, q=q,
+            "list_sessions", caller, user_id=owner, status=status, kind=kind, template=template, since=since, q=q,
             limit=limit, cursor=cursor,
         )  # fmt: skip
         return Page([Session.model_validate(item) for item in answer["items"]], answer["next_cursor"])
 
     async def inspect(self, admin: Identity, session_id: UUID) -> Json:
         """One session whole, with the first page of each of its lists. NotFound for anybody but an admin."""
-        answer: Json = await self._gateway.read("inspect_session", admin, session_id=session_id)
+        answer: Json = await self._gateway.read("inspect_session", reads_as(admin), session_id=session_id)
         return answer
 
     async def change_status(
@@ -98,7 +115,31 @@ class SessionOperations:
         """Ends up to `limit` sessions whose time is over."""
         return [changed(item) for item in await self._gateway.write("expire_sessions", SERVICE, limit=limit)]
 
-    async def running(self) -> list[Json]:
-        """Sessions that should be running: id, epoch and the node of the last run."""
-        answer: list[Json] = await self._gateway.read("running_sessions", SERVICE)
-        return answer
+    async def delete_old(self, keep: Mapping[Status, float], limit: int) -> Deleted:
+        """Up to `limit` sessions that ended longer ago than `keep` says, in seconds, 0 being never."""
+        answer = await self._gateway.write("delete_old_sessions", SERVICE, keep=dict(keep), limit=limit)
+        return Deleted(answer["deleted"], [UUID(text) for text in answer["session_ids"]])
+
+    async def pause(self, session_id: UUID, owner: UUID) -> Changed:
+        """Paused, or where a run holds it `pausing` until the step at hand is done."""
+        return changed(await self._gateway.write("pause_session", SERVICE, session_id=session_id, owner=owner))
+
+    async def answer_gate(
+        self, session_id: UUID, owner: UUID, step: str, *, approved: bool, comment: str | None
+    ) -> Changed:
+        """Raises Conflict where that gate does not wait."""
+        return changed(
+            await self._gateway.write(
+                "answer_gate", SERVICE, session_id=session_id, owner=owner, step=step, approved=approved,
+                # The same in every try of this one call, so that only a second answer is refused.
+                comment=comment, call=uuid4(),
+            )
+        )  # fmt: skip
+
+    async def set_budget(self, session_id: UUID, owner: UUID, budget: Budget | None) -> Changed:
+        return changed(
+            await self._gateway.write(
+                "set_budget", SERVICE, session_id=session_id, owner=owner,
+                budget=budget.model_dump(exclude_none=True) if budget else None,
+            )
+        )  # fmt: skip

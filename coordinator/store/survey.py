@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-from coordinator.store.migrate import History, Migration, connected, history
-
-_FUNCTION = re.compile(
-    r"^\s*(create|drop)\s+(?:or\s+replace\s+)?function\s+(?:if\s+exists\s+)?public\.(\w+)", re.IGNORECASE | re.MULTILINE
-)
+from coordinator.store.migrate import History, connected, history
+from coordinator.store.schema import Expected, State, left_by, missing_functions
 
 
 @dataclass(frozen=True)
@@ -21,10 +17,26 @@ class Survey:
     history: History
     roles_out_of_reach: list[str]
     """API roles that this login can't act as, or that don't exist."""
-    functions_missing: list[str]
-    functions: int
-    tables_without_rls: list[str]
-    tables: int
+    state: State
+    expected: Expected
+    """Of the migrations that were applied."""
+
+    @property
+    def functions_missing(self) -> list[str]:
+        return missing_functions(self.state, self.expected)
+
+    @property
+    def functions(self) -> int:
+        return len(self.expected.functions)
+
+    @property
+    def tables_without_rls(self) -> list[str]:
+        """Of all in public, also those of other programs: the API shows them to everybody."""
+        return sorted(table for table, secured in self.state.tables.items() if not secured)
+
+    @property
+    def tables(self) -> int:
+        return len(self.state.tables)
 
 
 async def survey(url: str) -> Survey:
@@ -32,20 +44,23 @@ async def survey(url: str) -> Survey:
     async with connected(url) as connection:
         found = await history(connection)
         row = await (
-            await connection.execute("select current_setting('server_version'), current_database(), current_user")
+            await connection.execute(
+                "select current_setting('server_version'), current_database(), current_user, clock_timestamp()"
+            )
         ).fetchone()
         assert row is not None
-        version, database, user = row
+        version, database, user, at = row
+        # Not by `schema_state`, which a database that lacks migrations has not.
         functions = await connection.execute(
-            "select distinct proname from pg_catalog.pg_proc where pronamespace = 'public'::regnamespace"
+            "select proname, coalesce(proargnames[1:pronargs], '{}') from pg_catalog.pg_proc"
+            " where pronamespace = 'public'::regnamespace"
         )
-        present = {name for (name,) in await functions.fetchall()}
-        tables = await (
-            await connection.execute(
-                "select relname, relrowsecurity from pg_catalog.pg_class"
-                " where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') order by relname"
-            )
-        ).fetchall()
+        signatures = [(name, tuple(arguments)) for name, arguments in await functions.fetchall()]
+        tables = await connection.execute(
+            "select relname, relrowsecurity from pg_catalog.pg_class"
+            " where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')"
+        )
+        secured = dict(await tables.fetchall())
         # The right to act as a role has a name of its own since PostgreSQL 16.
         right = "set" if connection.info.server_version >= 160_000 else "member"
         roles = await connection.execute(
@@ -54,26 +69,12 @@ async def survey(url: str) -> Survey:
             " where not coalesce(pg_has_role(current_user, r.oid, %s), false) order by wanted",
             [right],
         )
-        expected = functions_of(found.applied)
+        expected = left_by(found.applied)
         return Survey(
             server=f"PostgreSQL {version.split()[0]}",
             place=f"{database} as {user} on {connection.info.host or 'this machine'}",
             history=found,
             roles_out_of_reach=[role for (role,) in await roles.fetchall()],
-            functions_missing=sorted(expected - present),
-            functions=len(expected),
-            tables_without_rls=[table for table, secured in tables if not secured],
-            tables=len(tables),
+            state=State(version=expected.version, server=version, at=at, tables=secured, functions=signatures),
+            expected=expected,
         )
-
-
-def functions_of(migrations: list[Migration]) -> set[str]:
-    """Names of the functions in public that these migrations leave behind."""
-    names: set[str] = set()
-    for migration in migrations:
-        for verb, name in _FUNCTION.findall(migration.path.read_text(encoding="utf-8")):
-            if verb.lower() == "create":
-                names.add(name)
-            else:
-                names.discard(name)
-    return names

@@ -18,6 +18,10 @@ create table public.story_sessions (
   parent_session_id uuid references public.story_sessions (id) on delete set null,
   epoch integer not null default 0,
   node text,
+  queued_at timestamptz not null default now(),
+  queue_place integer,
+  pausing boolean not null default false,
+  outside jsonb not null default '[]',
   message_count integer not null default 0,
   draft_count integer not null default 0,
   draft_version integer not null default 0,
@@ -34,6 +38,11 @@ create table public.story_sessions (
   unique (user_id, request_id)
 );
 comment on column public.story_sessions.epoch is 'The fencing token: each run claims the next, writes with an older one are refused.';
+comment on column public.story_sessions.node is 'Who runs it; an active session without one waits in the queue, since queued_at.';
+comment on column public.story_sessions.queue_place is 'The place in the queue that was told last, null for none.';
+comment on column public.story_sessions.pausing is 'To be paused when the step at hand is done.';
+comment on column public.story_sessions.outside is
+  'Events made by others than the run that holds the session, which numbers them with its next write.';
 comment on column public.story_sessions.titled is 'A person gave the title; the outline''s title does not replace it.';
 comment on column public.story_sessions.draft_version is 'Version of the current draft, 0 before the first.';
 create index story_sessions_by_user on public.story_sessions (user_id, last_activity_at desc, id desc);
@@ -41,7 +50,15 @@ create index story_sessions_by_activity on public.story_sessions (last_activity_
 create index story_sessions_by_expiry on public.story_sessions (expires_at)
   where status in ('active', 'awaiting_approval', 'paused');
 create index story_sessions_by_parent on public.story_sessions (parent_session_id) where parent_session_id is not null;
-create index story_sessions_running on public.story_sessions (id) where status = 'active';
+create index story_sessions_running on public.story_sessions (queued_at, id) where status = 'active';
+
+create table public.nodes (
+  id text primary key check (char_length(id) between 1 and 200),
+  about jsonb not null default '{}',
+  started_at timestamptz not null default now(),
+  seen_at timestamptz not null default now()
+);
+comment on table public.nodes is 'The server processes, each seen at its last beat. One that ends well takes its row away.';
 
 create table public.session_messages (
   id uuid primary key,
@@ -124,12 +141,20 @@ create table public.stories (
 );
 create index stories_by_user on public.stories (user_id, created_at desc);
 
+create table public.chores (
+  name text primary key,
+  done_at timestamptz not null
+);
+comment on table public.chores is 'What some node does once in a while for all of them, and when it was done last.';
+
 alter table public.story_sessions enable row level security;
 alter table public.session_messages enable row level security;
 alter table public.session_drafts enable row level security;
 alter table public.session_steps enable row level security;
 alter table public.session_events enable row level security;
 alter table public.stories enable row level security;
+alter table public.nodes enable row level security;
+alter table public.chores enable row level security;
 
 create policy "A writer reads their own sessions, an admin reads all" on public.story_sessions
   for select to authenticated using (user_id = (select auth.uid()) or (select public.is_admin()));
@@ -150,3 +175,6 @@ grant select on public.story_sessions, public.session_messages, public.session_d
   public.session_events, public.stories to authenticated;
 grant select, insert, update, delete on public.story_sessions, public.session_messages, public.session_drafts,
   public.session_steps, public.session_events, public.stories to service_role;
+
+revoke all on public.nodes, public.chores from public, anon, authenticated, service_role;
+grant select, insert, update, delete on public.nodes, public.chores to service_role;

@@ -9,7 +9,7 @@ as $$
     'draft_version', s.draft_version, 'tokens', s.tokens, 'cost_usd', s.cost_usd, 'model', s.model,
     'parent_session_id', s.parent_session_id, 'error', s.error, 'created_at', s.created_at,
     'updated_at', s.updated_at, 'last_activity_at', s.last_activity_at, 'expires_at', s.expires_at,
-    'completed_at', s.completed_at)
+    'completed_at', s.completed_at, 'pausing', s.pausing, 'queue_place', s.queue_place)
 $$;
 comment on function public.session_json(public.story_sessions) is 'Users and the service: a session as the wire shows it. Locks nothing.';
 
@@ -246,31 +246,36 @@ end
 $$;
 comment on function public.get_story(uuid) is 'Users and the service: the current text, or PT409 before the first draft. Locks nothing.';
 
+create function public.partial_json(p_session_id uuid) returns jsonb
+language sql stable security invoker set search_path = ''
+as $$
+  -- The last message begun and not settled, in its highest attempt.
+  select jsonb_build_object('message_id', e.payload ->> 'message_id', 'agent', min(e.payload ->> 'agent'),
+    'attempt', (e.payload ->> 'attempt')::integer, 'text', string_agg(e.payload ->> 'text', '' order by e.seq))
+  from public.session_events e
+  where e.session_id = p_session_id and e.type = 'agent.delta'
+  group by e.payload ->> 'message_id', (e.payload ->> 'attempt')::integer
+  order by max(e.seq) desc limit 1
+$$;
+comment on function public.partial_json(uuid) is
+  'Users and the service: the message that is being written, as far as it is kept, or null. Locks nothing.';
+
 create function public.get_snapshot(p_session_id uuid) returns jsonb
 language plpgsql stable security invoker set search_path = ''
 as $$
 declare
   s public.story_sessions := public.visible_session(p_session_id);
   newest jsonb;
-  partial jsonb;
 begin
   select coalesce(jsonb_agg(public.message_json(page) order by page.seq), '[]') into newest from (
     select m.* from public.session_messages m
     where m.session_id = p_session_id order by m.seq desc limit 200) page;
-  -- The last message begun and not settled, in its highest attempt.
-  select jsonb_build_object('message_id', e.payload ->> 'message_id', 'agent', min(e.payload ->> 'agent'),
-    'attempt', (e.payload ->> 'attempt')::integer, 'text', string_agg(e.payload ->> 'text', '' order by e.seq))
-  into partial
-  from public.session_events e
-  where e.session_id = p_session_id and e.type = 'agent.delta'
-  group by e.payload ->> 'message_id', (e.payload ->> 'attempt')::integer
-  order by max(e.seq) desc limit 1;
   return jsonb_build_object(
     'type', 'session.snapshot', 'session_id', s.id, 'epoch', s.epoch, 'at', now(),
     'seq', coalesce((select max(seq) from public.session_events where session_id = s.id), 0),
     'session', public.session_json(s) || jsonb_build_object('usage_by_agent', s.usage_by_agent), 'messages', newest,
     'draft', (select public.draft_json(d) from public.session_drafts d where d.session_id = s.id and d.current),
-    'partial', partial);
+    'partial', public.partial_json(s.id));
 end
 $$;
 comment on function public.get_snapshot(uuid) is 'Users and the service: all that a watcher needs, as of one moment. Locks nothing.';
@@ -308,7 +313,7 @@ begin
     'steps', (select coalesce(jsonb_agg(public.step_json(t) order by t.position), '[]')
               from public.session_steps t where t.session_id = s.id),
     'messages', public.list_messages(p_session_id, 100) , 'drafts', public.list_drafts(p_session_id, 20),
-    'events', public.list_events(p_session_id, 0, 100),
+    'events', public.list_events(p_session_id, 0, 100), 'waiting_since', case when s.status = 'active' and s.node is null then s.queued_at end,
     'usage', jsonb_build_object('tokens', s.tokens, 'cost_usd', s.cost_usd, 'by_agent', s.usage_by_agent));
 end
 $$;
@@ -321,7 +326,7 @@ revoke execute on function
   public.list_sessions(uuid, text, text, text, timestamptz, text, integer, text), public.number_cursor(text),
   public.page_json(jsonb, integer, text), public.list_messages(uuid, integer, text),
   public.list_drafts(uuid, integer, text), public.get_draft(uuid, integer), public.list_steps(uuid, integer, text),
-  public.list_events(uuid, integer, integer), public.get_story(uuid), public.get_snapshot(uuid),
+  public.list_events(uuid, integer, integer), public.get_story(uuid), public.partial_json(uuid), public.get_snapshot(uuid),
   public.get_replay(uuid, integer, integer, integer), public.inspect_session(uuid)
   from public, anon, authenticated, service_role;
 grant execute on function
@@ -331,6 +336,6 @@ grant execute on function
   public.list_sessions(uuid, text, text, text, timestamptz, text, integer, text), public.number_cursor(text),
   public.page_json(jsonb, integer, text), public.list_messages(uuid, integer, text),
   public.list_drafts(uuid, integer, text), public.get_draft(uuid, integer), public.list_steps(uuid, integer, text),
-  public.list_events(uuid, integer, integer), public.get_story(uuid), public.get_snapshot(uuid),
+  public.list_events(uuid, integer, integer), public.get_story(uuid), public.partial_json(uuid), public.get_snapshot(uuid),
   public.get_replay(uuid, integer, integer, integer), public.inspect_session(uuid)
   to authenticated, service_role;

@@ -39,6 +39,40 @@ $$;
 comment on function public.add_events(public.story_sessions, jsonb) is
   'The service, holding the session''s row lock: numbers and stores events; answers their rows.';
 
+create function public.tell(p_session_id uuid, p_events jsonb, p_epoch integer default null) returns void
+language plpgsql security invoker set search_path = ''
+as $$
+declare
+  s public.story_sessions;
+begin
+  select * into s from public.story_sessions where id = p_session_id;
+  if p_epoch is not null or s.node is null then
+    perform public.add_events(s, p_events);
+  else
+    update public.story_sessions set outside = outside || p_events where id = s.id;
+    perform pg_notify('storyloom', 'change:' || s.id);
+  end if;
+end
+$$;
+comment on function public.tell(uuid, jsonb, integer) is
+  'The service, holding the session''s row lock: events of a change. Where a run holds the session they wait for it, which alone numbers events.';
+
+create function public.number_outside(p_session_id uuid) returns void
+language plpgsql security invoker set search_path = ''
+as $$
+declare
+  s public.story_sessions;
+begin
+  select * into s from public.story_sessions where id = p_session_id;
+  if s.outside <> '[]' then
+    perform public.add_events(s, s.outside);
+    update public.story_sessions set outside = '[]' where id = s.id;
+  end if;
+end
+$$;
+comment on function public.number_outside(uuid) is
+  'The service, holding the session''s row lock: numbers and stores the events that others than its run have made.';
+
 create function public.events_since(p_session_id uuid, p_seq integer) returns jsonb
 language sql stable security invoker set search_path = ''
 as $$
@@ -87,6 +121,12 @@ declare
   last_seq integer;
 begin
   select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
+  if p_to = 'active' and s.status = 'active' and s.pausing then
+    update public.story_sessions set pausing = false where id = s.id;
+    perform public.tell(s.id, jsonb_build_array(jsonb_strip_nulls(
+      jsonb_build_object('type', 'session.status', 'status', 'active', 'reason', p_reason))));
+    return jsonb_build_object('changed', true, 'session', public.session_json(s), 'events', public.events_since(s.id, last_seq));
+  end if;
   -- The same again, as after a lost answer; an active session that a run holds is not moved to where it is.
   if s.status = p_to and s.node is null then
     return jsonb_build_object('changed', false, 'session', public.session_json(s), 'events', '[]'::jsonb);
@@ -94,11 +134,15 @@ begin
   if not s.status = any (p_from) then
     raise sqlstate 'PT409' using message = format('A session that is %s can''t become %s.', replace(s.status, '_', ' '), p_to);
   end if;
+  if s.node is not null then
+    perform pg_notify('storyloom', 'change:' || s.id);
+  end if;
   -- The next epoch: a run that still holds the session writes nothing more.
   update public.story_sessions set
-    status = p_to, epoch = epoch + 1, node = null, error = p_error, updated_at = now(), last_activity_at = now(),
-    expires_at = now() + make_interval(secs => ttl_s)
+    status = p_to, epoch = epoch + 1, node = null, error = p_error, pausing = false, queued_at = now(), queue_place = null,
+    updated_at = now(), last_activity_at = now(), expires_at = now() + make_interval(secs => ttl_s)
   where id = s.id returning * into s;
+  perform public.number_outside(s.id);
   perform public.add_events(s, jsonb_build_array(jsonb_strip_nulls(
     jsonb_build_object('type', 'session.status', 'status', s.status, 'reason', p_reason, 'error', p_error))));
   return jsonb_build_object('changed', true, 'session', public.session_json(s), 'events', public.events_since(s.id, last_seq));
@@ -126,10 +170,8 @@ begin
   if p_epoch is not null then
     perform public.check_epoch(s, p_epoch);
   end if;
-  if p_epoch is not null or s.node is null then
-    perform public.add_events(s, jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
-      'type', 'session.status', 'status', s.status, 'reason', 'renamed', 'title', s.title, 'error', s.error))));
-  end if;
+  perform public.tell(s.id, jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+    'type', 'session.status', 'status', s.status, 'reason', 'renamed', 'title', s.title, 'error', s.error))), p_epoch);
   return jsonb_build_object('session', public.session_json(s), 'events', public.events_since(s.id, last_seq));
 end
 $$;
@@ -142,6 +184,9 @@ declare
   s public.story_sessions := public.owned_session(p_session_id, p_owner);
 begin
   delete from public.story_sessions where id = s.id;
+  if s.node is not null then
+    perform pg_notify('storyloom', 'change:' || s.id);
+  end if;
   return jsonb_build_object('deleted', s.id);
 end
 $$;
@@ -179,10 +224,7 @@ begin
     message_count = m.seq, tokens = tokens + p_tokens, cost_usd = cost_usd + p_cost_usd, updated_at = now(),
     last_activity_at = now(), expires_at = now() + make_interval(secs => ttl_s)
   where id = s.id;
-  -- Where a run holds the session, only that run numbers events.
-  if p_epoch is not null or s.node is null then
-    perform public.add_events(s, jsonb_build_array(jsonb_build_object('type', 'agent.message', 'message_seq', m.seq)));
-  end if;
+  perform public.tell(s.id, jsonb_build_array(jsonb_build_object('type', 'agent.message', 'message_seq', m.seq)), p_epoch);
   return jsonb_build_object('message', public.message_json(m), 'events', public.events_since(s.id, last_seq));
 end
 $$;
@@ -231,9 +273,7 @@ begin
     draft_count = p_version, draft_version = case when p_current then p_version else draft_version end,
     updated_at = now(), last_activity_at = now(), expires_at = now() + make_interval(secs => ttl_s)
   where id = s.id;
-  if p_epoch is not null or s.node is null then
-    perform public.add_events(s, jsonb_build_array(public.draft_event(d)));
-  end if;
+  perform public.tell(s.id, jsonb_build_array(public.draft_event(d)), p_epoch);
   return jsonb_build_object('draft', public.draft_json(d), 'events', public.events_since(s.id, last_seq));
 end
 $$;
@@ -266,9 +306,13 @@ begin
     for update skip locked
   loop
     update public.story_sessions set
-      status = 'expired', epoch = epoch + 1, node = null, updated_at = now(),
+      status = 'expired', epoch = epoch + 1, node = null, pausing = false, updated_at = now(),
       error = jsonb_build_object('code', 'expired', 'message', 'Nothing happened in this session for too long.')
     where id = due.id returning * into s;
+    if due.node is not null then
+      perform pg_notify('storyloom', 'change:' || s.id);
+    end if;
+    perform public.number_outside(s.id);
     perform public.add_events(s, jsonb_build_array(jsonb_build_object(
       'type', 'session.status', 'status', 'expired', 'reason', 'idle', 'error', s.error)));
     expired := expired || jsonb_build_array(jsonb_build_object('session', public.session_json(s), 'events',
@@ -282,6 +326,7 @@ comment on function public.expire_sessions(integer) is
 
 revoke execute on function
   public.owned_session(uuid, uuid), public.add_events(public.story_sessions, jsonb), public.events_since(uuid, integer),
+  public.tell(uuid, jsonb, integer), public.number_outside(uuid),
   public.create_session(uuid, text, text, text, text, jsonb, text, integer, text, jsonb),
   public.change_status(uuid, uuid, text, text[], text, jsonb), public.rename_session(uuid, uuid, text, integer),
   public.delete_session(uuid, uuid),
@@ -291,6 +336,7 @@ revoke execute on function
   from public, anon, authenticated, service_role;
 grant execute on function
   public.owned_session(uuid, uuid), public.add_events(public.story_sessions, jsonb), public.events_since(uuid, integer),
+  public.tell(uuid, jsonb, integer), public.number_outside(uuid),
   public.create_session(uuid, text, text, text, text, jsonb, text, integer, text, jsonb),
   public.change_status(uuid, uuid, text, text[], text, jsonb), public.rename_session(uuid, uuid, text, integer),
   public.delete_session(uuid, uuid),

@@ -1,6 +1,137 @@
 -- What a run writes. service_role alone may call these. Each names the run's epoch; once a newer run has claimed the
 -- session every one of them is refused with PT409 and the hint fenced.
 
+create function public.beat(p_node text, p_about jsonb, p_held jsonb, p_dead_s double precision) returns jsonb
+language plpgsql security invoker set search_path = ''
+as $$
+declare
+  lost jsonb;
+  changed jsonb;
+begin
+  insert into public.nodes (id, about) values (p_node, p_about)
+  on conflict (id) do update set seen_at = clock_timestamp(), about = excluded.about;
+  select jsonb_agg(held.id) filter (where s.id is null or s.epoch <> held.epoch::integer or s.node is distinct from p_node),
+    jsonb_agg(held.id) filter (where s.epoch = held.epoch::integer and s.outside <> '[]')
+  into lost, changed
+  from jsonb_each_text(p_held) as held (id, epoch) left join public.story_sessions s on s.id = held.id::uuid;
+  return jsonb_build_object(
+    'lost', coalesce(lost, '[]'), 'changed', coalesce(changed, '[]'),
+    'others', (select count(*) from public.nodes n
+               where n.id <> p_node and n.seen_at > clock_timestamp() - make_interval(secs => p_dead_s)),
+    'work', exists (select from public.story_sessions s where s.status = 'active' and s.kind = 'story'
+      and (s.node is null or not exists (select from public.nodes n where n.id = s.node
+             and n.seen_at > clock_timestamp() - make_interval(secs => p_dead_s))
+           or (s.node = p_node and not p_held ? s.id::text))));
+end
+$$;
+comment on function public.beat(text, jsonb, jsonb, double precision) is
+  'The service: a node lives. Of the runs that it holds, as {id: epoch}, those it has lost and those that others have changed; and whether there is work to claim. Locks the node''s row.';
+
+create function public.take_chore(p_name text, p_every_s double precision) returns boolean
+language plpgsql security invoker set search_path = ''
+as $$
+begin
+  insert into public.chores (name, done_at) values (p_name, now())
+  on conflict (name) do update set done_at = now()
+    where chores.done_at < now() - make_interval(secs => p_every_s);
+  return found;
+end
+$$;
+comment on function public.take_chore(text, double precision) is
+  'The service: whether a chore is due, and then the caller''s to do. Locks the chore''s row.';
+
+create function public.leave(p_nodes text[]) returns jsonb
+language plpgsql security invoker set search_path = ''
+as $$
+declare
+  left_behind integer;
+begin
+  delete from public.nodes where id = any (p_nodes);
+  update public.story_sessions set node = null, queue_place = null
+  where status = 'active' and node = any (p_nodes);
+  get diagnostics left_behind = row_count;
+  if left_behind > 0 then
+    perform pg_notify('storyloom', 'queue');
+  end if;
+  return jsonb_build_object('runs', left_behind);
+end
+$$;
+comment on function public.leave(text[]) is
+  'The service: these nodes are no more; what they held waits for others, at its old place in the queue. Locks the sessions'' rows.';
+
+create function public.waiting_runs(p_node text, p_held uuid[], p_dead_s double precision)
+returns table (id uuid, user_id uuid, queued_at timestamptz, place bigint, running bigint)
+language sql stable security invoker set search_path = ''
+as $$
+  with standing as (
+    select s.id, s.user_id, s.queued_at,
+      -- A node that is gone has no row; one that is silent counts as gone where p_dead_s says after how long.
+      case when s.node = p_node then s.id = any (p_held)
+           else exists (select from public.nodes n where n.id = s.node
+                  and (p_dead_s is null or n.seen_at > clock_timestamp() - make_interval(secs => p_dead_s))) end as runs
+    from public.story_sessions s
+    where s.status = 'active' and s.kind = 'story'
+  )
+  select w.id, w.user_id, w.queued_at, row_number() over (partition by w.user_id order by w.queued_at, w.id),
+    (select count(*) from standing r where r.runs and r.user_id = w.user_id)
+  from standing w where not w.runs
+$$;
+comment on function public.waiting_runs(text, uuid[], double precision) is
+  'The service: sessions that should run and do not, each with its place among its user''s own and how many of theirs run. Locks nothing.';
+
+create function public.claim_runs(
+  p_node text, p_room integer, p_per_user integer, p_held uuid[], p_dead_s double precision default null
+) returns jsonb
+language plpgsql security invoker set search_path = ''
+as $$
+declare
+  wanted record;
+  claimed jsonb := '[]';
+  placed jsonb := '[]';
+  taken uuid[] := '{}';
+  s public.story_sessions;
+  last_seq integer;
+begin
+  -- One claim at a time, so that no user gets more than their share by asking two nodes at once.
+  perform pg_advisory_xact_lock(1400139634, 1);
+  for wanted in
+    select w.id from public.waiting_runs(p_node, p_held, p_dead_s) w
+    where w.place + w.running <= p_per_user and not w.id = any (p_held)
+    -- A user's first before anybody's second.
+    order by w.place + w.running, w.queued_at, w.id limit p_room
+  loop
+    -- A row that somebody is just changing is looked at again with the next claim.
+    perform from public.story_sessions where id = wanted.id and status = 'active' for update skip locked;
+    if found then
+      claimed := claimed || public.claim_run(wanted.id, p_node);
+      taken := taken || wanted.id;
+    end if;
+  end loop;
+  for wanted in
+    select * from (
+      select w.id, row_number() over (order by w.place + w.running, w.queued_at, w.id) as place
+      from public.waiting_runs(p_node, p_held || taken, p_dead_s) w where not w.id = any (p_held)) queue
+    order by queue.place limit 100
+  loop
+    -- Not each step of a long queue is worth an event.
+    update public.story_sessions set queue_place = wanted.place
+    where id = wanted.id and status = 'active' and node is null and (queue_place is null or (wanted.place < queue_place
+      and (wanted.place <= 10 or wanted.place * 2 <= queue_place)))
+    returning * into s;
+    if found then
+      select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
+      perform public.add_events(s, jsonb_build_array(jsonb_build_object(
+        'type', 'session.status', 'status', 'active', 'reason', 'queued', 'queue_place', s.queue_place)));
+      placed := placed || public.events_since(s.id, last_seq);
+    end if;
+  end loop;
+  return jsonb_build_object('claimed', claimed, 'placed', placed, 'waiting', (
+    select count(*) from public.waiting_runs(p_node, p_held || taken, p_dead_s)));
+end
+$$;
+comment on function public.claim_runs(text, integer, integer, uuid[], double precision) is
+  'The service: gives p_node up to p_room sessions to run, in their turn, at most p_per_user of each user everywhere; tells the others their place. Locks the sessions'' rows.';
+
 create function public.claim_run(p_session_id uuid, p_node text) returns jsonb
 language plpgsql security invoker set search_path = ''
 as $$
@@ -14,14 +145,16 @@ begin
   end if;
   select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
   reason := case when s.epoch = 0 then 'started' when s.node is null then 'resumed' else 'recovered' end;
-  update public.story_sessions set epoch = epoch + 1, node = p_node, error = null, updated_at = now(),
+  update public.story_sessions set epoch = epoch + 1, node = p_node, queue_place = null, error = null, updated_at = now(),
     last_activity_at = now(), expires_at = now() + make_interval(secs => ttl_s)
   where id = s.id returning * into s;
+  perform public.number_outside(s.id);
   perform public.add_events(s, jsonb_build_array(
     jsonb_build_object('type', 'session.status', 'status', 'active', 'reason', reason)));
   return jsonb_build_object(
     'session', public.session_json(s), 'prompt', s.prompt, 'context', s.context, 'events', public.events_since(s.id, last_seq),
     'delta_from', (select min(seq) from public.session_events where session_id = s.id and type = 'agent.delta'),
+    'partial', public.partial_json(s.id), 'notes', public.notes_json(s.id), 'usage_by_agent', s.usage_by_agent,
     'steps', (
       select coalesce(jsonb_agg(jsonb_build_object(
         'step', t.step, 'status', t.status, 'attempt', t.attempt, 'duration_ms', t.duration_ms, 'output', t.output,
@@ -33,6 +166,33 @@ end
 $$;
 comment on function public.claim_run(uuid, text) is
   'The service: begins the session''s next epoch on p_node and answers all that a run goes on from. Locks the session''s row.';
+
+create function public.notes_json(p_session_id uuid) returns jsonb
+language sql stable security invoker set search_path = ''
+as $$
+  select coalesce(jsonb_agg(newest.content order by newest.seq), '[]') from (
+    select m.content, m.seq from public.session_messages m
+    where m.session_id = p_session_id and m.role = 'user' and (m.metadata ->> 'note')::boolean
+    order by m.seq desc limit 20) newest
+$$;
+comment on function public.notes_json(uuid) is 'The service: what the writer has noted for the steps to come, the newest 20. Locks nothing.';
+
+create function public.number_changes(p_session_id uuid, p_epoch integer, p_events jsonb) returns jsonb
+language plpgsql security invoker set search_path = ''
+as $$
+declare
+  s public.story_sessions := public.owned_session(p_session_id, null);
+  last_seq integer;
+begin
+  perform public.check_epoch(s, p_epoch);
+  perform public.keep_events(s, p_events);
+  select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
+  perform public.number_outside(s.id);
+  return jsonb_build_object('events', public.events_since(s.id, last_seq));
+end
+$$;
+comment on function public.number_changes(uuid, integer, jsonb) is
+  'The service for a run: numbers what others have changed in its session, after its own p_events. Locks the session''s row.';
 
 create function public.keep_events(s public.story_sessions, p_events jsonb) returns void
 language plpgsql security invoker set search_path = ''
@@ -108,11 +268,12 @@ begin
   perform public.check_epoch(s, p_epoch);
   if exists (select from public.session_steps where session_id = s.id and step = p_result ->> 'step' and status = 'done') then
     -- The answer to this very call was lost; what it made is told again.
-    return jsonb_build_object('session', public.session_json(s),
+    return jsonb_build_object('session', public.session_json(s), 'notes', public.notes_json(s.id),
       'events', public.events_since(s.id, (p_result ->> 'after_seq')::integer));
   end if;
   perform public.keep_events(s, p_events);
   select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
+  perform public.number_outside(s.id);
 
   insert into public.session_messages
     (id, session_id, user_id, seq, role, agent, step, content, metadata, model, tokens, cost_usd)
@@ -164,6 +325,9 @@ begin
     context = coalesce(nullif(p_result -> 'context', 'null'), context),
     progress = p_result -> 'progress',
     title = case when titled then title else coalesce(p_result ->> 'title', title) end,
+    status = case when pausing then 'paused' else status end,
+    node = case when pausing then null else node end,
+    pausing = false,
     updated_at = now(), last_activity_at = now(), expires_at = now() + make_interval(secs => ttl_s)
   where id = s.id returning * into s;
 
@@ -176,14 +340,18 @@ begin
     jsonb_build_object('type', 'progress') || s.progress,
     jsonb_build_object('type', 'step.finished', 'step', p_result ->> 'step', 'duration_ms', p_result -> 'duration_ms',
       'tokens', spent_tokens, 'cost_usd', spent_usd)));
+  if s.status = 'paused' then
+    perform public.add_events(s, jsonb_build_array(jsonb_build_object('type', 'session.status', 'status', 'paused', 'reason', 'asked')));
+  end if;
   -- After the events above, whose numbers go on from the deltas': a number is never given twice.
   delete from public.session_events
   where session_id = s.id and type = 'agent.delta' and seq >= (p_result ->> 'delta_from')::integer;
-  return jsonb_build_object('session', public.session_json(s), 'events', public.events_since(s.id, last_seq));
+  return jsonb_build_object('session', public.session_json(s), 'notes', public.notes_json(s.id),
+    'events', public.events_since(s.id, last_seq));
 end
 $$;
 comment on function public.finish_step(uuid, integer, jsonb, jsonb) is
-  'The service for a run: all that a step made, once: message, draft, step, progress, usage, events. Locks the session''s row.';
+  'The service for a run: all that a step made, once: message, draft, step, progress, usage, events; pauses where that was asked for. Locks the session''s row.';
 
 create function public.complete_session(p_session_id uuid, p_owner uuid, p_epoch integer default null) returns jsonb
 language plpgsql security invoker set search_path = ''
@@ -214,9 +382,10 @@ begin
     title = excluded.title, content = excluded.content, word_count = excluded.word_count, version = excluded.version
   returning * into st;
   update public.story_sessions set
-    status = 'completed', node = null, error = null, completed_at = now(), updated_at = now(), last_activity_at = now(),
+    status = 'completed', node = null, error = null, pausing = false, completed_at = now(), updated_at = now(), last_activity_at = now(),
     progress = progress || '{"percent": 100, "current_step": null, "eta_s": 0}'
   where id = s.id returning * into s;
+  perform public.number_outside(s.id);
   perform public.add_events(s, jsonb_build_array(
     jsonb_build_object('type', 'progress') || s.progress,
     jsonb_build_object('type', 'story.completed', 'story_id', st.id, 'title', st.title, 'word_count', st.word_count),
@@ -229,7 +398,8 @@ comment on function public.complete_session(uuid, uuid, integer) is
 
 create function public.fail_session(
   p_session_id uuid, p_owner uuid, p_error jsonb, p_epoch integer default null, p_step text default null,
-  p_events jsonb default '[]', p_agent text default null, p_tokens integer default 0, p_cost_usd numeric default 0
+  p_events jsonb default '[]', p_agent text default null, p_tokens integer default 0, p_cost_usd numeric default 0,
+  p_to text default 'failed'
 ) returns jsonb
 language plpgsql security invoker set search_path = ''
 as $$
@@ -242,48 +412,73 @@ begin
     perform public.keep_events(s, p_events);
   end if;
   select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
-  if s.status = 'failed' then
+  if s.status = p_to then
     return jsonb_build_object('session', public.session_json(s), 'events', '[]'::jsonb);
   end if;
   if s.status not in ('active', 'awaiting_approval', 'paused') then
-    raise sqlstate 'PT409' using message = format('A session that is %s can''t become failed.', s.status);
+    raise sqlstate 'PT409' using message = format('A session that is %s can''t become %s.', s.status, p_to);
   end if;
   update public.session_steps set
     status = 'failed', finished_at = now(), error = p_error, tokens = p_tokens, cost_usd = p_cost_usd,
     duration_ms = least(extract(epoch from now() - started_at) * 1000, 2147483647)::integer
   where session_id = s.id and step = p_step and status <> 'done';
   update public.story_sessions set
-    status = 'failed', node = null, error = p_error, updated_at = now(), last_activity_at = now(),
+    status = p_to, node = null, error = p_error, pausing = false, updated_at = now(), last_activity_at = now(),
     tokens = tokens + p_tokens, cost_usd = cost_usd + p_cost_usd,
     usage_by_agent = case when p_tokens > 0 then public.usage_after(s, p_agent, p_tokens, p_cost_usd) else usage_by_agent end
   where id = s.id returning * into s;
+  perform public.number_outside(s.id);
   if p_tokens > 0 then
     perform public.add_events(s, jsonb_build_array(
       jsonb_build_object('type', 'usage', 'tokens', s.tokens, 'cost_usd', s.cost_usd, 'by_agent', s.usage_by_agent)));
   end if;
   perform public.add_events(s, jsonb_build_array(jsonb_build_object(
-    'type', 'session.status', 'status', 'failed', 'reason', p_error ->> 'message', 'error', p_error)));
+    'type', 'session.status', 'status', p_to, 'reason', p_error ->> 'message', 'error', p_error)));
   return jsonb_build_object('session', public.session_json(s), 'events', public.events_since(s.id, last_seq));
 end
 $$;
-comment on function public.fail_session(uuid, uuid, jsonb, integer, text, jsonb, text, integer, numeric) is
-  'The service: the session, and the step at hand, failed for a reason that its writer may read. Locks the session''s row.';
+comment on function public.fail_session(uuid, uuid, jsonb, integer, text, jsonb, text, integer, numeric, text) is
+  'The service: the session, and the step at hand, failed (or p_to, paused) for a reason that its writer may read. Locks the session''s row.';
 
-create function public.running_sessions(p_limit integer default 1000) returns jsonb
-language sql stable security invoker set search_path = ''
+create function public.open_gate(p_session_id uuid, p_epoch integer, p_events jsonb, p_gate jsonb) returns jsonb
+language plpgsql security invoker set search_path = ''
 as $$
-  select coalesce(jsonb_agg(jsonb_build_object('id', listed.id, 'epoch', listed.epoch, 'node', listed.node)), '[]')
-  from (
-    select s.id, s.epoch, s.node from public.story_sessions s
-    where s.status = 'active' and s.kind = 'story' order by s.id limit p_limit) listed
+declare
+  s public.story_sessions := public.owned_session(p_session_id, null);
+  last_seq integer;
+begin
+  perform public.check_epoch(s, p_epoch);
+  if s.status = 'awaiting_approval' then
+    return jsonb_build_object('session', public.session_json(s), 'events', public.events_since(s.id, (p_gate ->> 'after_seq')::integer));
+  end if;
+  perform public.keep_events(s, p_events);
+  select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
+  insert into public.session_steps (session_id, user_id, step, position, stage, agent, status, started_at, epoch)
+  values (s.id, s.user_id, p_gate ->> 'step', (select count(*) + 1 from public.session_steps t where t.session_id = s.id),
+    p_gate ->> 'stage', 'writer', 'running', now(), s.epoch)
+  on conflict (session_id, step) do update set status = 'running', started_at = now(), finished_at = null, epoch = excluded.epoch;
+  update public.story_sessions set
+    status = 'awaiting_approval', node = null, pausing = false, progress = p_gate -> 'progress', updated_at = now(),
+    last_activity_at = now(), expires_at = now() + make_interval(secs => ttl_s)
+  where id = s.id returning * into s;
+  perform public.number_outside(s.id);
+  perform public.add_events(s, jsonb_build_array(
+    jsonb_build_object('type', 'progress') || s.progress,
+    jsonb_strip_nulls(jsonb_build_object('type', 'approval.requested', 'step', p_gate ->> 'step',
+      'content', p_gate ->> 'content', 'draft_version', p_gate -> 'draft_version')),
+    jsonb_build_object('type', 'session.status', 'status', 'awaiting_approval', 'reason', p_gate ->> 'gate')));
+  return jsonb_build_object('session', public.session_json(s), 'events', public.events_since(s.id, last_seq));
+end
 $$;
-comment on function public.running_sessions(integer) is 'The service: sessions that should be running, for taking up what a dead node left. Locks nothing.';
+comment on function public.open_gate(uuid, integer, jsonb, jsonb) is
+  'The service for a run, which ends with it: the session waits for its writer''s answer. Locks the session''s row.';
 
 create function public.events_after(p_wanted jsonb, p_limit integer default 200) returns jsonb
 language sql stable security invoker set search_path = ''
 as $$
-  select coalesce(jsonb_object_agg(wanted.session_id, found.events) filter (where found.events is not null), '{}')
+  select coalesce(jsonb_object_agg(wanted.session_id, found.events) filter (where found.events is not null or s.id is null), '{}')
   from jsonb_each_text(p_wanted) as wanted (session_id, seq)
+  left join public.story_sessions s on s.id = wanted.session_id::uuid
   cross join lateral (
     select jsonb_agg(public.event_json(page) order by page.seq) as events
     from (
@@ -292,17 +487,25 @@ as $$
   ) found
 $$;
 comment on function public.events_after(jsonb, integer) is
-  'The service, for readers of runs on other nodes: of each session {id: seq} the events after that number. Locks nothing.';
+  'The service, for readers of runs on other nodes: of each session {id: seq} the events after that number, null for one that is gone. Locks nothing.';
 
 revoke execute on function
-  public.claim_run(uuid, text), public.keep_events(public.story_sessions, jsonb), public.append_events(uuid, integer, jsonb),
+  public.beat(text, jsonb, jsonb, double precision), public.take_chore(text, double precision),
+  public.leave(text[]),
+  public.waiting_runs(text, uuid[], double precision), public.claim_runs(text, integer, integer, uuid[], double precision),
+  public.claim_run(uuid, text), public.notes_json(uuid), public.number_changes(uuid, integer, jsonb),
+  public.keep_events(public.story_sessions, jsonb), public.append_events(uuid, integer, jsonb),
   public.finish_step(uuid, integer, jsonb, jsonb), public.complete_session(uuid, uuid, integer),
-  public.fail_session(uuid, uuid, jsonb, integer, text, jsonb, text, integer, numeric), public.running_sessions(integer),
+  public.fail_session(uuid, uuid, jsonb, integer, text, jsonb, text, integer, numeric, text), public.open_gate(uuid, integer, jsonb, jsonb),
   public.events_after(jsonb, integer), public.usage_after(public.story_sessions, text, integer, numeric)
   from public, anon, authenticated, service_role;
 grant execute on function
-  public.claim_run(uuid, text), public.keep_events(public.story_sessions, jsonb), public.append_events(uuid, integer, jsonb),
+  public.beat(text, jsonb, jsonb, double precision), public.take_chore(text, double precision),
+  public.leave(text[]),
+  public.waiting_runs(text, uuid[], double precision), public.claim_runs(text, integer, integer, uuid[], double precision),
+  public.claim_run(uuid, text), public.notes_json(uuid), public.number_changes(uuid, integer, jsonb),
+  public.keep_events(public.story_sessions, jsonb), public.append_events(uuid, integer, jsonb),
   public.finish_step(uuid, integer, jsonb, jsonb), public.complete_session(uuid, uuid, integer),
-  public.fail_session(uuid, uuid, jsonb, integer, text, jsonb, text, integer, numeric), public.running_sessions(integer),
+  public.fail_session(uuid, uuid, jsonb, integer, text, jsonb, text, integer, numeric, text), public.open_gate(uuid, integer, jsonb, jsonb),
   public.events_after(jsonb, integer), public.usage_after(public.story_sessions, text, integer, numeric)
   to service_role;

@@ -11,6 +11,7 @@ import pytest
 
 from api.app import create_app
 from api.openapi import Documented
+from api.rates import Rates
 from api.state import State
 from coordinator.errors import RateLimited
 from coordinator.settings import Settings
@@ -146,7 +147,7 @@ class _Breaking:
 
 
 async def _asked(error: Exception, service: Service) -> httpx.Response:
-    broken = app(SimpleNamespace(auth=service.auth, manager=_Breaking(error)))
+    broken = app(SimpleNamespace(auth=service.auth, manager=_Breaking(error), rates=Rates(service.settings)))
     transport = httpx.ASGITransport(broken, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
         return await http.get("/api/sessions", headers=bearer(service.token))

@@ -17,7 +17,7 @@ from websockets.asyncio.client import connect
 
 from coordinator.settings import Settings
 from coordinator.store.embedded import EmbeddedPostgres
-from tests.service import WAIT_S, Socket, bearer
+from tests.service import LIMITS, WAIT_S, Socket, bearer
 
 START_S = 60
 """A loaded machine takes its time to import a model library."""
@@ -39,7 +39,7 @@ class Node:
         self._announced = asyncio.Event()
         self._environment = {
             "STORYLOOM_DATA_DIR": str(folder), "STORYLOOM_EVENT_FLUSH_S": "0.05", "STORYLOOM_LOG_LEVEL": "info",
-            **{f"STORYLOOM_{name.upper()}": str(value) for name, value in settings.items()},
+            **{f"STORYLOOM_{name.upper()}": str(value) for name, value in (LIMITS | settings).items()},
         }  # fmt: skip
 
     @property

@@ -119,7 +119,7 @@ async def test_a_story_waits_for_its_database(
 
 
 RUN = ["append_events", "finish_step"]
-LOST = ["create_session", "claim_run", *RUN, *RUN, "complete_session"]
+LOST = ["create_session", "claim_runs", *RUN, *RUN, "complete_session"]
 """Calls whose answers are lost, in the order of a story."""
 
 
@@ -142,7 +142,7 @@ async def test_an_answer_that_is_lost_before_an_outage(
         pytest.skip("in the long form")
     proxy, service = proxied
     async with service.socket() as socket:
-        early = function in ("create_session", "claim_run")
+        early = function in ("create_session", "claim_runs")
         keeper = Keeper() if early else await begin(socket, seed=3)
         await read_for(keeper, socket, 0 if early else chance.uniform(0, 0.3))
         lose(proxy, function, and_refuse=True)

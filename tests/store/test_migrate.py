@@ -144,7 +144,7 @@ async def test_the_bootstrap_gives_what_supabase_has(url: str) -> None:
         )
         assert row == (ACCOUNT, "authenticated")
     assert execute(url, "set role anon; select auth.uid(), auth.role(), auth.jwt()", "authenticator") == [(None,) * 3]
-    assert execute(url, "select obj_description('auth'::regnamespace, 'pg_namespace')") == [("Storyloom bootstrap 1",)]
+    assert execute(url, "select obj_description('auth'::regnamespace, 'pg_namespace')") == [("Storyloom bootstrap 2",)]
     uncommented = execute(
         url,
         "select proname from pg_proc where pronamespace = 'auth'::regnamespace"

@@ -364,17 +364,25 @@ def test_swapped_and_wrong_keys_are_told_and_not_quoted(service: str, public: st
 @pytest.mark.parametrize(
     ("told", "sentence"),
     [
-        (httpx.ConnectError("getaddrinfo failed"), "can't be reached"),
-        (page(200), "can't be reached"),
-        (answer(401, message="Invalid API key"), "refuses the API keys"),
-        (answer(401, "42501"), "refuses the API keys"),
-        (answer(404, "PGRST202"), "storyloom migrate"),
+        (httpx.ConnectError("getaddrinfo failed"), "can't be reached: the connection breaks"),
+        (httpx.ReadTimeout("no"), "can't be reached: it doesn't answer in time"),
+        (page(200), "is no Supabase project's API"),
+        (page(404), "is no Supabase project's API"),
+        (page(503), "can't be reached: it answers HTTP 503"),
+        (answer(540, message="Project paused"), "is paused. Restore it"),
+        (answer(500, "57P03"), "can't be reached: its database is not to be had"),
+        (httpx.Response(301, headers={"location": "https://elsewhere.example"}), "answers with a redirect"),
+        (answer(401, message="Invalid API key"), "refuses the key in SUPABASE_SECRET_KEY"),
+        (answer(401, "42501"), "refuses the key in SUPABASE_SECRET_KEY"),
+        (answer(404, "PGRST202"), "none of Storyloom's tables and functions: run `supabase db push`"),
+        (answer(406, "PGRST106"), "doesn't expose the schema public"),
     ],
     ids=repr,
 )
 async def test_opening_tells_what_is_wrong_in_one_sentence(api: Any, told: Any, sentence: str) -> None:
     effect = {"side_effect": told} if isinstance(told, Exception) else {"return_value": told}
-    api.post(f"{URL}/rest/v1/rpc/running_sessions").mock(**effect)
+    for function in ("schema_state", "is_admin"):
+        api.post(f"{URL}/rest/v1/rpc/{function}").mock(**effect)
     with pytest.raises(Misconfigured, match=sentence):
         await RpcTransport.open(URL, SecretStr(SECRET), SecretStr(PUBLIC))
 
@@ -515,7 +523,7 @@ async def test_two_hundred_users_none_ever_runs_as_another(project: Project, sto
             await store.sessions.get(me, theirs[other.user_id])
 
     async def serve() -> None:
-        assert len(await store.sessions.running()) == 200
+        assert (await store.nodes.claim("n", room=0, per_user=1, held=[], dead_s=None)).waiting == 200
 
     # The service's own calls in between: what they leave behind would show a user everything.
     places = random.sample(range(200), 200)
@@ -578,5 +586,5 @@ async def test_what_a_real_server_says_to_a_bad_token_key_and_name(project: Proj
         await store.gateway.read("no_such_function", SERVICE)
     with pytest.raises(InvalidMessage):
         await store.gateway.read("get_session", writer, session_id="no uuid")
-    with pytest.raises(Misconfigured, match="refuses the API keys"):
+    with pytest.raises(Misconfigured, match="refuses the key in SUPABASE_SECRET_KEY"):
         await RpcTransport.open(lite.url, SecretStr("sb_secret_of_another_project"), SecretStr(lite.public_key))

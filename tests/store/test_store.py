@@ -414,4 +414,4 @@ async def test_a_database_that_stays_away_is_unavailable(connect: Callable[[], A
     store = Store(await connect(), wait_s=0.3)
     await store.close()
     with pytest.raises(Unavailable):
-        await store.gateway.read("running_sessions", SERVICE)
+        await store.gateway.read("events_after", SERVICE, wanted={})

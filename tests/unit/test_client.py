@@ -499,7 +499,7 @@ async def test_a_session_is_created_with_an_idempotency_key(rest: Client) -> Non
 async def test_a_problem_is_an_error_with_its_facts(rest: Client) -> None:
     respx.post(f"{SERVER}/api/sessions/{SESSION}/resume").respond(
         429,
-        json={"code": "rate_limited", "message": "Too fast.", "retryable": True, "retry_after_s": 7, "status": 429},
+        json={"code": "rate_limited", "message": "Too fast.", "retryable": True, "retry_after_s": 700, "status": 429},
         headers={"Content-Type": "application/problem+json"},
     )
     with pytest.raises(ClientError) as caught:
@@ -509,9 +509,32 @@ async def test_a_problem_is_an_error_with_its_facts(rest: Client) -> None:
         "rate_limited",
         "Too fast.",
         True,
-        7,
+        700,
         429,
     )
+
+
+def too_fast(retry_after_s: float) -> httpx.Response:
+    facts = {"code": "rate_limited", "detail": "Too fast.", "retryable": True, "retry_after_s": retry_after_s}
+    return httpx.Response(429, json=facts)
+
+
+@respx.mock
+async def test_a_call_that_came_too_fast_is_made_again_when_it_may(rest: Client) -> None:
+    waits: list[float] = []
+    rest.on_lost = lambda error, wait_s: waits.append(wait_s)
+    answers = [too_fast(0.02), too_fast(0.01), httpx.Response(204)]
+    respx.post(f"{SERVER}/api/sessions/{SESSION}/resume").mock(side_effect=answers)
+    await rest.resume(SESSION)
+    assert waits == [0.02, 0.01]
+
+
+@respx.mock
+async def test_a_call_that_is_always_too_fast_is_given_up(rest: Client) -> None:
+    route = respx.post(f"{SERVER}/api/sessions/{SESSION}/resume").mock(return_value=too_fast(0.01))
+    with pytest.raises(ClientError, match="Too fast") as caught:
+        await rest.resume(SESSION)
+    assert (caught.value.retry_after_s, route.call_count) == (0.01, 4)
 
 
 @respx.mock

@@ -1,4 +1,4 @@
-"""The engine's decisions: what it starts, how often, how many at once, and what it takes up; over a real DBOS."""
+"""The engine's decisions: what it starts, how often, how many at once, and what it takes up from nodes that are no more."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from coordinator import engine as module
 from coordinator.engine import Engine
-from coordinator.errors import Conflict
 from coordinator.models import Identity, StoryConfig
-from coordinator.sessions import StorySessionManager
+from coordinator.sessions import Recovered, StorySessionManager
 from coordinator.store import Store
 from coordinator.store.node import NodeLock
 from coordinator.streams import Streams
@@ -25,45 +25,40 @@ from tests.conftest import Database
 from tests.service import WAIT_S
 
 PLACES = 2
+DEAD_S = 0.6
 
 
 class Workflow:
-    """Claims its session and completes nothing: a run lasts until the test lets it end."""
+    """Completes nothing: a run lasts until the test lets it end, or the node's end is told."""
 
     def __init__(self, manager: StorySessionManager) -> None:
         self._manager = manager
         self.runs: list[UUID] = []
         self.now: set[UUID] = set()
         self.most = 0
-        self.claims = True
         self.breaks = False
         self.changed = asyncio.Event()
         self._ends: dict[UUID, asyncio.Event] = {}
 
-    async def run(self, session_id: UUID) -> None:
+    async def run(self, recovered: Recovered) -> None:
+        session_id, journal = recovered.session.id, recovered.journal
         self.runs.append(session_id)
-        if self.breaks:
-            self.changed.set()
-            raise RuntimeError("a fault")
-        try:
-            journal = (await self._manager.recover_session(session_id)).journal if self.claims else None
-        except Conflict:
-            return
+        task = asyncio.current_task()
+        assert task is not None
+        journal.on_fenced = task.cancel
         self.now.add(session_id)
         self.most = max(self.most, len(self.now))
         self.changed.set()
-        task = asyncio.current_task()
-        assert task is not None
-        if journal is not None:
-            journal.on_fenced = task.cancel
         try:
+            if self.breaks:
+                raise RuntimeError("a fault")
             await self._ends.setdefault(session_id, asyncio.Event()).wait()
-            await self._manager.change_status(None, session_id, "cancelled", ("active",))
+            if not journal.ending:
+                await self._manager.change_status(None, session_id, "cancelled", ("active",))
         finally:
             self.now.discard(session_id)
             self.changed.set()
-            if journal is not None:
-                await self._manager.release(journal)
+            await self._manager.release(journal)
 
     def end(self, session_id: UUID) -> None:
         self._ends.setdefault(session_id, asyncio.Event()).set()
@@ -95,9 +90,10 @@ def lock(tmp_path: Path, manager: StorySessionManager) -> Any:
 
 @asynccontextmanager
 async def launched(
-    database: Database, manager: StorySessionManager, workflow: Workflow, lock: NodeLock
+    manager: StorySessionManager, workflow: Workflow, lock: NodeLock, **knobs: Any
 ) -> AsyncIterator[Engine]:
-    engine = await Engine.launch(database.admin_url, manager, cast(StoryWorkflow, workflow), lock, stories=PLACES)
+    knobs = {"stories": PLACES, "per_user": 100, "dead_s": DEAD_S, "drain_s": 0.0, **knobs}
+    engine = await Engine.launch(manager, cast(StoryWorkflow, workflow), lock, **knobs)
     try:
         yield engine
     finally:
@@ -105,100 +101,196 @@ async def launched(
 
 
 @pytest.fixture
-async def engine(
-    database: Database, manager: StorySessionManager, workflow: Workflow, lock: NodeLock
-) -> AsyncIterator[Engine]:
-    async with launched(database, manager, workflow, lock) as engine:
+async def engine(manager: StorySessionManager, workflow: Workflow, lock: NodeLock) -> AsyncIterator[Engine]:
+    async with launched(manager, workflow, lock) as engine:
         yield engine
 
 
+Make = Callable[..., Awaitable[UUID]]
+
+
 @pytest.fixture
-async def session(
-    manager: StorySessionManager, user: Callable[..., Awaitable[Identity]]
-) -> Callable[[], Awaitable[UUID]]:
+async def session(manager: StorySessionManager, user: Callable[..., Awaitable[Identity]]) -> Make:
     owner = await user()
 
-    async def make() -> UUID:
+    async def make(by: Identity = owner) -> UUID:
         made = await manager.create_session(
-            owner, "A prompt.", template="short-story", model="offline:storyteller", config=StoryConfig()
+            by, "A prompt.", template="short-story", model="offline:storyteller", config=StoryConfig()
         )
         return made.session.id
 
     return make
 
 
-Make = Callable[[], Awaitable[UUID]]
+async def places(store: Store, ids: list[UUID]) -> list[int | None]:
+    from coordinator.models import SERVICE
+
+    return [(await store.sessions.get(SERVICE, session_id)).queue_place for session_id in ids]
 
 
 async def test_what_finds_no_place_waits_and_starts_by_itself(
-    engine: Engine, workflow: Workflow, session: Make
+    engine: Engine, workflow: Workflow, session: Make, store: Store
 ) -> None:
     ids = [await session() for _ in range(3 * PLACES)]
-    await asyncio.gather(*(engine.start(session_id, 0) for session_id in ids))
+    engine.wake()
     ended: set[UUID] = set()
     while len(ended) < len(ids):
-        places = min(PLACES, len(ids) - len(ended))
-        await workflow.until(lambda places=places: len(workflow.now - ended) == places)  # type: ignore[misc]
+        room = min(PLACES, len(ids) - len(ended))
+        await workflow.until(lambda room=room: len(workflow.now - ended) == room)  # type: ignore[misc]
         ended.add((workflow.now - ended).pop())
         for session_id in ended:
             workflow.end(session_id)
     await workflow.until(lambda: not workflow.now)
     assert workflow.most == PLACES
     assert Counter(workflow.runs) == dict.fromkeys(ids, 1)
+    assert workflow.runs == ids, "in their turn"
 
 
-async def test_the_same_run_started_twice_is_one_run(engine: Engine, workflow: Workflow, session: Make) -> None:
+async def test_who_waits_is_told_the_place_and_that_it_moves_up(
+    engine: Engine, workflow: Workflow, session: Make, store: Store, manager: StorySessionManager
+) -> None:
+    from coordinator.models import SERVICE
+
+    ids = [await session() for _ in range(PLACES + 3)]
+    engine.wake()
+    await workflow.until(lambda: len(workflow.now) == PLACES)
+    await engine.claim()
+    assert await places(store, ids) == [None, None, 1, 2, 3]
+    assert engine.waiting == 3
+    workflow.end(ids[0])
+    await workflow.until(lambda: ids[2] in workflow.now)
+    await engine.claim()
+    assert await places(store, ids) == [None, None, None, 1, 2]
+    told = (await store.record.events(SERVICE, ids[4], 0, 100)).items
+    assert [event["queue_place"] for event in told if event.get("reason") == "queued"] == [3, 2]
+
+
+async def test_one_user_gets_no_more_than_their_share(
+    manager: StorySessionManager,
+    workflow: Workflow,
+    lock: NodeLock,
+    session: Make,
+    user: Callable[..., Awaitable[Identity]],
+) -> None:
+    other = await user()
+    mine = [await session() for _ in range(4)]
+    theirs = [await session(other) for _ in range(2)]
+    async with launched(manager, workflow, lock, stories=10, per_user=1):
+        await workflow.until(lambda: len(workflow.now) == 2)
+        assert workflow.now == {mine[0], theirs[0]}
+        workflow.end(mine[0])
+        await workflow.until(lambda: mine[1] in workflow.now)
+        assert workflow.now == {mine[1], theirs[0]}
+
+
+async def test_waking_often_starts_a_run_once(engine: Engine, workflow: Workflow, session: Make) -> None:
     session_id = await session()
-    await asyncio.gather(*(engine.start(session_id, 0) for _ in range(5)))
+    for _ in range(5):
+        engine.wake()
     await workflow.until(lambda: session_id in workflow.now)
-    # Looking for what to take up finds a run under way, too.
-    assert await engine.take_up() == 0
+    assert await engine.claim() == 0
     workflow.end(session_id)
     await workflow.until(lambda: not workflow.now)
-    await engine.start(session_id, 0)
+    assert await engine.claim() == 0
     assert workflow.runs == [session_id]
 
 
-async def test_a_session_whose_run_never_began_is_taken_up(engine: Engine, workflow: Workflow, session: Make) -> None:
+async def test_two_nodes_never_run_the_same_session(
+    engine: Engine, workflow: Workflow, session: Make, store: Store, tmp_path: Path
+) -> None:
+    second = StorySessionManager(store, Streams(), node="b", ttl_s=600)
+    other, lock = Workflow(second), NodeLock(tmp_path / "elsewhere")
+    second.node = lock.node_id
+    try:
+        async with launched(second, other, lock, stories=3) as there:
+            ids = [await session() for _ in range(5)]
+            engine.wake()
+            there.wake()
+            await workflow.until(lambda: len(workflow.now) == 2)
+            await other.until(lambda: len(other.now) == 3)
+            assert workflow.now | other.now == set(ids)
+            assert Counter(workflow.runs + other.runs) == dict.fromkeys(ids, 1)
+            async with asyncio.timeout(WAIT_S):
+                while not (engine.others == there.others == 1):
+                    await asyncio.sleep(0.01)
+    finally:
+        lock.release()
+
+
+async def test_a_silent_node_is_dead_and_fenced_when_it_wakes(
+    manager: StorySessionManager, workflow: Workflow, lock: NodeLock, session: Make, store: Store, tmp_path: Path
+) -> None:
+    frozen = StorySessionManager(store, Streams(), node="frozen-1", ttl_s=600)
+    await frozen.beat({}, DEAD_S)
     session_id = await session()
-    assert await engine.take_up() == 1
-    await workflow.until(lambda: session_id in workflow.now)
+    ((taken,), _) = await frozen.claim_sessions(10, 10, [], None)
+    fenced = asyncio.Event()
+    taken.journal.on_fenced = fenced.set
+    async with launched(manager, workflow, lock):
+        # It says nothing for as long as a dead one.
+        await workflow.until(lambda: session_id in workflow.now)
+        taken.journal.emit("agent.state", agent="writer", state="thinking", activity="dreaming")
+        await frozen.beat({}, DEAD_S)
+        assert fenced.is_set() and taken.journal.fenced
+        from coordinator.models import SERVICE
+
+        events = (await store.record.events(SERVICE, session_id, 0, 100)).items
+        assert not [event for event in events if event.get("activity") == "dreaming"]
+        assert [event["epoch"] for event in events if event["type"] == "session.status"] == [1, 2]
+    await frozen.release(taken.journal)
 
 
-async def test_a_run_that_ended_without_claiming_is_followed_by_another(
+async def test_the_silence_of_others_counts_only_for_who_has_beaten_all_along(
+    manager: StorySessionManager, workflow: Workflow, lock: NodeLock, session: Make, store: Store
+) -> None:
+    """After an outage of the database all nodes have been silent: the first one back must not take all there is."""
+    other = StorySessionManager(store, Streams(), node="other-1", ttl_s=600)
+    await other.beat({}, 60)
+    session_id = await session()
+    ((taken,), _) = await other.claim_sessions(10, 10, [], None)
+    await asyncio.sleep(DEAD_S)
+    async with launched(manager, workflow, lock) as engine:
+        await engine.beat()
+        assert await engine.claim() == 0
+        await other.beat({}, 60)
+        assert not taken.journal.fenced
+        assert session_id not in workflow.now
+    await other.release(taken.journal)
+
+
+async def test_a_run_that_broke_without_a_word_is_taken_up_after_a_rest(
     engine: Engine, workflow: Workflow, session: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Its workflow id is used up, and the session's row still names that one as the next."""
     workflow.breaks = True
     session_id = await session()
-    await engine.start(session_id, 0)
-    await workflow.until(lambda: len(workflow.runs) == 1)
-    await eventually_idle(engine, session_id)
-    assert await engine.take_up() == 0, "it rests for a while, so that a lasting fault is no busy loop"
+    engine.wake()
+    await workflow.until(lambda: len(workflow.runs) == 1 and not workflow.now)
+    await eventually(lambda: not engine.running)
+    assert await engine.claim() == 0, "it rests for a while, so that a lasting fault is no busy loop"
     assert "a fault" in caplog.text
 
     monkeypatch.setattr(module, "REST_S", 0.0)
     workflow.breaks = False
-    assert await engine.take_up() == 1
+    engine.wake()
     await workflow.until(lambda: session_id in workflow.now)
 
 
-async def test_a_run_started_while_the_one_before_is_ending_comes_after_it(
+async def test_a_session_resumed_while_its_run_is_ending_runs_after_it(
     engine: Engine, workflow: Workflow, session: Make, manager: StorySessionManager
 ) -> None:
     session_id = await session()
-    await engine.start(session_id, 0)
+    engine.wake()
     await workflow.until(lambda: session_id in workflow.now)
-    change = await manager.change_status(None, session_id, "paused", ("active",))
-    change = await manager.change_status(None, session_id, "active", ("paused",))
-    await engine.start(session_id, change.session.epoch)
+    await manager.change_status(None, session_id, "paused", ("active",))
+    await manager.change_status(None, session_id, "active", ("paused",))
+    engine.wake()
     await workflow.until(lambda: len(workflow.runs) == 2 and session_id in workflow.now)
     assert engine.running == 1
 
 
 async def test_a_stopped_run_is_over_at_once(engine: Engine, workflow: Workflow, session: Make) -> None:
     session_id = await session()
-    await engine.start(session_id, 0)
+    engine.wake()
     await workflow.until(lambda: session_id in workflow.now)
     await engine.stop(session_id)
     assert not workflow.now and engine.running == 0
@@ -206,38 +298,58 @@ async def test_a_stopped_run_is_over_at_once(engine: Engine, workflow: Workflow,
 
 
 async def test_what_is_closed_is_taken_up_by_the_next(
-    database: Database, manager: StorySessionManager, workflow: Workflow, lock: NodeLock, session: Make
+    manager: StorySessionManager, workflow: Workflow, lock: NodeLock, session: Make
 ) -> None:
     ids = [await session() for _ in range(PLACES + 1)]
-    async with launched(database, manager, workflow, lock) as engine:
-        for session_id in ids:
-            await engine.start(session_id, 0)
+    async with launched(manager, workflow, lock):
         await workflow.until(lambda: len(workflow.now) == PLACES)
     assert not workflow.now
     workflow.runs.clear()
-    async with launched(database, manager, workflow, lock):
+    async with launched(manager, workflow, lock):
         await workflow.until(lambda: len(workflow.now) == PLACES)
         workflow.end(next(iter(workflow.now)))
         await workflow.until(lambda: set(workflow.runs) == set(ids))
     assert Counter(workflow.runs) == dict.fromkeys(ids, 1)
 
 
+async def test_a_node_that_ends_lets_its_steps_end_first(
+    manager: StorySessionManager, workflow: Workflow, lock: NodeLock, session: Make, store: Store
+) -> None:
+    session_id = await session()
+    engine = await Engine.launch(
+        manager, cast(StoryWorkflow, workflow), lock, stories=1, per_user=1, dead_s=60.0, drain_s=WAIT_S
+    )
+    await workflow.until(lambda: session_id in workflow.now)
+    closing = asyncio.create_task(engine.close())
+    await eventually(lambda: all(journal.ending for journal in manager.held().values()))
+    assert not closing.done()
+    workflow.end(session_id)
+    await asyncio.wait_for(closing, WAIT_S)
+    # At once, although this node would count as living for a minute.
+    claimed = await store.nodes.claim("next", room=1, per_user=1, held=[], dead_s=None)
+    assert [claim["session"]["id"] for claim in claimed.runs] == [str(session_id)]
+
+
 async def test_the_sweep_ends_what_nobody_touches_and_its_run(
     engine: Engine, workflow: Workflow, session: Make, database: Database, store: Store
 ) -> None:
-    import psycopg
-
     session_id = await session()
-    await engine.start(session_id, 0)
+    engine.wake()
     await workflow.until(lambda: session_id in workflow.now)
     async with await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True) as connection:
         await connection.execute("update story_sessions set expires_at = now() - interval '1 second'")
     await engine.sweep()
     assert not workflow.now
-    assert await store.sessions.running() == []
+    assert (await store.nodes.claim("n", room=9, per_user=9, held=[], dead_s=None)).runs == []
 
 
-async def eventually_idle(engine: Engine, session_id: UUID) -> None:
+async def test_a_chore_is_one_nodes_at_a_time(store: Store) -> None:
+    took = await asyncio.gather(*(store.nodes.take_chore("sweep", 60) for _ in range(8)))
+    assert sorted(took) == [False] * 7 + [True]
+    assert await store.nodes.take_chore("sweep", 0)
+
+
+async def eventually(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(WAIT_S):
-        while engine.running or await module._unfinished():
-            await asyncio.sleep(0.02)
+        while not true():
+            await asyncio.sleep(0.01)

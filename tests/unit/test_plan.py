@@ -4,14 +4,15 @@ what it saves, tells and shows is right."""
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from coordinator import plan
+from coordinator import plan, progress
 from coordinator.agents import prompts
 from coordinator.agents.fence import weigh
 from coordinator.agents.library import load_library
@@ -33,15 +34,17 @@ from coordinator.material import (
     SectionNote,
     Verdict,
 )
-from coordinator.models import StoryConfig
+from coordinator.models import Gate, StoryConfig
 from coordinator.plan import Done, StepSpec, Work, advance, draft_of, next_step, restore, schedule, scored_by
 from coordinator.sections import SECTION_LEAST, SECTION_MOST, SECTION_WORDS, group_beats
-from coordinator.template import KINDS, STAGES, StepKind, Template
+from coordinator.template import KINDS, STAGES, Template
 from coordinator.words import count_words
 
 BUILT_IN = load_library().get("short-story")
 PROMPT = "A bell under water."
 PROSE = ("draft", "revise", "polish")
+GATES: tuple[Gate, ...] = get_args(Gate)
+REFUSALS = 2
 LEO = Person(name="Leo", role="keeper's son", description="Ten.")
 
 beats = st.lists(
@@ -141,22 +144,32 @@ class Drafts:
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(st.data(), templates(), st.integers(1, 12), st.integers(0, 5))
+@given(st.data(), templates(), st.integers(1, 12), st.integers(0, 5), st.sets(st.sampled_from(GATES)))
 def test_any_story_comes_to_its_end_and_can_be_taken_up_anywhere(
-    data: st.DataObject, template: Template, pages: int, rounds: int
+    data: st.DataObject, template: Template, pages: int, rounds: int, approvals: set[Gate]
 ) -> None:
-    config = StoryConfig(pages=pages, max_revisions=rounds)
+    config = StoryConfig(pages=pages, max_revisions=rounds, approvals=sorted(approvals))
     work, answers, drafts = Work(PROMPT, config, template), Answers(data), Drafts()
     log: list[Done] = []
-    shown = plan.progress(work, None, 0)
+    shown = progress.of(work, None, 0)
     assert (shown.percent, shown.eta_s, shown.completed_steps) == (0, None, 0)
     # Everything once for each section, and what is revised once more a round.
-    bound = 20 + (pages + 2) * (6 + 2 * rounds)
+    bound = 20 + (pages + 2) * (6 + 2 * rounds) + REFUSALS * len(approvals) * 4 * (pages + 2)
+    refused = 0
     while (spec := next_step(work)) is not None:
         assert len(log) < bound, "it does not end"
-        told = plan.brief(work, spec)
-        assert (told.step, told.kind, told.round) == (spec.name, spec.kind, spec.round)
-        done = answers.to(work, spec)
+        if spec.kind == "approval":
+            assert spec.gate in approvals and spec.gate in plan.gates(template)
+            assert spec.gate == "outline" or work.current_version == drafts.current
+            approved = spec.round > REFUSALS or answers.draw(st.booleans())
+            refused += not approved
+            done = Done(
+                spec.name, {"approved": approved, "comment": "Make it rain." if refused % 2 else None}, "", 9**9
+            )
+        else:
+            told = plan.brief(work, spec)
+            assert (told.step, told.kind, told.round) == (spec.name, spec.kind, spec.round)
+            done = answers.to(work, spec)
         after = advance(work, done)
         drafts.finish(work, after, spec, done)
         log.append(done)
@@ -164,15 +177,19 @@ def test_any_story_comes_to_its_end_and_can_be_taken_up_anywhere(
         assert restore(PROMPT, config, template, log) == after, "a crash here would change the story"
         names = [one.name for one in schedule(after)]
         assert len(set(names)) == len(names)
-        assert len(after.rounds) <= rounds
+        assert len(after.rounds) - len(after.asked) <= rounds
         shown = check_progress(shown, after)
         work = after
     assert len(log) == len(work.done)
+    for gate in approvals & set(plan.gates(template)):
+        assert [reply.approved for reply in work.replies[gate]][-1], "nothing is saved that was not approved"
+        assert sum(reply.approved for reply in work.replies[gate]) == 1
     assert shown.percent == 100 and shown.eta_s == 0 and shown.completed_steps == shown.total_steps
     assert all(share == 1 for share in shown.stages.values())
     count = len(work.sections)
+    polish = f"polish-{len(work.passes) + 1}" if work.passes else "polish"
     final = {
-        number: f"<polish-{number}>" if template.step("polish") else work.texts[number]
+        number: f"<{polish}-{number}>" if template.step("polish") else work.texts[number]
         for number in range(1, count + 1)
     }
     assert drafts.texts[drafts.current - 1] == "\n\n".join(final[number] for number in sorted(final))
@@ -180,23 +197,25 @@ def test_any_story_comes_to_its_end_and_can_be_taken_up_anywhere(
 
 def check_progress(before: Any, work: Work) -> Any:
     following = next_step(work)
-    shown = plan.progress(work, following.name if following else None, 0)
+    shown = progress.of(work, following.name if following else None, 0)
     assert before.percent <= shown.percent <= 100
     assert (shown.percent == 100) == (following is None)
     assert shown.completed_steps == before.completed_steps + 1
     for stage, share in shown.stages.items():
         assert before.stages.get(stage, 0) <= share <= 1
     remaining = [spec for spec in schedule(work) if spec.name not in work.done]
-    longest = max(done.duration_ms for done in work.done.values()) / 1000
+    agents = [done.duration_ms for name, done in work.done.items() if not name.startswith("approve")]
+    longest = max(agents, default=0) / 1000
     assert shown.eta_s is not None and 0 <= shown.eta_s <= len(remaining) * longest + 0.1
     return shown
 
 
 def story(
-    template: Template = BUILT_IN, pages: int = 3, rounds: int = 2, *verdicts: Verdict, **more: Any
-) -> list[tuple[Work, StepSpec]]:
+    template: Template = BUILT_IN, pages: int = 3, rounds: int = 2, *verdicts: Verdict, approvals: Sequence[Gate] = (),
+    **more: Any,
+) -> list[tuple[Work, StepSpec]]:  # fmt: skip
     """A story with these verdicts, the last of them again and again: each step with the work before it."""
-    work = Work(PROMPT, StoryConfig(pages=pages, max_revisions=rounds), template)
+    work = Work(PROMPT, StoryConfig(pages=pages, max_revisions=rounds, approvals=list(approvals)), template)
     told: list[tuple[Work, StepSpec]] = []
     given_verdicts = list(verdicts) or [verdict([8] * 6, True, [])]
     while (spec := next_step(work)) is not None:
@@ -206,6 +225,9 @@ def story(
             output = output(spec)
         if output is None and spec.kind == "review":
             output = given_verdicts.pop(0) if len(given_verdicts) > 1 else given_verdicts[0]
+        if spec.kind == "approval":
+            work = advance(work, Done(spec.name, output or {"approved": True}, "", 60_000))
+            continue
         if output is None and spec.kind not in (*PROSE, "brainstorm"):
             output = {
                 "outline": outline([Beat(title="Beat", summary="x", words=300)] * pages),
@@ -221,13 +243,55 @@ def story(
     return told
 
 
-def names(told: list[tuple[Work, StepSpec]], *kinds: StepKind) -> list[str]:
+def names(told: list[tuple[Work, StepSpec]], *kinds: plan.Kind) -> list[str]:
     return [spec.name for _, spec in told[:-1] if spec.kind in kinds]
 
 
 def at(told: list[tuple[Work, StepSpec]], name: str, repetition: Any = ()) -> Brief:
     work, spec = next((work, spec) for work, spec in told if spec.name == name)
     return plan.brief(work, spec, repetition)
+
+
+# -- Gates -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_refused_outline_is_written_again_with_the_comment() -> None:
+    told = story(approvals=["outline"], **{"approve-outline": {"approved": False, "comment": "More rain."}})
+    assert names(told, "outline", "outline-review", "approval") == [
+        "outline", "outline-review", "approve-outline", "outline-2", "approve-outline-2",
+    ]  # fmt: skip
+    assert at(told, "outline-2").notes == ["More rain."] and at(told, "outline-2").outline is not None
+
+
+def test_a_refused_draft_is_revised_whole_and_asked_about_again() -> None:
+    told = story(
+        BUILT_IN, 3, 1, verdict([5] * 6, False, [2]), verdict([3] * 6, True, []), approvals=["draft"],
+        **{"approve-draft": {"approved": False, "comment": "More rain."}},
+    )  # fmt: skip
+    assert names(told, "revise", "review", "approval") == [
+        "review-1", "approve-draft", "revise-1-1", "revise-1-2", "revise-1-3", "review-2", "approve-draft-2",
+    ]  # fmt: skip
+    assert at(told, "revise-1-1").notes == ["More rain."]
+    assert at(told, "revise-1-2").notes == ["More rain.", "mend 2"]
+    # Whoever asked for it judges it, whatever the reader says.
+    assert told[-1][0].texts[1] == "<revise-1-1>"
+
+
+def test_a_refused_final_text_is_revised_and_polished_again() -> None:
+    told = story(BUILT_IN, 1, 2, approvals=["final"], **{"approve-final": {"approved": False, "comment": ""}})
+    assert names(told, "polish", "revise", "review", "approval") == [
+        "review-1", "polish-1", "approve-final", "revise-1-1", "review-2", "polish-2-1", "approve-final-2",
+    ]  # fmt: skip
+    assert at(told, "revise-1-1").text == "<polish-1>" and at(told, "revise-1-1").notes == [plan.ANYHOW]
+    assert at(told, "polish-2-1").text == "<revise-1-1>"
+
+
+def test_what_the_writer_asks_for_is_told_to_each_agent_that_follows_notes() -> None:
+    work = Work(PROMPT, StoryConfig(), BUILT_IN)
+    spec = next_step(work)
+    assert spec is not None
+    brief = plan.brief(work, spec, (), ["Make it rain.", "Call her Ada."])
+    assert "Make it rain." in prompts.request(brief) and "Call her Ada." in prompts.request(brief)
 
 
 # -- Revisions ---------------------------------------------------------------------------------------------------------

@@ -167,7 +167,5 @@ async def _announce(settings: Settings, server: _Server, listening: socket.socke
 
 def _database(settings: Settings) -> str:
     if settings.over_rpc:
-        return (
-            "the Supabase project's, over its API: run one node only, other services' stories are looked at each second"
-        )
+        return "the Supabase project's, over its API: what other nodes write is looked for once a second"
     return "your own" if settings.database_url else f"embedded, in {settings.data_dir}"

@@ -135,7 +135,7 @@ class _Key:
 
 def _wrong_kinds(public: _Key, secret: _Key, both_needed: bool) -> Iterator[str]:
     if public.kind in _SECRET and secret.kind in _PUBLIC:
-        yield f"{PUBLIC_SETTING} and {SECRET_SETTING} are swapped: each holds the other's key."
+        yield f"{PUBLIC_SETTING} and {SECRET_SETTING} are swapped, each holds the other's key: exchange them."
         return
     if public.kind in _SECRET:
         yield (

@@ -20,8 +20,10 @@ POLL_S = 1.0
 """Between two looks at what other nodes have stored, where no wake-ups come."""
 LISTENING_POLL_S = 5.0
 """The same where they come: a lost one costs so much."""
-LISTEN_AGAIN_S = 5.0
-"""After a connection for wake-ups broke, or could not be had."""
+LISTEN_AGAIN_S = 2.0
+"""After a connection for wake-ups broke."""
+NO_WAKEUPS_S = 60.0
+"""The same where none ever came through it, as with a pooler of transactions."""
 
 
 class Woken(Protocol):
@@ -65,8 +67,8 @@ class Wakeups:
                 pass
             except Exception:
                 logger.warning("listening for wake-ups broke", exc_info=True)
-            self.listening = False
-            await asyncio.sleep(LISTEN_AGAIN_S)
+            heard, self.listening = self.listening, False
+            await asyncio.sleep(LISTEN_AGAIN_S if heard else NO_WAKEUPS_S)
 
     def _heard(self, payload: str) -> None:
         self.listening = True

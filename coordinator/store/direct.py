@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -27,8 +28,8 @@ RECONNECT_S = 1.0
 CONNECT_TIMEOUT_S = 5
 HEARD_WITHIN_S = 2.0
 """Until a notification to oneself must have come."""
-SILENCE_S = 15.0
-"""Without a notification the connection is tried this often."""
+CHECKED_EVERY_S = 15.0
+"""So often a notification to oneself is sent, which also finds out that the other end is gone."""
 
 
 class DirectTransport:
@@ -92,20 +93,21 @@ class DirectTransport:
             )
             async with connection:
                 await connection.execute("listen storyloom")
-                # Such a pooler takes the command and forgets it.
-                await connection.execute("select pg_notify('storyloom', '')")
-                heard = False
                 while True:
-                    async for notification in connection.notifies(
-                        timeout=SILENCE_S if heard else HEARD_WITHIN_S, stop_after=1
-                    ):
-                        heard = True
-                        yield notification.payload
+                    # By way of another connection: such a pooler takes the command, and passes nothing on afterwards.
+                    async with self._pool.connection() as other:
+                        await other.execute("select pg_notify('storyloom', '')")
+                    heard = False
+                    async with contextlib.aclosing(connection.notifies(timeout=HEARD_WITHIN_S)) as told:
+                        async for notification in told:
+                            heard = True
+                            yield notification.payload
                     if not heard:
                         raise Unavailable("This connection to the database gets no notifications.")
-                    # Also finds out that the other end is gone.
-                    await connection.execute("select 1")
-        except psycopg.Error as error:
+                    async with contextlib.aclosing(connection.notifies(timeout=CHECKED_EVERY_S)) as told:
+                        async for notification in told:
+                            yield notification.payload
+        except (psycopg.Error, PoolTimeout, PoolClosed) as error:
             raise Unavailable(AWAY) from error
 
     async def close(self) -> None:

@@ -24,6 +24,7 @@ from coordinator.store.embedded import EmbeddedPostgres
 from coordinator.store.gateway import Transport
 from tests.conftest import Database
 from tests.pooler import Pooler
+from tests.service import PROMPT, serving
 from tests.store import test_store as contract
 from tests.store.conftest import _create, _drop
 
@@ -132,3 +133,24 @@ async def test_migrations_go_through_it(postgres: EmbeddedPostgres, pooler: Pool
         assert [check for check in await doctor.examine(settings) if not check.ok] == []
     finally:
         _drop(postgres, name)
+
+
+@pytest.mark.parametrize("pooler", ["transaction", "session"], indirect=True)
+async def test_a_story_is_written_on_one_node_and_watched_on_another(
+    database: Database, pooler: Pooler, settings: Settings, tmp_path: Path
+) -> None:
+    """In transaction mode no notification comes: the other node looks on time."""
+    through_it = settings.model_copy(
+        update={
+            "database_url": SecretStr(through(pooler, database.name, "postgres")), "database_pool": CLIENTS // 4,
+            "offline_words_per_second": 600.0, "jwt_secret": SecretStr("s" * 40),
+        }
+    )  # fmt: skip
+    elsewhere = through_it.model_copy(update={"data_dir": tmp_path / "elsewhere", "stories_per_node": 1})
+    async with serving(through_it) as first, serving(elsewhere) as second:
+        async with first.socket() as writing, second.socket(token=first.token) as watching:
+            session_id = await writing.start(PROMPT, pages=1)
+            await watching.send(type="session.attach", session_id=session_id)
+            end = await watching.until_finished(session_id)
+            assert (end.get("status") or end["session"]["status"]) == "completed"
+            assert [frame["seq"] for frame in watching.frames if frame["type"] == "story.completed"]

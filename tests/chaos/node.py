@@ -97,12 +97,12 @@ class Node:
         return code
 
     @asynccontextmanager
-    async def socket(self) -> AsyncIterator[Socket]:
+    async def socket(self, token: str | None = None) -> AsyncIterator[Socket]:
         async with connect(
             self.url.replace("http", "ws", 1) + "/ws/stories", max_size=None, close_timeout=1
         ) as connection:
             socket = Socket(connection)
-            await socket.send(type="auth", token=self.token)
+            await socket.send(type="auth", token=token or self.token)
             assert (await socket.receive())["type"] == "ready"
             yield socket
 

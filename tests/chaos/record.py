@@ -88,6 +88,8 @@ class Keeper:
         self.state = SessionState()
         self.seqs: list[int] = []
         self.snapshots = 0
+        self.snapshot_seq = 0
+        """Of the last one."""
         self.closed: list[int] = []
         self.moved = asyncio.Event()
         """Set at every event; cleared by who waits for the next."""
@@ -103,6 +105,7 @@ class Keeper:
             return
         if frame["type"] == "session.snapshot":
             self.snapshots += 1
+            self.snapshot_seq = frame["seq"]
             self.seqs = [seq for seq in self.seqs if seq <= frame["seq"]]
         else:
             assert frame["seq"] > self.state.seq, (frame, self.state.seq)

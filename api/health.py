@@ -1,15 +1,19 @@
-"""Liveness and readiness."""
+"""Liveness, readiness, and what is measured."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from fastapi import APIRouter
+from fastapi.responses import PlainTextResponse, Response
+from prometheus_client.metrics_core import Metric
 from pydantic import BaseModel
 
 from api.errors import responses
-from api.state import Service
+from api.state import Service, State
 from coordinator.errors import Unavailable
+from coordinator.metrics import CONTENT_TYPE, counter, gauge
 from coordinator.models import SERVICE
 
 router = APIRouter(tags=["health"])
@@ -42,3 +46,26 @@ async def readyz(service: Service) -> Readiness:
     if service.engine is None:
         return Readiness(engine="off", running_stories=0)
     return Readiness(engine="ok", running_stories=service.engine.running)
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+async def metrics(service: Service) -> Response:
+    """What this node has counted and measured since it started, as Prometheus reads it."""
+    return Response(service.manager.metrics.text(_read(service)), media_type=CONTENT_TYPE)
+
+
+def _read(service: State) -> Iterator[Metric]:
+    """What the service's own state says just now."""
+    yield gauge("info", "The version that runs", {service.version: 1}, "version")
+    if (engine := service.engine) is not None:
+        states = {"running": engine.running, "waiting": engine.waiting}
+        yield gauge("runs", "Stories being written on this node, and waiting for any", states, "state")
+        yield gauge("run_places", "Stories that this node writes at once", service.settings.stories_per_node)
+        yield gauge("nodes", "Nodes that live, this one included", engine.others + 1)
+    yield counter("events_told", "Events of sessions that this node has told of", service.manager.streams.told)
+    cache = service.manager.cache_stats
+    looks = {"hit": cache.hits, "miss": cache.misses}
+    yield counter("cache_looks", "Sessions looked up in memory", looks, "outcome")
+    yield counter("cache_evictions", "Sessions dropped from memory for age or room", cache.evictions)
+    yield gauge("cache_sessions", "Sessions in memory", cache.size)
+    yield counter("refusals", "What came too often and was refused, by limit", service.rates.refused, "limit")

@@ -192,6 +192,8 @@ class Streams:
     def __init__(self) -> None:
         self._watched: dict[UUID, set[Attachment]] = {}
         self._unsaved: dict[UUID, deque[Event]] = {}
+        self.told = 0
+        """Events that this node has told of, whoever watched."""
         self.stored: set[UUID] = set()
         """Sessions of which events were stored by this node since `Wakeups` last told the other nodes."""
 
@@ -212,6 +214,7 @@ class Streams:
     def publish(self, session_id: UUID, events: Iterable[Event], *, saved: bool) -> None:
         """Tell all watchers. What is not `saved` is kept for those who attach before it is."""
         events = list(events)
+        self.told += len(events)
         if not saved:
             self._unsaved.setdefault(session_id, deque()).extend(events)
         # A copy: an attachment that diverges is replaced while it is told, by one that has the unsaved events already.

@@ -24,6 +24,8 @@ LISTEN_AGAIN_S = 2.0
 """After a connection for wake-ups broke."""
 NO_WAKEUPS_S = 60.0
 """The same where none ever came through it, as with a pooler of transactions."""
+KINDS = frozenset({"events", "change", "queue"})
+"""Of wake-ups. An empty one says that they begin to come."""
 
 
 class Woken(Protocol):
@@ -73,6 +75,7 @@ class Wakeups:
     def _heard(self, payload: str) -> None:
         self.listening = True
         kind, _, rest = payload.partition(":")
+        self._manager.metrics.wakeups(kind if kind in KINDS else "begun").inc()
         if kind == "events" and self._wanted is not None:
             self._wanted.update(UUID(one) for one in rest.split(",") if one)
         elif kind == "change":

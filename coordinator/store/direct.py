@@ -18,7 +18,7 @@ from pydantic_core import from_json
 from coordinator.errors import InvalidMessage, Misconfigured, StoryloomError, Unavailable
 from coordinator.models import Identity
 from coordinator.store.faults import AWAY, fault
-from coordinator.store.values import json_text, parameter, storable
+from coordinator.store.values import JsonText, json_text, parameter, storable
 
 POOL_TIMEOUT_S = 2.0
 """Wait for a free connection; the gateway's patience stands above it."""
@@ -133,6 +133,8 @@ def _literal(value: Any) -> str | None:
     match value:
         case None:
             return None
+        case JsonText():
+            return value
         case str():
             return storable(value)
         case bool():

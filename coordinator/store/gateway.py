@@ -12,12 +12,18 @@ from typing import Any, Protocol
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from coordinator.errors import Unavailable
-from coordinator.models import Identity
+from coordinator.metrics import Metrics
+from coordinator.models import SERVICE, Identity
+from coordinator.store.grouping import GROUPED, Grouping
+from coordinator.traces import span
 
 READ_WAIT_S = 2.0
 """Somebody is looking at a screen: better a clear `unavailable` after this than a long silence."""
 RETRY_AFTER_CAP_S = 10.0
 """The longest pause that a Retry-After is given; proxies name round numbers, and the service is often back before."""
+
+UNTRACED = frozenset({"append_events"})
+"""A story that streams stores its events ten times a second: in a trace of its run nothing else would be seen."""
 
 # Full jitter up to 2 s: a database that comes back is found soon, and not by all callers in the same moment.
 _backoff = wait_random_exponential(multiplier=0.05, max=2)
@@ -44,9 +50,11 @@ class Transport(Protocol):
 class Gateway:
     """Calls with patience. All retries are of whole function calls, which are idempotent by their design."""
 
-    def __init__(self, transport: Transport, wait_s: float) -> None:
+    def __init__(self, transport: Transport, wait_s: float, metrics: Metrics) -> None:
         self._transport = transport
+        self._grouping = Grouping(transport)
         self._wait_s = wait_s
+        self._metrics = metrics
 
     async def read(self, function: str, identity: Identity, **args: Any) -> Any:
         """One look, tried for at most `READ_WAIT_S`."""
@@ -57,14 +65,25 @@ class Gateway:
         return await self._call(function, identity, args, self._wait_s)
 
     async def _call(self, function: str, identity: Identity, args: Mapping[str, Any], wait_s: float) -> Any:
+        with self._metrics.database_call(function):
+            if function in UNTRACED:
+                return await self._patiently(function, identity, args, wait_s)
+            facts = {"db.system.name": "postgresql", "db.operation.name": function}
+            with span(f"database {function}", facts, "client"):
+                return await self._patiently(function, identity, args, wait_s)
+
+    async def _patiently(self, function: str, identity: Identity, args: Mapping[str, Any], wait_s: float) -> Any:
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type(Unavailable),
             stop=lambda state: _elapsed(state) + _asked(state) >= wait_s,
             # The last look is at the end of the patience, not after it.
             wait=lambda state: min(_asked(state) + _backoff(state), wait_s - _elapsed(state)),
+            before_sleep=lambda _: self._metrics.database_retries(function).inc(),
             reraise=True,
         ):
             with attempt:
+                if function in GROUPED and identity == SERVICE:
+                    return await self._grouping.call(function, args)
                 return await self._transport.call(function, args, identity)
         raise AssertionError("unreachable: tenacity reraises")
 
@@ -72,6 +91,8 @@ class Gateway:
         return self._transport.listen()
 
     async def close(self) -> None:
+        """What waits to be written is written first."""
+        await self._grouping.close()
         await self._transport.close()
 
 

@@ -8,6 +8,10 @@ from uuid import UUID
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 
+class JsonText(str):
+    """JSON that is encoded already."""
+
+
 def parameter(name: str) -> str:
     """The name of a function's parameter: columns and parameters never share one in SQL."""
     return f"p_{name}"
@@ -33,6 +37,8 @@ def json_value(value: Any) -> Any:
     match value:
         case None | bool() | int() | float():
             return value
+        case JsonText():
+            return from_json(value)
         case str():
             return storable(value)
         case UUID():

@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from coordinator.errors import StoryloomError, Unavailable
+from coordinator.logs import about
 from coordinator.sessions import Recovered, StorySessionManager
 from coordinator.store.node import NodeLock
 from coordinator.workflow import StoryWorkflow
@@ -50,8 +51,6 @@ class Engine:
         self._about = about
         self._runs: dict[UUID, asyncio.Task[None]] = {}
         self._broken: dict[UUID, float] = {}
-        self._steady_since: float | None = None
-        """Since when beats have come without a gap: before they have lasted, the others' silence may be ours."""
         self._beaten_at = 0.0
         self._claim_wanted = True
         self._beat_wanted = True
@@ -103,7 +102,7 @@ class Engine:
         """End the sessions whose time is over. A database that is away is tried again by the next sweep."""
         try:
             for session in await self._manager.cleanup_expired_sessions():
-                logger.info("session %s has expired", session.id)
+                logger.info("the session has expired", extra={"session_id": str(session.id)})
                 await self.stop(session.id)
         except StoryloomError as error:
             logger.warning("the sweep did not end: %s", error)
@@ -131,8 +130,6 @@ class Engine:
         beat = await self._manager.beat(
             {**self._about(), "running": len(self._runs), "places": self._stories}, self._dead_s
         )
-        if self._steady_since is None or now - self._beaten_at > self._dead_s:
-            self._steady_since = now
         self._beaten_at = now
         self.others = beat.others
         if dead := await asyncio.to_thread(self._lock.dead_slots):
@@ -144,10 +141,9 @@ class Engine:
         now = time.monotonic()
         self._claim_wanted = False
         self._broken = {one: at for one, at in self._broken.items() if now - at < REST_S}
-        steady = self._steady_since is not None and now - self._steady_since >= self._dead_s
         found, self.waiting = await self._manager.claim_sessions(
             max(self._stories - len(self._runs), 0), self._per_user, [*self._runs, *self._broken],
-            self._dead_s if steady else None,
+            self._dead_s,
         )  # fmt: skip
         for recovered in found:
             session_id = recovered.session.id
@@ -157,15 +153,17 @@ class Engine:
 
     async def _run(self, recovered: Recovered) -> None:
         session_id = recovered.session.id
-        try:
-            await self._workflow.run(recovered)
-        except Exception:
-            logger.exception("run of session %s broke; it is taken up again in %d s", session_id, REST_S)
-            self._broken[session_id] = time.monotonic()
-        finally:
-            del self._runs[session_id]
-            if self.waiting or session_id in self._broken:
-                self.wake()
+        with about(node=self._lock.node_id, session_id=session_id, run=recovered.session.epoch):
+            try:
+                await self._workflow.run(recovered)
+            except Exception:
+                logger.exception("the run broke; the session is taken up again in %d s", REST_S)
+                self._manager.metrics.runs_broken.inc()
+                self._broken[session_id] = time.monotonic()
+            finally:
+                del self._runs[session_id]
+                if self.waiting or session_id in self._broken:
+                    self.wake()
 
     async def _keep(self) -> None:
         away = False
@@ -183,7 +181,6 @@ class Engine:
                 if not away:
                     logger.warning("the database is away: stories wait for it")
                 away = True
-                self._steady_since = None
             except Exception:
                 # The keeper must not end with one failed look.
                 logger.warning("looking for stories to run failed", exc_info=True)

@@ -1,6 +1,17 @@
 -- What a run writes. service_role alone may call these. Each names the run's epoch; once a newer run has claimed the
 -- session every one of them is refused with PT409 and the hint fenced.
 
+create function public.silent_since(p_dead_s double precision) returns timestamptz
+language sql stable security invoker set search_path = ''
+as $$
+  select case
+    when p_dead_s is null or exists (select from public.chores c
+      where c.name = 'outage' and c.done_at > clock_timestamp() - make_interval(secs => p_dead_s)) then '-infinity'
+    else clock_timestamp() - make_interval(secs => p_dead_s) end
+$$;
+comment on function public.silent_since(double precision) is
+  'The service: a node that was not seen since is dead; none is shortly after a time in which no node at all was seen. Locks nothing.';
+
 create function public.beat(p_node text, p_about jsonb, p_held jsonb, p_dead_s double precision) returns jsonb
 language plpgsql security invoker set search_path = ''
 as $$
@@ -8,6 +19,11 @@ declare
   lost jsonb;
   changed jsonb;
 begin
+  -- Where nobody has beaten for long it was the database that was away, and everybody gets their time to come back.
+  if not exists (select from public.nodes n where n.seen_at > clock_timestamp() - make_interval(secs => 0.75 * p_dead_s)) then
+    insert into public.chores (name, done_at) values ('outage', clock_timestamp())
+    on conflict (name) do update set done_at = excluded.done_at;
+  end if;
   insert into public.nodes (id, about) values (p_node, p_about)
   on conflict (id) do update set seen_at = clock_timestamp(), about = excluded.about;
   select jsonb_agg(held.id) filter (where s.id is null or s.epoch <> held.epoch::integer or s.node is distinct from p_node),
@@ -17,10 +33,10 @@ begin
   return jsonb_build_object(
     'lost', coalesce(lost, '[]'), 'changed', coalesce(changed, '[]'),
     'others', (select count(*) from public.nodes n
-               where n.id <> p_node and n.seen_at > clock_timestamp() - make_interval(secs => p_dead_s)),
+               where n.id <> p_node and n.seen_at > public.silent_since(p_dead_s)),
     'work', exists (select from public.story_sessions s where s.status = 'active' and s.kind = 'story'
       and (s.node is null or not exists (select from public.nodes n where n.id = s.node
-             and n.seen_at > clock_timestamp() - make_interval(secs => p_dead_s))
+             and n.seen_at > public.silent_since(p_dead_s))
            or (s.node = p_node and not p_held ? s.id::text))));
 end
 $$;
@@ -68,7 +84,7 @@ as $$
       -- A node that is gone has no row; one that is silent counts as gone where p_dead_s says after how long.
       case when s.node = p_node then s.id = any (p_held)
            else exists (select from public.nodes n where n.id = s.node
-                  and (p_dead_s is null or n.seen_at > clock_timestamp() - make_interval(secs => p_dead_s))) end as runs
+                  and n.seen_at > (select public.silent_since(p_dead_s))) end as runs
     from public.story_sessions s
     where s.status = 'active' and s.kind = 'story'
   )
@@ -149,8 +165,8 @@ begin
     last_activity_at = now(), expires_at = now() + make_interval(secs => ttl_s)
   where id = s.id returning * into s;
   perform public.number_outside(s.id);
-  perform public.add_events(s, jsonb_build_array(
-    jsonb_build_object('type', 'session.status', 'status', 'active', 'reason', reason)));
+  perform public.add_events(s, jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+    'type', 'session.status', 'status', 'active', 'reason', reason, 'pausing', nullif(s.pausing, false)))));
   return jsonb_build_object(
     'session', public.session_json(s), 'prompt', s.prompt, 'context', s.context, 'events', public.events_since(s.id, last_seq),
     'delta_from', (select min(seq) from public.session_events where session_id = s.id and type = 'agent.delta'),
@@ -278,7 +294,7 @@ begin
   insert into public.session_messages
     (id, session_id, user_id, seq, role, agent, step, content, metadata, model, tokens, cost_usd)
   values ((p_result ->> 'message_id')::uuid, s.id, s.user_id, s.message_count + 1, 'assistant', agent_name,
-    p_result ->> 'step', p_result ->> 'content', '{}', p_result ->> 'model', spent_tokens, spent_usd)
+    p_result ->> 'step', p_result ->> 'content', coalesce(p_result -> 'metadata', '{}'), p_result ->> 'model', spent_tokens, spent_usd)
   returning * into m;
   told := told || jsonb_build_array(jsonb_build_object('type', 'agent.message', 'message_seq', m.seq));
 
@@ -312,7 +328,9 @@ begin
     (p_result ->> 'duration_ms')::integer, spent_tokens, spent_usd, s.epoch, m.id, nullif(p_result -> 'output', 'null'))
   on conflict (session_id, step) do update set
     status = 'done', attempt = excluded.attempt, started_at = excluded.started_at, finished_at = excluded.finished_at,
-    duration_ms = excluded.duration_ms, tokens = excluded.tokens, cost_usd = excluded.cost_usd, epoch = excluded.epoch,
+    -- What runs before used for it is counted in the session, too.
+    duration_ms = excluded.duration_ms, tokens = session_steps.tokens + excluded.tokens,
+    cost_usd = session_steps.cost_usd + excluded.cost_usd, epoch = excluded.epoch,
     message_id = excluded.message_id, output = excluded.output, error = null;
 
   update public.story_sessions set
@@ -383,7 +401,10 @@ begin
   returning * into st;
   update public.story_sessions set
     status = 'completed', node = null, error = null, pausing = false, completed_at = now(), updated_at = now(), last_activity_at = now(),
-    progress = progress || '{"percent": 100, "current_step": null, "eta_s": 0}'
+    -- Whole, also where an answer at a gate was the last step.
+    progress = progress || '{"percent": 100, "current_step": null, "eta_s": 0}' || jsonb_strip_nulls(jsonb_build_object(
+      'completed_steps', progress -> 'total_steps',
+      'stages', (select jsonb_object_agg(stage, 1) from jsonb_object_keys(progress -> 'stages') as stage)))
   where id = s.id returning * into s;
   perform public.number_outside(s.id);
   perform public.add_events(s, jsonb_build_array(
@@ -419,7 +440,7 @@ begin
     raise sqlstate 'PT409' using message = format('A session that is %s can''t become %s.', s.status, p_to);
   end if;
   update public.session_steps set
-    status = 'failed', finished_at = now(), error = p_error, tokens = p_tokens, cost_usd = p_cost_usd,
+    status = 'failed', finished_at = now(), error = p_error, tokens = tokens + p_tokens, cost_usd = cost_usd + p_cost_usd,
     duration_ms = least(extract(epoch from now() - started_at) * 1000, 2147483647)::integer
   where session_id = s.id and step = p_step and status <> 'done';
   update public.story_sessions set
@@ -490,7 +511,7 @@ comment on function public.events_after(jsonb, integer) is
   'The service, for readers of runs on other nodes: of each session {id: seq} the events after that number, null for one that is gone. Locks nothing.';
 
 revoke execute on function
-  public.beat(text, jsonb, jsonb, double precision), public.take_chore(text, double precision),
+  public.silent_since(double precision), public.beat(text, jsonb, jsonb, double precision), public.take_chore(text, double precision),
   public.leave(text[]),
   public.waiting_runs(text, uuid[], double precision), public.claim_runs(text, integer, integer, uuid[], double precision),
   public.claim_run(uuid, text), public.notes_json(uuid), public.number_changes(uuid, integer, jsonb),
@@ -500,7 +521,7 @@ revoke execute on function
   public.events_after(jsonb, integer), public.usage_after(public.story_sessions, text, integer, numeric)
   from public, anon, authenticated, service_role;
 grant execute on function
-  public.beat(text, jsonb, jsonb, double precision), public.take_chore(text, double precision),
+  public.silent_since(double precision), public.beat(text, jsonb, jsonb, double precision), public.take_chore(text, double precision),
   public.leave(text[]),
   public.waiting_runs(text, uuid[], double precision), public.claim_runs(text, integer, integer, uuid[], double precision),
   public.claim_run(uuid, text), public.notes_json(uuid), public.number_changes(uuid, integer, jsonb),

@@ -39,6 +39,8 @@ class Node:
         self._announced = asyncio.Event()
         self._environment = {
             "STORYLOOM_DATA_DIR": str(folder), "STORYLOOM_EVENT_FLUSH_S": "0.05", "STORYLOOM_LOG_LEVEL": "info",
+            # As in a terminal, where it announces itself.
+            "STORYLOOM_LOG_FORMAT": "text",
             **{f"STORYLOOM_{name.upper()}": str(value) for name, value in (LIMITS | settings).items()},
         }  # fmt: skip
 

@@ -166,7 +166,7 @@ class Storm:
         weights, actions = zip(*ways, strict=True)
         while self.counts["kill"] < self.size.kills and not over():
             await asyncio.sleep(self._chance.uniform(0.1, 0.8))
-            if self._chance.random() < 0.03:
+            if self._chance.random() < 0.01:
                 await self._restart_database()
                 continue
             machine = self._chance.choice(self._machines)
@@ -295,6 +295,7 @@ async def machines(size: Size, folder: Path) -> AsyncIterator[tuple[list[Machine
             node = Node(
                 folder / f"node-{number}", database_url=url, jwt_secret=SECRET, database_wait_s=3, database_pool=6,
                 offline_words_per_second=size.words_per_second, stories_per_user=1000, log_level="warning",
+                drain_s=3,
             )  # fmt: skip
             node.folder.mkdir(parents=True)
             stack.push_async_callback(node.kill)

@@ -20,29 +20,36 @@ from coordinator.models import StoryConfig
 from coordinator.store import Store
 from coordinator.store.direct import DirectTransport
 from coordinator.store.embedded import EmbeddedPostgres
+from coordinator.store.versions import Made
 from tests.conftest import Database, cloned, new_user
 
 TABLES = {
     "profiles": "id", "story_sessions": "user_id", "session_messages": "user_id", "session_drafts": "user_id",
-    "session_steps": "user_id", "session_events": "user_id", "stories": "user_id",
+    "session_steps": "user_id", "session_events": "user_id", "session_alternatives": "user_id", "stories": "user_id",
 }  # fmt: skip
 """Every table that users read, with the column that names its owner."""
-HIDDEN = {"user_api_keys", "nodes", "chores"}
+HIDDEN = {"user_api_keys", "session_shares", "nodes", "chores"}
 """The others: users read nothing of them, not even what is theirs."""
+APPEND_ONLY = {"admin_audit"}
+"""Admins read them whole and nobody else anything; the service adds rows, and changes and deletes none."""
 
 FOR_USERS = {
     "is_admin", "session_json", "message_json", "draft_json", "step_json", "event_json", "visible_session", "get_session",
     "list_sessions", "number_cursor", "page_json", "list_messages", "list_drafts", "get_draft", "list_steps", "list_events",
     "get_story", "get_snapshot", "get_replay", "inspect_session", "export_rows", "partial_json",
+    "alternative_json", "list_alternatives", "get_alternative", "get_work", "audit_json", "list_audit",
 }  # fmt: skip
 FOR_THE_SERVICE = FOR_USERS | {
     "owned_session", "add_events", "events_since", "create_session", "change_status", "rename_session", "delete_session",
     "append_message", "append_draft", "draft_event", "check_epoch", "expire_sessions", "claim_run", "keep_events",
     "append_events", "finish_step", "complete_session", "fail_session", "events_after", "usage_after",
-    "beat", "take_chore", "leave", "waiting_runs", "claim_runs", "number_changes", "notes_json", "open_gate", "tell",
-    "number_outside", "pause_session", "steer", "answer_gate", "set_budget", "wake",
+    "beat", "silent_since", "take_chore", "leave", "waiting_runs", "claim_runs", "number_changes", "notes_json", "open_gate", "tell",
+    "number_outside", "write_many", "pause_session", "steer", "answer_gate", "set_budget", "wake",
     "local_sign_in", "schema_version", "schema_state", "local_erase", "erase_user", "delete_old_sessions",
+    "check_at_rest", "edit_draft", "add_alternatives", "fork_session",
+    "share_json", "create_share", "list_shares", "revoke_share", "read_share",
     "user_key_json", "put_user_key", "list_user_keys", "get_user_keys", "reseal_user_key", "delete_user_key",
+    "audit_of", "note_inspection", "end_as_admin", "delete_as_admin", "service_stats", "list_nodes",
 }  # fmt: skip
 FOR_ADMINS = {"inspect_session"}
 """Of those for users: to anybody but an admin, and the service, every session is absent."""
@@ -79,7 +86,7 @@ async def test_every_table_is_listed_and_has_row_level_security(
     admin: psycopg.AsyncConnection[tuple[object, ...]],
 ) -> None:
     relations = "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f')"
-    assert await _names(admin, relations) == set(TABLES) | HIDDEN
+    assert await _names(admin, relations) == set(TABLES) | HIDDEN | APPEND_ONLY
     without = "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relrowsecurity"
     assert await _names(admin, without) == set()
 
@@ -91,7 +98,8 @@ async def test_no_grant_but_those_listed(admin: psycopg.AsyncConnection[tuple[ob
         " left join pg_roles r on r.oid = a.grantee"
         " where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'S') and a.grantee <> c.relowner"
     )
-    expected = {(table, "authenticated", "SELECT") for table in TABLES}
+    expected = {(table, "authenticated", "SELECT") for table in set(TABLES) | APPEND_ONLY}
+    expected |= {(table, "service_role", right) for table in APPEND_ONLY for right in ("SELECT", "INSERT")}
     expected |= {
         (table, "service_role", right)
         for table in set(TABLES) | HIDDEN
@@ -108,7 +116,7 @@ async def test_policies_only_let_users_read(admin: psycopg.AsyncConnection[tuple
     cursor = await admin.execute(
         "select tablename, permissive, cmd, roles::text from pg_policies where schemaname = 'public'"
     )
-    expected = [(table, "PERMISSIVE", "SELECT", "{authenticated}") for table in sorted(TABLES)]
+    expected = [(table, "PERMISSIVE", "SELECT", "{authenticated}") for table in sorted(set(TABLES) | APPEND_ONLY)]
     assert sorted(await cursor.fetchall()) == expected
 
 
@@ -216,6 +224,10 @@ async def actors(shared: Database) -> AsyncIterator[Actors]:
              "draft": {"content": "It rang.", "word_count": 2, "current": True}},
         )  # fmt: skip
         await store.runs.complete(session_id, None, 1)
+        await store.versions.add_alternatives(
+            session_id, owner.user_id, version=1, start=0, end=2, passage="It", instruction="Say what.",
+            made=[Made(uuid4(), "The bell", "m", 2, 0.01)],
+        )  # fmt: skip
     assert owners[0].user_id and owners[1].user_id
     await store.close()
     async with AsyncExitStack() as stack:
@@ -244,10 +256,12 @@ async def test_every_actor_on_every_table(actors: Actors, admin: psycopg.AsyncCo
         for verb, statement in statements.items():
             for actor in ACTORS:
                 found[table, verb, actor] = await actors.outcome(actor, statement, str(table))
-                reads = actor in ("owner", "other", "admin") and verb == "select" and table in TABLES
-                allowed = reads or (actor == "service" and verb != "truncate")
+                readable = table in set(TABLES) | APPEND_ONLY
+                reads = actor in ("owner", "other", "admin") and verb == "select" and readable
+                changes = ("select", "insert") if table in APPEND_ONLY else ("select", "insert", "update", "delete")
+                allowed = reads or (actor == "service" and verb in changes)
                 expected[table, verb, actor] = "allowed" if allowed else "denied"
-    assert {str(table) for table, _, _ in found} == set(TABLES) | HIDDEN
+    assert {str(table) for table, _, _ in found} == set(TABLES) | HIDDEN | APPEND_ONLY
     assert _differences(found, expected) == {}
 
 
@@ -355,6 +369,22 @@ def _differences(found: dict[Any, str], expected: dict[Any, str]) -> dict[Any, s
 async def test_what_users_call_changes_nothing(admin: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
     volatile = "select proname from pg_proc where pronamespace = 'public'::regnamespace and provolatile = 'v'"
     assert await _names(admin, volatile) & FOR_USERS == set()
+
+
+async def test_only_admins_and_the_service_read_what_admins_did(
+    actors: Actors, admin: psycopg.AsyncConnection[tuple[object, ...]]
+) -> None:
+    entry = (
+        "insert into public.admin_audit (admin_id, action, session_id, user_id) values"
+        " (gen_random_uuid(), 'inspect', %s, %s)"
+    )
+    await admin.execute(entry, [actors.session, actors.owner])
+    try:
+        for actor, count in (("owner", 0), ("other", 0), ("admin", 1), ("service", 1)):
+            assert len(await actors.run(actor, "select id from public.admin_audit")) == count, actor
+            assert len((await actors.run(actor, "select public.list_audit()"))[0][0]["items"]) == count, actor
+    finally:
+        await admin.execute("delete from public.admin_audit")
 
 
 async def test_a_list_shows_only_what_is_ones_own(actors: Actors) -> None:

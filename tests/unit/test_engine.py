@@ -240,10 +240,10 @@ async def test_a_silent_node_is_dead_and_fenced_when_it_wakes(
     await frozen.release(taken.journal)
 
 
-async def test_the_silence_of_others_counts_only_for_who_has_beaten_all_along(
+async def test_after_a_silence_of_all_nobody_is_dead_at_once(
     manager: StorySessionManager, workflow: Workflow, lock: NodeLock, session: Make, store: Store
 ) -> None:
-    """After an outage of the database all nodes have been silent: the first one back must not take all there is."""
+    """It was the database that was away: the first node back must not take all there is."""
     other = StorySessionManager(store, Streams(), node="other-1", ttl_s=600)
     await other.beat({}, 60)
     session_id = await session()

@@ -1,0 +1,149 @@
+"""A service killed in the middle of a message goes on with that message after its restart, from the text that it kept."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chaos.node import Node, started
+from tests.chaos.record import Keeper, check_whole, everything, next_frame
+from tests.model_server import ModelServer, Reply
+from tests.service import PROMPT, Service, Socket
+
+WRITTEN = " ".join(f"Lamp number {n} went out over the harbour." for n in range(38))
+"""As long as one page."""
+
+
+class Message(Keeper):
+    """A reader of a session that keeps a message of it apart: what is told of it since it last attached."""
+
+    def __init__(self, session_id: str, step: str) -> None:
+        super().__init__(session_id)
+        self.step = step
+        self.id = ""
+        self.deltas: list[dict[str, Any]] = []
+
+    def take(self, frame: dict[str, Any]) -> None:
+        super().take(frame)
+        if frame["type"] == "agent.delta" and frame["message_id"] == self.id:
+            self.deltas.append(frame)
+
+    async def until(self, socket: Socket, words: int) -> None:
+        """The message of this step has so many words."""
+        while True:
+            self.take(await _next(socket))
+            step, partial = self.state.step, self.state.partial
+            if step is not None and step.step == self.step and partial is not None and partial.agent == step.agent:
+                self.id = str(partial.message_id)
+                if len(partial.text.split()) >= words:
+                    return
+
+    async def killed_at(self, node: Node, words: int) -> None:
+        """Watch until then, kill the node, and read what it had sent."""
+        async with node.socket() as socket:
+            await self.attach(socket)
+            await self.until(socket, words)
+            await node.kill()
+            await self.read(socket)
+
+    async def goes_on(self, socket: Socket) -> str:
+        """What the reader has of the message when the restarted service first tells more of it."""
+        self.deltas.clear()
+        await self.attach(socket)
+        kept = ""
+        while not self.deltas:
+            if self.state.partial is not None:
+                kept = self.state.partial.text
+            self.take(await _next(socket))
+        return kept
+
+    async def content(self, node: Node) -> str:
+        messages = await everything(node.get, f"/api/sessions/{self.session_id}/messages")
+        return str(next(message["content"] for message in messages if message["id"] == self.id))
+
+
+async def _next(socket: Socket) -> dict[str, Any]:
+    frame: dict[str, Any] = await asyncio.wait_for(next_frame(socket), 60)
+    return frame
+
+
+async def begun(node: Node, step: str, **config: Any) -> Message:
+    async with node.socket() as socket:
+        return Message(await socket.start(PROMPT, **config), step)
+
+
+@pytest.mark.timeout(300)
+async def test_the_storyteller_goes_on_in_the_middle_of_its_message(folder: Path, service: Service) -> None:
+    async with started(folder, offline_words_per_second=60) as node:
+        message = await begun(node, "draft-1", pages=1, seed=7)
+        await message.killed_at(node, 50)
+        # Slow enough that a busy machine comes in time to see how it goes on.
+        slow = Node(folder, offline_words_per_second=15)
+        try:
+            # Twice in one message: what went on once goes on again.
+            for before, words in ((50, 70), (70, 90)):
+                await slow.start()
+                async with slow.socket() as socket:
+                    kept = await message.goes_on(socket)
+                assert len(kept.split()) >= before - 15, "it kept all but the last moments"
+                assert (message.deltas[0]["attempt"], message.deltas[0]["offset"]) == (1, len(kept))
+                await message.killed_at(slow, words)
+        finally:
+            await slow.kill()
+        await node.start()
+        async with node.socket() as socket:
+            await message.attach(socket)
+            async with asyncio.timeout(90):
+                await message.read(socket)
+        told = await check_whole(node.get, message.session_id, pages=1)
+        steps = await everything(node.get, f"/api/sessions/{message.session_id}/steps")
+        written = await message.content(node)
+    assert {step["attempt"] for step in steps} == {1}
+    assert next(step["tokens"] for step in steps if step["step"] == "draft-1") == len(written.split())
+    undisturbed = await service.story(pages=1, seed=7)
+    assert told["content"] == (await service.get(f"/api/sessions/{undisturbed}/story")).json()["content"]
+
+
+def rest_of_it(request: str) -> str:
+    """A good model's answer: from the last word that is there, whole."""
+    there = request.partition('<material name="written so far">\n')[2].partition("\n</material>")[0]
+    assert WRITTEN.startswith(there)
+    return WRITTEN[there.rindex(" ") + 1 :]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("continues", [True, False], ids=["asked to go on", "not asked"])
+async def test_a_model_goes_on_where_it_is_asked_to(folder: Path, continues: bool) -> None:
+    async with ModelServer(pace_s=0.005) as model:
+        settings = {"model": "openai:test", "model_base_url": model.url, "model_api_key": "k"}
+        async with started(folder, **settings, model_continues=continues) as node:
+            model.script(Reply.prose(WRITTEN, when="write this section"))
+            message = await begun(node, "draft-1", pages=1)
+            model.script(Reply.prose(rest_of_it, when="written so far"))
+            await message.killed_at(node, 120)
+            model.pace_s = 0.03
+            await node.start()
+            async with node.socket() as socket:
+                kept = await message.goes_on(socket)
+                model.pace_s = 0
+                async with asyncio.timeout(60):
+                    await message.read(socket)
+            assert message.state.status == "completed", message.state.error
+            content = await message.content(node)
+            steps = await everything(node.get, f"/api/sessions/{message.session_id}/steps")
+            session = await node.get(f"/api/sessions/{message.session_id}")
+    first, told = message.deltas[0], "".join(delta["text"] for delta in message.deltas)
+    asked = [request for request in model.requests if "written so far" in request.text]
+    attempt = next(step["attempt"] for step in steps if step["step"] == "draft-1")
+    if continues:
+        assert (attempt, first["attempt"], first["offset"]) == (1, 1, len(kept))
+        assert len(asked) == 1
+        assert content == WRITTEN == kept + told
+    else:
+        assert (attempt, first["attempt"], first["offset"]) == (2, 2, 0)
+        assert not asked
+        assert content == told.strip() != WRITTEN
+    assert session["tokens"] == sum(step["tokens"] for step in steps)

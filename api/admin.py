@@ -7,18 +7,29 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from api.errors import responses
 from api.sessions import Cursor, Items, Limit, Search, page
 from api.state import Admin, Service
 from coordinator.models import Draft, Kind, Message, Session, SessionDetail, Status, Step, Usage
+from coordinator.store.admin import Action, AuditEntry, Nodes, Stats
 
 router = APIRouter(prefix="/api/admin", tags=["admin"])
+
+Reason = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00]+$")
+]
 
 
 class InspectedSession(SessionDetail):
     prompt: str
+
+
+class Ending(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Reason = Field(description="why; the session's writer reads it, and it is kept in the audit")
 
 
 class TotalUsage(Usage):
@@ -29,8 +40,9 @@ class Inspection(BaseModel):
     """A session whole; of its lists the first page, whose `next_cursor` goes on with the session's own lists."""
 
     session: InspectedSession
-    node: str | None = None
-    steps: list[Step]
+    node: str | None = Field(default=None, description="who runs it, or ran it last where that node died")
+    waiting_since: datetime | None = Field(default=None, description="where it waits for its turn")
+    steps: list[Step] = Field(description="all of them, in order")
     messages: Items[Message]
     drafts: Items[Draft]
     events: Items[dict[str, Any]]
@@ -55,8 +67,57 @@ async def every_session(
 
 @router.get("/sessions/{session_id}", responses=responses("unauthorized", "forbidden", "not_found"))
 async def inspect(session_id: UUID, admin: Admin, service: Service) -> Inspection:
-    """One session whole: steps, messages, drafts, events, usage, node."""
+    """One session whole: steps, messages, drafts, events, usage, node. Somebody else's is an entry in the audit."""
     found = await service.manager.inspect_session(admin, session_id)
     for event in found["events"]["items"]:
         event.pop("parts", None)
     return Inspection.model_validate(found)
+
+
+@router.post(
+    "/sessions/{session_id}/cancel",
+    responses=responses("unauthorized", "forbidden", "not_found", "invalid_message", "conflict"),
+)
+async def cancel(session_id: UUID, ending: Ending, admin: Admin, service: Service) -> Session:
+    """End anybody's session for good, its run stopped at once wherever it is; what is written stays."""
+    return await service.administration.end(admin, session_id, "cancelled", ending.reason)
+
+
+@router.post(
+    "/sessions/{session_id}/expire",
+    responses=responses("unauthorized", "forbidden", "not_found", "invalid_message", "conflict"),
+)
+async def expire(session_id: UUID, ending: Ending, admin: Admin, service: Service) -> Session:
+    """End anybody's session as if its time were over, its run stopped at once; its writer may resume it."""
+    return await service.administration.end(admin, session_id, "expired", ending.reason)
+
+
+@router.get("/stats", responses=responses("unauthorized", "forbidden", "invalid_message"))
+async def stats(
+    admin: Admin, service: Service,
+    days: Annotated[int, Query(ge=1, le=365, description="days in UTC, today included")] = 30,
+) -> Stats:  # fmt: skip
+    """Sessions now by status; of the last days what was started, completed, used and failed."""
+    return await service.administration.stats(days)
+
+
+@router.get("/nodes", responses=responses("unauthorized", "forbidden"))
+async def nodes(admin: Admin, service: Service) -> Nodes:
+    """The nodes, and the stories that wait for their turn."""
+    return await service.administration.nodes()
+
+
+@router.get("/audit", responses=responses("unauthorized", "forbidden", "invalid_message"))
+async def audit(
+    admin: Admin, service: Service, session_id: UUID | None = None, admin_id: UUID | None = None,
+    user_id: Annotated[UUID | None, Query(description="the sessions' owner")] = None, action: Action | None = None,
+    since: Annotated[datetime | None, Query(description="at or after")] = None, limit: Limit = 20,
+    cursor: Cursor = None,
+) -> Items[AuditEntry]:  # fmt: skip
+    """What admins did to sessions of others, newest first."""
+    return page(
+        await service.administration.audit(
+            admin, session_id=session_id, admin_id=admin_id, user_id=user_id, action=action, since=since, limit=limit,
+            cursor=cursor,
+        )
+    )  # fmt: skip

@@ -13,22 +13,27 @@ import httpx
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from api import admin, asyncapi, catalog, errors, health, keys, sessions, socket, users
+from api import admin, asyncapi, catalog, errors, export, health, keys, pages, sessions, shares, socket, users, versions
 from api.auth import LocalAuth
 from api.hosted import SupabaseAuth
 from api.limits import BodyLimit, RestLimit
 from api.openapi import Documented
 from api.rates import Rates
+from api.requests import Requests
 from api.state import State
 from coordinator.accounts import Accounts
+from coordinator.administration import Administration
 from coordinator.admins import listed_ids
 from coordinator.agents.library import load_library
 from coordinator.errors import Misconfigured
+from coordinator.export.press import Press
 from coordinator.hosted import check_keys, project_url
 from coordinator.llm.models import Models
+from coordinator.logs import about
 from coordinator.models import SERVICE, Identity
 from coordinator.sessions import StorySessionManager
 from coordinator.settings import Settings
+from coordinator.shares import Shares
 from coordinator.signins import LocalSignIns, ProjectSignIns, SignIns
 from coordinator.store import Store, schema
 from coordinator.store.direct import DirectTransport
@@ -37,6 +42,7 @@ from coordinator.store.migrate import migrate
 from coordinator.store.node import NodeLock
 from coordinator.stories import NoRuns, Runs, StoryCoordinator
 from coordinator.streams import Streams
+from coordinator.traces import Traces
 from coordinator.vault import Seal, Vault, secrets_of
 from coordinator.wakeups import Wakeups
 
@@ -77,14 +83,16 @@ def create_app(settings: Settings, state: State | None = None) -> FastAPI:
     )
     app.state.storyloom = state
     errors.install(app)
-    app.add_middleware(BodyLimit, limit=settings.frame_bytes)
+    app.add_middleware(BodyLimit, limit=settings.frame_bytes, larger={("PUT", versions.DRAFTS): versions.BODY_BYTES})
     app.add_middleware(RestLimit)
     if settings.allowed_origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=settings.allowed_origins, allow_methods=["*"],
-            allow_headers=["authorization", "content-type", "idempotency-key"],
+            allow_headers=["authorization", "content-type", "idempotency-key", "x-request-id"],
+            expose_headers=["x-request-id"],
         )  # fmt: skip
-    for door in (health, catalog, sessions, users, keys, admin, socket, asyncapi):
+    app.add_middleware(Requests)
+    for door in (health, catalog, versions, sessions, export, shares, users, keys, admin, socket, asyncapi, pages):
         app.include_router(door.router)
     return app
 
@@ -104,6 +112,9 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         auth = await _auth(settings, stack)
         lock = await asyncio.to_thread(NodeLock, settings.data_dir)
         stack.callback(lock.release)
+        stack.enter_context(about(node=lock.node_id))
+        traces = await asyncio.to_thread(Traces, settings.otlp_endpoint, version=app_version(), node=lock.node_id)
+        stack.push_async_callback(traces.close)
 
         store = await _store(settings, stack)
         stack.push_async_callback(store.close)
@@ -131,8 +142,9 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
             from coordinator.workflow import StoryWorkflow
 
             engine = await Engine.launch(
-                manager, StoryWorkflow(manager, models, library, vault), lock, stories=settings.stories_per_node,
-                per_user=settings.stories_per_user, dead_s=settings.node_dead_s, drain_s=settings.drain_s,
+                manager, StoryWorkflow(manager, models, library, vault, traces), lock,
+                stories=settings.stories_per_node, per_user=settings.stories_per_user, dead_s=settings.node_dead_s,
+                drain_s=settings.drain_s,
                 about=lambda: {"version": app_version(), "address": f"{settings.host}:{settings.port}"},
             )  # fmt: skip
             stack.push_async_callback(engine.close)
@@ -142,9 +154,11 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         stack.push_async_callback(wakeups.close)
         coordinator = StoryCoordinator(manager, library, models, runs)
         accounts = Accounts(manager, runs, _sign_ins(settings, store, stack))
+        press = Press()
+        stack.callback(press.close)
         yield State(
             settings, app_version(), auth, manager, coordinator, accounts, library, models, vault, engine, sign_in,
-            Rates(settings),
+            Rates(settings), traces, press, Shares(store.shares), Administration(manager, runs, settings.node_dead_s),
         )  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from typing import Any, Literal
 
@@ -13,8 +12,6 @@ from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
 
 from coordinator.errors import InvalidMessage, StoryloomError
-
-logger = logging.getLogger(__name__)
 
 STATUS = {
     "unauthorized": 401, "forbidden": 403, "not_found": 404, "invalid_message": 422, "conflict": 409, "expired": 410,
@@ -79,7 +76,7 @@ def in_words(error: ValidationError | RequestValidationError) -> str:
 
 
 def install(app: FastAPI) -> None:
-    """Every error of the app leaves as a problem; an unforeseen one is logged whole and told without its inside."""
+    """Every error of the app leaves as a problem; what nobody foresaw is left to `api.requests`."""
 
     async def known(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, StoryloomError)
@@ -103,14 +100,9 @@ def install(app: FastAPI) -> None:
         answer.headers.update(error.headers or {})
         return answer
 
-    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
-        logger.error("%s %s broke", request.method, request.url.path, exc_info=error)
-        return problem("internal", "Something went wrong in the service; its owner can read what in the log.")
-
     app.add_exception_handler(StoryloomError, known)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(Exception, unforeseen)
 
 
 def problem(

@@ -10,12 +10,14 @@ from pydantic_core import from_json
 
 from api.errors import ErrorFrame, in_words
 from coordinator.errors import InvalidMessage
-from coordinator.models import Prompt, StoryConfig, Title
+from coordinator.models import Budget, Note, Prompt, StoryConfig, Title
 
 SUBPROTOCOL = "storyloom.v1"
 # No control character: PostgreSQL keeps no NUL, and two requests must not come to be one.
 RequestId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 Seq = Annotated[int, Field(ge=0, le=2**31 - 1)]
+GateStep = Annotated[str, Field(min_length=1, max_length=60)]
+Comment = Annotated[str, Field(max_length=4_000)]
 
 NOT_AUTHENTICATED, ORIGIN_REFUSED, NO_AUTH_IN_TIME, TOO_MANY = 4401, 4403, 4408, 4429
 TRY_AGAIN_LATER, BROKEN = 1013, 1011
@@ -61,6 +63,31 @@ class SessionDetach(Frame):
     session_id: UUID
 
 
+class SessionSteer(Frame):
+    """A note for the steps to come."""
+
+    type: Literal["session.steer"]
+    session_id: UUID
+    text: Note
+
+
+class SessionApprove(Frame):
+    """The answer to `approval.requested`. What is not approved is written again, with the comment."""
+
+    type: Literal["session.approve"]
+    session_id: UUID
+    step: GateStep
+    approved: bool
+    comment: Comment | None = None
+
+
+class SessionPause(Frame):
+    """Pause the story, when the step at hand is done."""
+
+    type: Literal["session.pause"]
+    session_id: UUID
+
+
 class SessionCancel(Frame):
     """End the story where it is; the model is stopped at once."""
 
@@ -69,10 +96,11 @@ class SessionCancel(Frame):
 
 
 class SessionResume(Frame):
-    """Go on with a story that failed or expired."""
+    """Go on with a story that is paused, failed or expired, with another budget where one is given."""
 
     type: Literal["session.resume"]
     session_id: UUID
+    budget: Budget | None = None
 
 
 class Ping(Frame):
@@ -83,9 +111,10 @@ class Ping(Frame):
 
 
 ClientFrame = Annotated[
-    Auth | StoryStart | SessionAttach | SessionDetach | SessionCancel | SessionResume | Ping,
+    Auth | StoryStart | SessionAttach | SessionDetach | SessionSteer | SessionApprove | SessionPause | SessionResume
+    | SessionCancel | Ping,
     Field(discriminator="type"),
-]
+]  # fmt: skip
 _FRAME: TypeAdapter[ClientFrame] = TypeAdapter(ClientFrame)
 
 

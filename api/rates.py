@@ -68,6 +68,7 @@ class Rate:
         items = [] if notation == "off" else parse_many(notation)
         # Two numbers a key, however large the limit; a moving window would keep the time of every hit.
         self._limits = [(item, SlidingWindowCounterRateLimiter(Counters(keys))) for item in items]
+        self.refused = 0
 
     async def hit(self, key: str) -> int | None:
         """Counts one; None where it may be, otherwise the seconds until it may, and nothing is counted.
@@ -77,6 +78,7 @@ class Rate:
         try:
             waits = [await _wait(item, limiter, key) for item, limiter in self._limits]
             if any(waits):
+                self.refused += 1
                 return max(waits)
             for item, limiter in self._limits:
                 await limiter.hit(item, key)
@@ -106,7 +108,16 @@ class Rates:
         self._started: Cache[tuple[UUID | None, str], bool] = Cache(STARTS, STARTS_KEPT_S)
         self._most_open = settings.connections_per_user
         self._open: Counter[UUID | None] = Counter()
+        self._refused_users = 0
         self._numbers = itertools.count(1)
+
+    @property
+    def refused(self) -> dict[str, int]:
+        """How often each door has refused somebody, so far."""
+        return {
+            "start": self._start.refused, "rest": self._rest.refused, "sign_in": self._sign_in.refused,
+            "connect": self._connect.refused, "frame": self._frame.refused, "user_connections": self._refused_users,
+        }  # fmt: skip
 
     async def rest(self, caller: Identity | None, host: str | None) -> None:
         """A call of a user or, where it is not known to be anybody's, of an address."""
@@ -148,6 +159,7 @@ class Rates:
         the others has to end."""
         user_id = caller.user_id
         if self._open[user_id] >= self._most_open:
+            self._refused_users += 1
             raise TooMany(
                 f"You have as many connections open as one user may have ({self._most_open}): close one, "
                 "then connect again."

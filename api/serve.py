@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_network
@@ -18,8 +19,12 @@ from fastapi import FastAPI
 
 from api.app import create_app, running
 from api.auth import local_token
+from coordinator import logs
 from coordinator.errors import Misconfigured
 from coordinator.settings import Settings
+
+logger = logging.getLogger(__name__)
+Announcement = Callable[[Settings, str], None]
 
 DRAIN_S = 10
 """Open requests and sockets have this long to end at a shutdown."""
@@ -37,19 +42,17 @@ class InProcess:
 
 def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM. Raises Misconfigured where it can't start: port in use, database, settings."""
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-    for name in ("httpx", "httpcore", "httpx2", "httpcore2"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    # A database that is away is told once, by the engine, and not at every try to connect.
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+    # A library's advertisement has no place in a log.
+    os.environ.setdefault("PYDANTIC_AI_NO_BANNER", "1")
+    form = logs.set_up(settings.log_level, settings.log_format)
     with closing(_listen(settings.host, settings.port)) as listening:
-        uvloop.run(_serve(settings, listening))
+        uvloop.run(_serve(settings, listening, _announce if form == "text" else _log_start))
 
 
-async def _serve(settings: Settings, listening: socket.socket) -> None:
+async def _serve(settings: Settings, listening: socket.socket, tell: Announcement) -> None:
     async with running(settings) as state:
         server = _Server(_config(settings, create_app(settings, state)), signals=(signal.SIGINT, signal.SIGTERM))
-        announcing = asyncio.create_task(_announce(settings, server, listening))
+        announcing = asyncio.create_task(_told(settings, server, listening, tell))
         await server.serve([listening])
         announcing.cancel()
 
@@ -112,7 +115,8 @@ def _config(settings: Settings, app: FastAPI, *, quiet: bool = False) -> uvicorn
         ws_per_message_deflate=False,
         lifespan="off",
         log_config=None,
-        log_level="critical" if quiet else settings.log_level,
+        # Below that are its own access lines, with what follows the path: `api.requests` logs requests.
+        log_level="critical" if quiet else "warning",
         access_log=False,
         timeout_graceful_shutdown=DRAIN_S,
         server_header=False,
@@ -147,14 +151,23 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-async def _announce(settings: Settings, server: _Server, listening: socket.socket) -> None:
+async def _told(settings: Settings, server: _Server, listening: socket.socket, tell: Announcement) -> None:
     await server.ready.wait()
     host, port = listening.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
+    tell(settings, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+
+
+def _log_start(settings: Settings, address: str) -> None:
+    # Without a token: a log is kept, and read by many.
+    about = {"model": settings.default_model, "database": _database(settings)}
+    logger.info("listening on http://%s", address, extra=about)
+
+
+def _announce(settings: Settings, address: str) -> None:
     lines = [
-        f"Storyloom is listening on http://{shown}:{port}",
-        f"  WebSocket    ws://{shown}:{port}/ws/stories",
-        f"  API          http://{shown}:{port}/openapi.json",
+        f"Storyloom is listening on http://{address}",
+        f"  WebSocket    ws://{address}/ws/stories",
+        f"  API          http://{address}/openapi.json",
         f"  model        {settings.default_model}",
         f"  database     {_database(settings)}",
         f"  sign-in      at {settings.supabase_url}"

@@ -1,4 +1,4 @@
-"""REST /api/sessions: start, list, read, rename, delete, cancel and resume a writer's sessions."""
+"""REST /api/sessions: start, list, read, change and delete a writer's sessions, and take part in them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.errors import responses
+from api.protocol import Comment, GateStep
 from api.state import Caller, Service
+from coordinator.errors import InvalidMessage
 from coordinator.models import (
+    Budget,
     Draft,
     Kind,
     Message,
+    Note,
     Prompt,
     Session,
     SessionDetail,
@@ -55,10 +59,34 @@ class NewStory(BaseModel):
     config: StoryConfig = StoryConfig()
 
 
-class NewTitle(BaseModel):
+class Change(BaseModel):
+    """What is given is changed."""
+
     model_config = ConfigDict(extra="forbid")
 
-    title: Title
+    # No default that a document would show: a title is never none.
+    title: Title = Field(default_factory=str)
+    budget: Budget | None = Field(default=None, description="in place of the one before; null for no limit")
+
+
+class Steering(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    text: Note = Field(description="a note for the steps to come")
+
+
+class Reply(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    step: GateStep = Field(description="of `approval.requested`")
+    approved: bool
+    comment: Comment | None = Field(default=None, description="what should be different")
+
+
+class Resumption(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    budget: Budget | None = Field(default=None, description="in place of the one before; otherwise that stays")
 
 
 def page(found: Page[T]) -> Items[T]:
@@ -103,10 +131,20 @@ async def one(session_id: UUID, caller: Caller, service: Service) -> SessionDeta
     return await service.manager.get_session(caller, session_id)
 
 
-@router.patch("/{session_id}", responses=responses("unauthorized", "not_found", "invalid_message", "too_large"))
-async def rename(session_id: UUID, change: NewTitle, caller: Caller, service: Service) -> Session:
-    """Give the session, and its story, another title."""
-    return await service.manager.rename_session(caller, session_id, change.title)
+@router.patch(
+    "/{session_id}", responses=responses("unauthorized", "not_found", "invalid_message", "too_large", "conflict")
+)
+async def change(session_id: UUID, wanted: Change, caller: Caller, service: Service) -> Session:
+    """Give the session, and its story, another `title`, or another `budget`, which its next step goes by."""
+    given = wanted.model_fields_set
+    session: Session = await service.manager.get_session(caller, session_id)
+    if not given:
+        raise InvalidMessage("Nothing to change: give a `title`, a `budget` or both.")
+    if "budget" in given:
+        session = await service.coordinator.set_budget(caller, session_id, wanted.budget)
+    if "title" in given:
+        session = await service.manager.rename_session(caller, session_id, wanted.title)
+    return session
 
 
 @router.delete("/{session_id}", status_code=204, responses=responses("unauthorized", "not_found"))
@@ -121,10 +159,42 @@ async def cancel(session_id: UUID, caller: Caller, service: Service) -> Session:
     return await service.coordinator.cancel(caller, session_id)
 
 
-@router.post("/{session_id}/resume", responses=responses("unauthorized", "not_found", "conflict"))
-async def resume(session_id: UUID, caller: Caller, service: Service) -> Session:
-    """Go on with a story that failed or expired, from its last finished step."""
-    return await service.coordinator.resume(caller, session_id)
+@router.post(
+    "/{session_id}/resume",
+    responses=responses("unauthorized", "not_found", "conflict", "budget_exceeded", "invalid_message", "too_large"),
+)
+async def resume(
+    session_id: UUID, caller: Caller, service: Service, wanted: Resumption | None = None
+) -> Session:  # fmt: skip
+    """Go on with a story that is paused, failed or expired, from its last finished step. 402 where its budget is used
+    up: give another."""
+    return await service.coordinator.resume(caller, session_id, wanted.budget if wanted else None)
+
+
+@router.post("/{session_id}/pause", responses=responses("unauthorized", "not_found", "conflict"))
+async def pause(session_id: UUID, caller: Caller, service: Service) -> Session:
+    """Pause a story: at once where nothing runs, otherwise when the step at hand is done, `pausing` until then."""
+    return await service.coordinator.pause(caller, session_id)
+
+
+@router.post(
+    "/{session_id}/steer", status_code=202,
+    responses=responses("unauthorized", "not_found", "conflict", "invalid_message", "too_large"),
+)  # fmt: skip
+async def steer(session_id: UUID, steering: Steering, caller: Caller, service: Service) -> Message:
+    """A note that the steps to come go by. It is kept; the message that it is answers."""
+    return await service.coordinator.steer(caller, session_id, steering.text)
+
+
+@router.post(
+    "/{session_id}/approve",
+    responses=responses("unauthorized", "not_found", "conflict", "invalid_message", "too_large"),
+)
+async def approve(session_id: UUID, reply: Reply, caller: Caller, service: Service) -> Session:
+    """Answer `approval.requested`. What is not approved is written again, with the comment."""
+    return await service.coordinator.approve(
+        caller, session_id, reply.step, approved=reply.approved, comment=reply.comment
+    )
 
 
 @router.get("/{session_id}/story", responses=responses("unauthorized", "not_found", "conflict"))

@@ -21,6 +21,7 @@ from api.rates import TooMany
 from api.state import State, state_of, verified
 from coordinator.errors import Conflict, Internal, StoryloomError, Unauthorized, Unavailable
 from coordinator.events import Event, from_storage
+from coordinator.logs import about
 from coordinator.models import Identity
 from coordinator.streams import Attachment, Reader, TooSlow
 
@@ -46,7 +47,9 @@ class Close(Exception):
 async def stories(websocket: WebSocket) -> None:
     offered = websocket.scope.get("subprotocols", [])
     await websocket.accept(protocol.SUBPROTOCOL if protocol.SUBPROTOCOL in offered else None)
-    await Connection(websocket, state_of(websocket)).serve()
+    state = state_of(websocket)
+    with state.manager.metrics.sockets.track_inprogress():
+        await Connection(websocket, state).serve()
 
 
 class Connection:
@@ -77,6 +80,7 @@ class Connection:
         except Close as close:
             code, reason = close.code, close.reason
         except TooSlow:
+            self._state.manager.metrics.slow_readers.inc()
             code, reason = protocol.TRY_AGAIN_LATER, "reading too slowly: reconnect and attach"
         except WebSocketDisconnect:
             pass
@@ -177,7 +181,8 @@ class Connection:
                 frame: protocol.ClientFrame | protocol.Refused = protocol.parse(await self._receive_text())
             except protocol.Refused as error:
                 frame = error
-            await self._handle(frame)
+            with about(session_id=getattr(frame, "session_id", None)):
+                await self._handle(frame)
 
     async def _receive_text(self) -> str:
         message = await self._websocket.receive()
@@ -197,7 +202,9 @@ class Connection:
             await self._state.rates.frame(self._number)
             if isinstance(frame, protocol.Refused):
                 raise frame
-            await self._act(frame)
+            facts = {"storyloom.session_id": str(session_id) if session_id else None}
+            with self._state.traces.begin(f"frame {frame.type}", facts, kind="server"):
+                await self._act(frame)
             return
         except (TooSlow, TooMany, WebSocketDisconnect):
             raise
@@ -207,7 +214,7 @@ class Connection:
             logger.exception("a %s frame broke", getattr(frame, "type", "refused"))
             failed = Internal("Something went wrong in the service; its owner can read what in the log.")
         await self._answer(
-            error_frame(failed, request_id=request_id, session_id=str(session_id) if session_id else None)
+            error_frame(failed, request_id=request_id, session_id=None if session_id is None else str(session_id))
         )
 
     async def _act(self, frame: protocol.ClientFrame) -> None:
@@ -227,7 +234,15 @@ class Connection:
             case protocol.SessionCancel():
                 await coordinator.cancel(self._identity, frame.session_id)
             case protocol.SessionResume():
-                await coordinator.resume(self._identity, frame.session_id)
+                await coordinator.resume(self._identity, frame.session_id, frame.budget)
+            case protocol.SessionPause():
+                await coordinator.pause(self._identity, frame.session_id)
+            case protocol.SessionSteer():
+                await coordinator.steer(self._identity, frame.session_id, frame.text)
+            case protocol.SessionApprove():
+                await coordinator.approve(
+                    self._identity, frame.session_id, frame.step, approved=frame.approved, comment=frame.comment
+                )
 
     async def _renew(self, token: str) -> None:
         renewed = await verified(self._state, token)
@@ -283,6 +298,7 @@ class Connection:
             if after_seq is None or not await self._replay(attachment, epoch, after_seq):
                 snapshot = await self._state.manager.snapshot(self._caller, session_id)
                 await attachment.replay(Event(snapshot))
+                self._state.manager.metrics.snapshots.inc()
             attachment.go_live()
         except TooSlow:
             # The sending task ends the connection.
@@ -307,7 +323,7 @@ class Connection:
         """False where only a snapshot can tell it."""
         manager, session_id = self._state.manager, attachment.session_id
         told = manager.streams.last_told(session_id)
-        seen = after_seq
+        seen, count = after_seq, 0
         while True:
             page = await manager.replay(
                 self._caller, session_id, ANY_EPOCH if epoch is None else epoch, seen, REPLAY_CHUNK
@@ -319,7 +335,9 @@ class Connection:
             for item in page.items:
                 await attachment.replay(from_storage(item, seen))
                 seen = item["seq"]
+            count += len(page.items)
             if not page.more:
+                manager.metrics.replay.observe(count)
                 return True
 
     @property

@@ -14,13 +14,17 @@ from api.auth import LocalAuth, bearer
 from api.hosted import SupabaseAuth
 from api.rates import Rates
 from coordinator.accounts import Accounts
+from coordinator.administration import Administration
 from coordinator.agents.library import Library
 from coordinator.errors import Forbidden, StoryloomError, Unauthorized
+from coordinator.export.press import Press
 from coordinator.llm.models import Models
 from coordinator.models import Identity
 from coordinator.sessions import StorySessionManager
 from coordinator.settings import Settings
+from coordinator.shares import Shares
 from coordinator.stories import StoryCoordinator
+from coordinator.traces import Traces
 from coordinator.vault import Vault
 
 BEARER = HTTPBearer(
@@ -47,6 +51,10 @@ class State:
     engine: Engine | None
     sign_in: Callable[[Identity], Awaitable[None]]
     rates: Rates
+    traces: Traces
+    press: Press
+    shares: Shares
+    administration: Administration
 
 
 def state_of(connection: HTTPConnection) -> State:

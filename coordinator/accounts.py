@@ -55,13 +55,20 @@ class Accounts:
         owner = _owner(identity)
         schema = await self._store.users.schema_version()
         keys = [key.model_dump(mode="json") for key in await self._store.keys.of(owner)]
+        shares = [share.model_dump(mode="json") for share in await self._store.shares.of(owner)]
+        by_admins = await self._store.admin.audit_of(owner)
         profile = [row async for page in self._store.users.pages(identity, PROFILE) for row in page]
         sign_in = {name: identity.claims[name] for name in SIGN_IN_CLAIMS if name in identity.claims}
         whole = {
             "profile.json": {"profile": profile[0] if profile else None, "sign_in": {"id": str(owner), **sign_in}},
             "keys.json": keys,
+            "shares.json": shares,
+            "admins.json": by_admins,
         }
-        counts = Counter({"profiles": len(profile), "user_api_keys": len(keys)})
+        counts = Counter(
+            {"profiles": len(profile), "user_api_keys": len(keys), "session_shares": len(shares),
+             "admin_audit": len(by_admins)}
+        )  # fmt: skip
         manifest = {
             "format": FORMAT, "user_id": str(owner), "exported_at": datetime.now(UTC), "schema_version": schema,
         }  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from coordinator.material import Beat, Bible, Outline, OutlineReview, Section
@@ -9,6 +11,8 @@ from coordinator.models import StoryConfig
 from coordinator.template import AgentName, StepKind, Template
 
 WORDS_PER_PAGE = 300
+BriefKind = StepKind | Literal["rewrite"]
+"""What a template names, and what a writer may ask for beside it: another version of a passage."""
 
 
 class Brief(BaseModel):
@@ -17,12 +21,14 @@ class Brief(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     step: str = Field(description="the step's name, as `draft-2`")
-    kind: StepKind
+    kind: BriefKind
     agent: AgentName
     template: Template
     prompt: str
     config: StoryConfig
-    round: int = Field(default=1, ge=1, description="which revision round or which try at the outline")
+    round: int = Field(
+        default=1, ge=1, description="which revision round, try at the outline or version of a passage"
+    )
 
     brainstorm: str = ""
     outline: Outline | None = None
@@ -35,6 +41,9 @@ class Brief(BaseModel):
     beats: list[Beat] = Field(default_factory=list, description="the beats of the section at hand")
     words: int = Field(default=0, ge=0, description="word budget of what is to be written")
     previous: str = Field(default="", description="the text of the section before")
-    text: str = Field(default="", description="the section's present text, for revise and polish, and for record")
+    following: str = Field(default="", description="what stands after the passage, for rewrite")
+    text: str = Field(
+        default="", description="the section's present text, for revise, polish and record; the passage, for rewrite"
+    )
     reading: list[Section] = Field(default_factory=list, description="what a reviewing step reads")
     notes: list[str] = Field(default_factory=list, description="notes to follow, each a sentence or two")

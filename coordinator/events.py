@@ -32,7 +32,7 @@ class SessionCreated(SessionEvent):
 
 
 class SessionStatus(SessionEvent):
-    """Also told when the title changes, with the status as it is."""
+    """Also told when the title, the place in the queue or `pausing` changes, with the status as it is."""
 
     type: Literal["session.status"]
     status: Status
@@ -40,6 +40,7 @@ class SessionStatus(SessionEvent):
     error: Failure | None = None
     title: str | None = None
     queue_place: int | None = None
+    pausing: bool = False
 
 
 class Partial(BaseModel):
@@ -47,6 +48,14 @@ class Partial(BaseModel):
     agent: str
     attempt: int
     text: str
+
+
+class Approval(BaseModel):
+    """What waits for `session.approve`."""
+
+    step: str
+    content: str
+    draft_version: int | None = None
 
 
 class SessionSnapshot(SessionEvent):
@@ -57,6 +66,7 @@ class SessionSnapshot(SessionEvent):
     messages: list[Message]
     draft: Draft | None = None
     partial: Partial | None = None
+    approval: Approval | None = None
 
 
 class StepStarted(SessionEvent):
@@ -114,13 +124,10 @@ class ProgressMade(SessionEvent, Progress):
     type: Literal["progress"]
 
 
-class ApprovalRequested(SessionEvent):
+class ApprovalRequested(SessionEvent, Approval):
     """The story waits for `session.approve`."""
 
     type: Literal["approval.requested"]
-    step: str
-    content: str
-    draft_version: int | None = None
 
 
 class StepFinished(SessionEvent):

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from coordinator.errors import Fenced, NotFound, StoryloomError, Unavailable
 from coordinator.events import Event, from_storage, join_for_storage
+from coordinator.metrics import Metrics
 from coordinator.models import Failure
 from coordinator.store.runs import RunOperations
 from coordinator.store.sessions import Changed, Json
@@ -34,7 +35,7 @@ class Journal:
 
     def __init__(
         self, session_id: UUID, epoch: int, seq: int, delta_from: int | None, runs: RunOperations, streams: Streams,
-        flush_s: float,
+        flush_s: float, metrics: Metrics,
     ) -> None:  # fmt: skip
         self.session_id = session_id
         self.epoch = epoch
@@ -48,6 +49,9 @@ class Journal:
         self._runs = runs
         self._streams = streams
         self._flush_s = flush_s
+        self._metrics = metrics
+        self._about = {"session_id": str(session_id), "run": epoch}
+        """For log lines: a batch may be stored by who is no part of the run."""
         self._pending: list[Event] = []
         self._rows: list[Json] = []
         """Sent, but not known to be stored. Sent again as they are: joined anew, text would be stored twice."""
@@ -156,7 +160,7 @@ class Journal:
             async with asyncio.timeout(CLOSE_S):
                 await self.flush()
         except (StoryloomError, TimeoutError) as error:
-            logger.info("events of session %s not stored at the end of its run: %s", self.session_id, error)
+            logger.info("events not stored at the end of the run: %s", error, extra=self._about)
         finally:
             # A fenced run has forgotten already, and what is told now may be its successor's.
             if not self.fenced:
@@ -209,6 +213,8 @@ class Journal:
             self.emit(type, **payload)
 
     def _unstored(self) -> list[Json]:
+        if self._pending:
+            self._metrics.event_batch.observe(len(self._pending))
         self._rows += join_for_storage(self._pending)
         self._pending = []
         return self._rows
@@ -240,8 +246,8 @@ class Journal:
                 self.fence()
             except Unavailable as error:
                 # The gateway has waited already; it stays pending and is tried again.
-                logger.warning("events of session %s are not stored yet: %s", self.session_id, error)
+                logger.warning("events are not stored yet: %s", error, extra=self._about)
             except StoryloomError as error:
                 # The next step's write decides what becomes of it.
-                logger.warning("events of session %s can't be stored: %s", self.session_id, error)
+                logger.warning("events can't be stored: %s", error, extra=self._about)
                 return

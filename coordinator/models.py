@@ -20,6 +20,8 @@ FINISHED: frozenset[Status] = frozenset({"completed", "failed", "cancelled", "ex
 
 Prompt = Annotated[str, Field(min_length=1, max_length=20_000)]
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
+Note = Annotated[str, Field(min_length=1, max_length=4_000)]
+"""What a writer says while a story is under way."""
 ShortText = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -27,7 +29,7 @@ class Budget(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     tokens: int | None = Field(default=None, ge=1, description="tokens in and out, all agents together")
-    usd: float | None = Field(default=None, gt=0, description="money in US dollars")
+    usd: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="money in US dollars")
 
 
 class StoryConfig(BaseModel):
@@ -121,6 +123,24 @@ class Draft(BaseModel):
     content: str
     word_count: int
     scores: dict[str, int] | None = None
+    created_at: datetime
+
+
+class Alternative(BaseModel):
+    """Another version of a passage, for its writer to choose from."""
+
+    id: UUID
+    number: int
+    version: int = Field(description="the version of the text that the passage is of")
+    start: int = Field(description="where the passage starts, in characters (code points) from 0")
+    end: int
+    passage: str
+    instruction: str
+    content: str = Field(description="what would stand in place of the passage")
+    model: str
+    tokens: int = 0
+    cost_usd: float = 0
+    accepted_version: int | None = Field(default=None, description="the version of the text that it was put into")
     created_at: datetime
 
 

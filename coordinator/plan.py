@@ -8,6 +8,7 @@ the first that is not done.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -28,7 +29,7 @@ from coordinator.material import (
     Verdict,
 )
 from coordinator.models import Gate, StoryConfig
-from coordinator.sections import SECTION_WORDS, group_beats
+from coordinator.sections import SECTION_WORDS, group_beats, realign
 from coordinator.template import AgentName, Stage, StepKind, Template
 from coordinator.words import count_words
 
@@ -48,6 +49,8 @@ RESHAPING: frozenset[Kind] = frozenset({"outline", "outline-review", "review", "
 """Steps after which others may be needed."""
 _GATED: dict[Gate, StepKind] = {"outline": "outline", "draft": "review", "final": "polish"}
 """Of each gate the kind of step that it comes after."""
+_EDIT = re.compile(r"edit-\d+")
+"""The name of a step that is a person's own edit of the text: in no schedule, done at once, at any time."""
 ANYHOW = "The writer did not approve it, and did not say why. Make it clearly different and better."
 
 
@@ -107,7 +110,9 @@ class Work:
     `rounds` are the sections of each revision round; `asked` says which of them a person asked for, and at which gate.
     `passes` has for each polished text that was sent back at the gate `final` the number of rounds before it.
     `steps` is its schedule, made anew where a step changes it; `left` and `stages_left` are the shares, 0 to 1, of the
-    work and of each stage begun that are still to do.
+    work and of each stage begun that are still to do. `shown` are the sections of the current version, as they stand in
+    it; `scores` those of each version that a reader has judged. A section is "" where a person has taken all of it
+    away: nothing is done to it any more.
     """
 
     prompt: str
@@ -132,6 +137,8 @@ class Work:
     best: Verdict | None = None
     versions: int = 0
     current_version: int = 0
+    shown: list[str] = field(default_factory=list)
+    scores: dict[int, dict[str, int]] = field(default_factory=dict)
     steps: list[StepSpec] = field(default_factory=list, repr=False)
     left: float = 1.0
     stages_left: dict[Stage, float] = field(default_factory=dict)
@@ -194,7 +201,8 @@ def _drafting(work: Work) -> Iterable[StepSpec]:
     thirds = _thirds(count)
     for number in range(1, count + 1):
         yield from _spec(work, "draft", section=number)
-        yield from _spec(work, "record", section=number)
+        if _to_do(work, number, f"record-{number}"):
+            yield from _spec(work, "record", section=number)
         if number in thirds:
             yield from _spec(work, "notes", section=number, name=f"notes-{thirds.index(number) + 1}")
 
@@ -202,24 +210,44 @@ def _drafting(work: Work) -> Iterable[StepSpec]:
 def _validation(work: Work) -> Iterable[StepSpec]:
     count = section_count(work)
     for number in range(1, math.ceil(count / LORE_SECTIONS) + 1):
-        yield from _spec(work, "lore-review", section=number)
+        if f"lore-review-{number}" in work.done or any(work.texts.get(one) != "" for one in _of_lore(work, number)):
+            yield from _spec(work, "lore-review", section=number)
     yield from _spec(work, "review", name="review-1")
     turns = 1
     yield from _gate(work, "draft", turns)
     before = 0
     for time, until in enumerate([*work.passes, len(work.rounds)], 1):
         for turn in range(before + 1, until + 1):
-            for number in work.rounds[turn - 1]:
+            for number in _of_round(work, turn):
                 yield from _spec(work, "revise", section=number, name=f"revise-{turn}-{number}", round=turn)
             yield from _spec(work, "review", name=f"review-{turn + 1}", round=turn + 1)
             if work.asked.get(turn) == "draft":
                 turns += 1
                 yield from _gate(work, "draft", turns)
         for number in range(1, count + 1):
-            name = f"polish-{number}" if time == 1 else f"polish-{time}-{number}"
-            yield from _spec(work, "polish", section=number, name=name, round=time)
+            name = _polish(time, number)
+            if _to_do(work, number, name):
+                yield from _spec(work, "polish", section=number, name=name, round=time)
         yield from _gate(work, "final", time)
         before = until
+
+
+def _of_lore(work: Work, number: int) -> range:
+    """The sections that this lore review reads."""
+    return range((number - 1) * LORE_SECTIONS + 1, min(number * LORE_SECTIONS, section_count(work)) + 1)
+
+
+def _polish(time: int, number: int) -> str:
+    return f"polish-{number}" if time == 1 else f"polish-{time}-{number}"
+
+
+def _of_round(work: Work, turn: int) -> list[int]:
+    return [number for number in work.rounds[turn - 1] if _to_do(work, number, f"revise-{turn}-{number}")]
+
+
+def _to_do(work: Work, section: int, name: str) -> bool:
+    """Whether this step of a section is in the schedule: not where nothing is left of it, unless the step is done."""
+    return work.texts.get(section) != "" or name in work.done
 
 
 def _spec(
@@ -256,16 +284,25 @@ def restore(prompt: str, config: StoryConfig, template: Template, done: Iterable
     """The work as it stood after these steps. One that the template no longer has is passed over."""
     work = Work(prompt, config, template)
     for step in done:
-        if (spec := _planned(work, step.name)) is not None:
+        if is_edit(step.name):
+            work = _edited(work, step)
+        elif (spec := _planned(work, step.name)) is not None:
             work = _advanced(work, spec, step)
     return work
 
 
+def is_edit(name: str) -> bool:
+    """Whether a step of this name is a person's own edit of the text."""
+    return _EDIT.fullmatch(name) is not None
+
+
 def advance(work: Work, done: Done) -> Work:
-    """The work after one more step, which must be one of its schedule.
+    """The work after one more step: one of its schedule, or a person's edit.
 
     Raises pydantic.ValidationError where `output` is not what that kind of step gives.
     """
+    if is_edit(done.name):
+        return _edited(work, done)
     spec = _planned(work, done.name)
     if spec is None:
         raise ValueError(f"{done.name} is no step of this story")
@@ -325,8 +362,37 @@ def _settled(work: Work, spec: StepSpec, done: Done) -> Work:
     draft = draft_of(work, spec)
     if draft is None:
         return work
-    version = work.versions + 1
-    return replace(work, versions=version, current_version=version if draft.current else work.current_version)
+    work = replace(work, versions=work.versions + 1)
+    return _now_current(work, work.polished if spec.kind == "polish" else work.texts) if draft.current else work
+
+
+def _now_current(work: Work, texts: dict[int, str]) -> Work:
+    """The newest version, which is made of these, is the current one."""
+    return replace(work, current_version=work.versions, shown=[texts[number] for number in sorted(texts)])
+
+
+def _edited(work: Work, done: Done) -> Work:
+    """A person's own version takes the place of the current one. What is being made of the text as it was before, and
+    is no version yet, is dropped where they have changed it."""
+    shown = dict(enumerate(realign(work.shown, str((done.output or {})["content"])) if work.shown else [], 1))
+    changed = {number: text for number, text in shown.items() if text != work.shown[number - 1]}
+    all_polished = bool(work.polished) and set(work.polished) >= {number for number, text in work.texts.items() if text}
+    in_polish = changed if all_polished else {number: changed[number] for number in changed if number in work.polished}
+    work = replace(
+        work,
+        done={**work.done, done.name: done},
+        texts=work.texts if all_polished else {**work.texts, **changed},
+        candidate={},
+        polished={**work.polished, **in_polish},
+        versions=work.versions + 1,
+    )
+    told = _told(work)
+    work = replace(work, mending={number: notes for number, notes in work.mending.items() if number in told})
+    work = _now_current(replace(work, steps=_scheduled(work)), shown)
+    ahead = {step.stage for step in work.steps if step.name not in work.done}
+    # Where nothing is left to do of what was taken away.
+    ended = {stage: 0.0 if stage not in ahead else left for stage, left in work.stages_left.items()}
+    return replace(work, left=work.left if ahead else 0.0, stages_left=ended)
 
 
 def _with_outline(work: Work, outline: Outline) -> Work:
@@ -356,9 +422,10 @@ def _with_record(work: Work, record: Record, section: int) -> Work:
 
 
 def _with_lore(work: Work, review: LoreReview) -> Work:
+    told = _told(work)
     mending = {number: list(notes) for number, notes in work.mending.items()}
     for found in review.contradictions:
-        if found.section <= len(work.sections):
+        if found.section in told:
             remedy = f"Contradiction: “{found.later}” against “{found.earlier}”. {found.remedy}"
             mending.setdefault(found.section, []).append(remedy)
     return replace(work, mending=mending)
@@ -382,13 +449,14 @@ def _with_reply(work: Work, spec: StepSpec, output: dict[str, Any]) -> Work:
     elif len(rounds) > sum(name.startswith("review-") for name in work.done) - 1:
         # The reader's own round, which was about to begin, becomes a part of it.
         rounds.pop()
-    mending = {number: [asked, *found.get(number, [])] for number in range(1, section_count(work) + 1)}
+    mending = {number: [asked, *found.get(number, [])] for number in _told(work)}
     rounds.append(sorted(mending))
     return replace(work, mending=mending, rounds=rounds, asked={**work.asked, len(rounds): gate})
 
 
 def _with_verdict(work: Work, verdict: Verdict, spec: StepSpec) -> Work:
     """Settles a revision round, and opens the next where one is needed and allowed."""
+    work = replace(work, scores={**work.scores, work.versions: verdict.scores()})
     if spec.round == 1:
         # To what lore found comes what the reader asks for.
         work = replace(work, best=verdict, mending=_asked(work, verdict, work.mending))
@@ -396,11 +464,11 @@ def _with_verdict(work: Work, verdict: Verdict, spec: StepSpec) -> Work:
         work = replace(
             work,
             texts={**work.texts, **work.candidate},
-            current_version=work.versions,
             best=verdict,
             candidate={},
             mending=_asked(work, verdict, {}),
         )
+        work = _now_current(work, work.texts)
     else:
         # Nothing is mended by a revision that is not used: the same notes stand, and another try may do better.
         work = replace(work, candidate={})
@@ -413,12 +481,18 @@ def _asked(work: Work, verdict: Verdict, found: dict[int, list[str]]) -> dict[in
     """What is to be mended, by section; nothing where the verdict approves and nothing was `found`."""
     if verdict.approved and not found:
         return {}
+    told = _told(work)
     mending = {number: list(notes) for number, notes in found.items()}
     for note in verdict.rewrite:
-        if note.section <= len(work.sections):
+        if note.section in told:
             mending.setdefault(note.section, []).append(note.note)
     # Not approved, and no section named: the ending carries most of a reader's verdict.
-    return mending or {len(work.sections): [verdict.summary]}
+    return mending or {told[-1]: [verdict.summary]}
+
+
+def _told(work: Work) -> list[int]:
+    """The sections of the outline of which there is a text, or will be."""
+    return [number for number in range(1, section_count(work) + 1) if work.texts.get(number) != ""]
 
 
 def _accepts(work: Work, verdict: Verdict, spec: StepSpec) -> bool:
@@ -433,9 +507,9 @@ def draft_of(work: Work, spec: StepSpec) -> NewDraft | None:
     match spec.kind:
         case "draft" if spec.section == count or spec.section in _thirds(count):
             return NewDraft(_joined(work.texts), current=True)
-        case "revise" if spec.section == work.rounds[spec.round - 1][-1]:
+        case "revise" if spec.section == _of_round(work, spec.round)[-1]:
             return NewDraft(_joined({**work.texts, **work.candidate}), current=False)
-        case "polish" if spec.section == count:
+        case "polish" if spec.section == _last_polished(work, spec.round):
             return NewDraft(_joined(work.polished), current=True)
     return None
 
@@ -445,8 +519,12 @@ def scored_by(before: Work, spec: StepSpec, verdict: Verdict) -> Scored:
     return Scored(before.versions, verdict.scores(), accept=spec.round > 1 and _accepts(before, verdict, spec))
 
 
+def _last_polished(work: Work, time: int) -> int:
+    return [number for number in range(1, section_count(work) + 1) if _to_do(work, number, _polish(time, number))][-1]
+
+
 def _joined(texts: dict[int, str]) -> str:
-    return "\n\n".join(texts[number] for number in sorted(texts))
+    return "\n\n".join(texts[number] for number in sorted(texts) if texts[number])
 
 
 # -- What an agent is told ---------------------------------------------------------------------------------------------
@@ -479,7 +557,7 @@ def brief(work: Work, spec: StepSpec, repetition: Sequence[tuple[int, str]] = ()
         sections=section_count(work),
         beats=work.sections[spec.section - 1] if in_text and work.sections else [],
         words=_budget(work, spec),
-        previous=_present(work).get(spec.section - 1, "") if in_text else "",
+        previous=before(work, spec.section) if in_text else "",
         text=_text_at_hand(work, spec),
         reading=_reading(work, spec),
         notes=[
@@ -498,6 +576,12 @@ def _present(work: Work) -> dict[int, str]:
     return {**work.texts, **work.candidate, **work.polished}
 
 
+def before(work: Work, section: int) -> str:
+    """The newest text of the section before this one, or of the last of which there is any."""
+    present = _present(work)
+    return next((present[number] for number in range(section - 1, 0, -1) if present.get(number)), "")
+
+
 def _text_at_hand(work: Work, spec: StepSpec) -> str:
     match spec.kind:
         case "record":
@@ -508,10 +592,11 @@ def _text_at_hand(work: Work, spec: StepSpec) -> str:
 
 
 def _reading(work: Work, spec: StepSpec) -> list[Section]:
-    text = [Section(number=number, text=text) for number, text in sorted({**work.texts, **work.candidate}.items())]
+    present = {**work.texts, **work.candidate}
+    text = [Section(number=number, text=text) for number, text in sorted(present.items()) if text]
     match spec.kind:
         case "lore-review":
-            return text[(spec.section - 1) * LORE_SECTIONS : spec.section * LORE_SECTIONS]
+            return [section for section in text if section.number in _of_lore(work, spec.section)]
         case "notes":
             return _newest(text)
         case "review":
@@ -536,7 +621,8 @@ def _window(text: list[Section], revised: Sequence[int]) -> list[Section]:
     if sum(words) <= READING_WORDS:
         return text
     last = len(text) - 1
-    wanted = [revised[place] - 1 for place in _spread(len(revised))]
+    places = {section.number: place for place, section in enumerate(text)}
+    wanted = [places[revised[place]] for place in _spread(len(revised))]
     kept: set[int] = set()
     room = WINDOW_WORDS
     for place in dict.fromkeys([*wanted[: LORE_SECTIONS - 2], 0, last, *wanted, *_spread(len(text))]):

@@ -1,12 +1,15 @@
-"""How a story is cut into sections: the beats of its outline, scaled to the length asked for and grouped. Pure."""
+"""How a story is cut into sections: the beats of its outline, scaled to the length asked for and grouped; and which
+section is which again where a person has changed the text. Pure."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from coordinator.difference import opcodes
 from coordinator.material import Beat
 
 SECTION_WORDS = 350
@@ -17,6 +20,9 @@ CUT_COST = 0.3
 """Of ending a section within a beat: a beat of up to about 560 words is rather told whole."""
 CUT_WORDS = 50
 """Steps in which the place of such a cut is looked for."""
+PARAGRAPHS_COMPARED = 2_000
+"""Of a text changed by a person; where more are changed they are shared out evenly. Some 40,000 words."""
+_BETWEEN = re.compile(r"\n\s*\n")
 
 
 def group_beats(beats: Sequence[Beat], target_words: int) -> list[list[Beat]]:
@@ -93,3 +99,53 @@ def _groups(pieces: Sequence[_Piece], target_words: int) -> list[tuple[int, int]
 def _part(beat: Beat, words: int, number: int, count: int) -> Beat:
     title = beat.title if count == 1 else f"{beat.title} ({number} of {count})"
     return beat.model_copy(update={"title": title, "words": words})
+
+
+def paragraphs(text: str) -> list[str]:
+    """Each as it stands, without the blank lines between."""
+    return [part for part in _BETWEEN.split(text.strip("\n")) if part.strip()]
+
+
+def realign(old: Sequence[str], new: str) -> list[str]:
+    """The text of each section after a person has changed the whole to `new`: as many as before, "" for one of which
+    nothing is left. Every paragraph of `new` is in one of them, in order.
+
+    A paragraph that stayed stays in its section, a changed one takes the place of what it replaced, and an added one
+    goes to the section of the paragraph before it.
+    """
+    before = [(number, paragraph) for number, text in enumerate(old) for paragraph in paragraphs(text)]
+    after = paragraphs(new)
+    told: list[list[str]] = [[] for _ in old]
+    for paragraph, place in zip(after, _places([paragraph for _, paragraph in before], after), strict=True):
+        told[before[place][0] if before else 0].append(paragraph)
+    return ["\n\n".join(parts) for parts in told]
+
+
+def _places(old: Sequence[str], new: Sequence[str]) -> list[int]:
+    """For each new paragraph the old one that it stands for or follows."""
+    places: list[int] = []
+    for _, i1, i2, j1, j2 in opcodes(old, new, PARAGRAPHS_COMPARED):
+        if i1 == i2:
+            places += [max(i1 - 1, 0)] * (j2 - j1)
+        else:
+            places += [i1 + place * (i2 - i1) // (j2 - j1) for place in range(j2 - j1)]
+    return places
+
+
+def spans(sections: Sequence[str], text: str) -> list[tuple[int, int] | None]:
+    """Where in `text`, which has all their paragraphs in order, each section stands; None for one without any.
+
+    None, too, for all from the first of which `text` has not every paragraph.
+    """
+    found: list[tuple[int, int] | None] = []
+    end = 0
+    for section in sections:
+        span: tuple[int, int] | None = None
+        for paragraph in paragraphs(section):
+            start = text.find(paragraph, end)
+            if start < 0:
+                return found + [None] * (len(sections) - len(found))
+            end = start + len(paragraph)
+            span = (span[0] if span else start, end)
+        found.append(span)
+    return found

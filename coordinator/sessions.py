@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 from uuid import UUID, uuid4
 
 from pydantic_core import to_json
 
+from coordinator import traces
 from coordinator.cache import Cache, CacheStats, SingleFlight
 from coordinator.errors import Fenced, Forbidden, NotFound, Unavailable
 from coordinator.events import Event, from_storage
 from coordinator.journal import Journal
 from coordinator.models import (
+    Alternative,
     Budget,
     Draft,
     Failure,
@@ -34,9 +37,11 @@ from coordinator.models import (
     Usage,
 )
 from coordinator.store import Store
+from coordinator.store.admin import Ending
 from coordinator.store.nodes import Beat
 from coordinator.store.record import Replay
 from coordinator.store.sessions import Changed, Json, Page
+from coordinator.store.versions import Made, SoFar
 from coordinator.streams import Streams
 from coordinator.words import count_words
 
@@ -96,6 +101,7 @@ class StorySessionManager:
         """`keep` is how long sessions of an end status are kept after their last activity, in seconds; 0 and none
         given is for ever."""
         self.store = store
+        self.metrics = store.metrics
         self.streams = streams
         self.node = node
         self._ttl_s = ttl_s
@@ -118,12 +124,16 @@ class StorySessionManager:
         title: str | None = None, request_id: str | None = None, kind: Kind = "story", progress: Progress | None = None,
     ) -> Changed:  # fmt: skip
         """A new session, or with a `request_id` used before the one it made then (`changed` is false)."""
-        return await self.store.sessions.create(
+        made = await self.store.sessions.create(
             _owner(identity), kind=kind, title=title, prompt=prompt, template=template, config=config or StoryConfig(),
             # Always one, so that a write whose answer was lost and is tried again makes no second session.
             model=model, ttl_s=self._ttl_s, request_id=request_id or str(uuid4()),
             progress=(progress or Progress()).model_dump(mode="json"),
         )  # fmt: skip
+        traces.note({"storyloom.session_id": str(made.session.id)})
+        if made.changed:
+            self.metrics.sessions_begun(kind).inc()
+        return made
 
     async def get_session(self, identity: Identity, session_id: UUID) -> SessionDetail:
         """From memory where that is fresh, else read as the identity. Never older than a write awaited on this node."""
@@ -161,13 +171,16 @@ class StorySessionManager:
 
     async def delete_session(self, identity: Identity, session_id: UUID) -> None:
         """The session and all that hangs on it; the caller has stopped its run. An admin may delete anybody's."""
-        await self.store.sessions.delete(session_id, None if identity.is_admin else _owner(identity))
+        owner = _owner(identity)
+        delete = self.store.admin.delete if identity.is_admin else self.store.sessions.delete
+        await delete(session_id, owner)
         self._end(session_id)
 
     async def pause_session(self, identity: Identity, session_id: UUID) -> Changed:
         """Paused on return, or where a run holds it when its step at hand is done. Conflict where nothing runs."""
         owner = _owner(identity)
-        return await self._change(session_id, self.store.sessions.pause(session_id, owner), _events)
+        change = await self._change(session_id, self.store.sessions.pause(session_id, owner), _events)
+        return self._counted(change) if change.session.status == "paused" else change
 
     async def steer_session(self, identity: Identity, session_id: UUID, text: str) -> Message:
         """A note for the steps to come. Conflict where none is."""
@@ -182,11 +195,12 @@ class StorySessionManager:
     ) -> Changed:
         """The writer's answer to a gate; the session then waits for its run. Conflict where that gate does not wait."""
         owner = _owner(identity)
-        return await self._change(
+        change = await self._change(
             session_id,
             self.store.sessions.answer_gate(session_id, owner, step, approved=approved, comment=comment),
             _events,
         )
+        return self._counted(change)
 
     async def set_budget(self, identity: Identity, session_id: UUID, budget: Budget | None) -> Session:
         """What the session may use; a run learns it before its next step."""
@@ -202,16 +216,15 @@ class StorySessionManager:
     ) -> Changed:  # fmt: skip
         """Fences the session's run. Conflict where the present status is not among `allowed`. None is the service."""
         owner = _owner(identity) if identity else None
-        # Through the journal, so that what the run has told is stored before the epoch ends.
-        change = await self._write(
+        return await self._move(
             session_id,
             lambda _: self.store.sessions.change_status(session_id, owner, to=to, allowed=allowed, reason=reason),
-            _events,
         )
-        journal = self._held.get(session_id)
-        if journal is not None and journal.epoch < change.session.epoch:
-            journal.fence()
-        return change
+
+    async def end_session(self, admin: Identity, session_id: UUID, to: Ending, reason: str) -> Changed:
+        """For an admin, anybody's: ended, its run fenced, in the audit with the reason. Conflict as `change_status`."""
+        asker = _owner(admin)
+        return await self._move(session_id, lambda _: self.store.admin.end(session_id, asker, to=to, reason=reason))
 
     async def save_message(
         self, identity: Identity | None, session_id: UUID, role: MessageRole, content: str, *,
@@ -245,8 +258,69 @@ class StorySessionManager:
         )  # fmt: skip
         return draft
 
+    async def edit_draft(
+        self, identity: Identity, session_id: UUID, base_version: int, content: str, alternative_id: UUID | None = None
+    ) -> Draft:
+        """The writer's own version of the text, current; with `alternative_id` that one is accepted by it.
+
+        Conflict where `base_version` is not the current one, or a run holds the text. Again changes nothing.
+        """
+        owner, words = _owner(identity), await asyncio.to_thread(count_words, content)
+        draft, _ = await self._change(
+            session_id,
+            self.store.versions.edit(
+                session_id, owner, base_version=base_version, content=content, word_count=words,
+                alternative_id=alternative_id,
+            ),
+            lambda answer: answer[1],
+        )  # fmt: skip
+        return draft
+
+    async def add_alternatives(
+        self, identity: Identity, session_id: UUID, *, version: int, start: int, end: int, passage: str,
+        instruction: str, made: Sequence[Made],
+    ) -> list[Alternative]:  # fmt: skip
+        """Keeps versions of a passage and counts what all of `made` used; answers those that have a text."""
+        kept, _ = await self._change(
+            session_id,
+            self.store.versions.add_alternatives(
+                session_id, _owner(identity), version=version, start=start, end=end, passage=passage,
+                instruction=instruction, made=made,
+            ),
+            lambda answer: answer[1],
+        )  # fmt: skip
+        return kept
+
+    async def list_alternatives(
+        self, identity: Identity, session_id: UUID, limit: int, cursor: str | None
+    ) -> Page[Alternative]:
+        return await self.store.versions.alternatives(identity, session_id, limit, cursor)
+
+    async def so_far(self, identity: Identity, session_id: UUID) -> SoFar:
+        """What the identity's own session has done, from the store. An admin's look at another's is NotFound."""
+        found = await self.store.versions.so_far(identity, session_id)
+        if found.session.user_id != _owner(identity):
+            raise NotFound("There is no such session.")
+        return found
+
+    async def fork_session(
+        self, identity: Identity, session_id: UUID, *, steps: Sequence[str], until: str | None, title: str | None,
+        config: StoryConfig, context: Json, progress: Progress, scores: dict[int, dict[str, int]], draft_version: int,
+        model: str, status: Literal["active", "paused"], request_id: str | None,
+    ) -> Changed:  # fmt: skip
+        """A session that begins with these steps of another, or with a `request_id` used before the one made then."""
+        made = await self.store.versions.fork(
+            session_id, _owner(identity), steps=steps, until=until, title=title, config=config, context=context,
+            progress=progress.model_dump(mode="json"), scores=scores, draft_version=draft_version, model=model,
+            ttl_s=self._ttl_s, status=status, request_id=request_id or str(uuid4()),
+        )  # fmt: skip
+        if made.changed:
+            self.metrics.sessions_begun(made.session.kind).inc()
+        return made
+
     async def get_latest_draft(self, identity: Identity, session_id: UUID) -> Draft | None:
         """The current draft, None before the first."""
+        await self._looked_at(identity, session_id)
         entry = self._cache.peek(session_id)
         if entry is not None and entry.draft is not None and self._fresh(entry):
             _check_visible(identity, entry.session)
@@ -258,6 +332,7 @@ class StorySessionManager:
         return draft
 
     async def get_draft(self, identity: Identity, session_id: UUID, version: int) -> Draft:
+        await self._looked_at(identity, session_id)
         draft = await self.store.record.draft(identity, session_id, version)
         if draft is None:
             raise NotFound("There is no such draft.")
@@ -266,28 +341,36 @@ class StorySessionManager:
     async def list_messages(
         self, identity: Identity, session_id: UUID, limit: int, cursor: str | None
     ) -> Page[Message]:
+        await self._looked_at(identity, session_id)
         return await self.store.record.messages(identity, session_id, limit, cursor)
 
     async def list_drafts(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Draft]:
+        await self._looked_at(identity, session_id)
         return await self.store.record.drafts(identity, session_id, limit, cursor)
 
     async def list_steps(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Step]:
+        await self._looked_at(identity, session_id)
         return await self.store.record.steps(identity, session_id, limit, cursor)
 
     async def list_events(self, identity: Identity, session_id: UUID, after_seq: int, limit: int) -> Page[Json]:
+        await self._looked_at(identity, session_id)
         return await self.store.record.events(identity, session_id, after_seq, limit)
 
     async def get_story(self, identity: Identity, session_id: UUID) -> Story:
         """The current text. Conflict before the first draft."""
+        await self._looked_at(identity, session_id)
         return await self.store.record.story(identity, session_id)
 
     async def snapshot(self, identity: Identity, session_id: UUID) -> Json:
+        await self._looked_at(identity, session_id)
         return await self.store.record.snapshot(identity, session_id)
 
     async def replay(self, identity: Identity, session_id: UUID, epoch: int, after_seq: int, limit: int) -> Replay:
+        await self._looked_at(identity, session_id)
         return await self.store.record.replay(identity, session_id, epoch, after_seq, limit)
 
     async def inspect_session(self, admin: Identity, session_id: UUID) -> Json:
+        await self._looked_at(admin, session_id)
         return await self.store.sessions.inspect(admin, session_id)
 
     # -- For a run ---------------------------------------------------------------------------------------------------
@@ -317,14 +400,15 @@ class StorySessionManager:
             try:
                 found.append(await self._take_up(claim))
             except Unavailable as error:
-                logger.warning("session %s is not taken up yet: %s", claim["session"]["id"], error)
+                about = {"session_id": claim["session"]["id"], "run": claim["session"]["epoch"]}
+                logger.warning("a session is not taken up yet: %s", error, extra=about)
         return found, answer.waiting
 
     async def _take_up(self, claim: Json) -> Recovered:
         session = Session.model_validate(claim["session"])
         journal = Journal(
             session.id, session.epoch, claim["events"][-1]["seq"], claim["delta_from"], self.store.runs, self.streams,
-            self._flush_s,
+            self._flush_s, self.metrics,
         )  # fmt: skip
         journal.before_telling = lambda: self._forget(session.id)
         self._held[session.id] = journal
@@ -337,6 +421,7 @@ class StorySessionManager:
             raise
         self.streams.publish(session.id, [Event(event) for event in claim["events"]], saved=True)
         self.streams.stored.add(session.id)
+        self.metrics.claims(claim["events"][-1]["reason"]).inc()
         partial = claim["partial"]
         return Recovered(
             session, claim["prompt"], claim["steps"], claim["notes"],
@@ -347,20 +432,22 @@ class StorySessionManager:
         """Durable on return, in one call, with all events before it. The session is `paused` where that was asked."""
         answer = await journal.finish_step(result)
         self._remember(answer)
+        if answer.session.status != "active":
+            self._counted(answer)
         return answer
 
     async def open_gate(self, journal: Journal, gate: Json) -> Session:
         """The session waits for its writer's answer. Durable on return."""
         answer = await journal.open_gate(gate)
         self._forget(journal.session_id)
-        return answer.session
+        return self._counted(answer).session
 
     async def complete_session(self, session_id: UUID) -> Session:
         """The current draft is the story. Again changes nothing."""
         change = await self._write(
             session_id, lambda epoch: self.store.runs.complete(session_id, None, epoch), _events, of_run=True
         )
-        return change.session
+        return self._counted(change).session
 
     async def fail_session(
         self, session_id: UUID, error: Failure, step: str | None = None, *, agent: str | None = None, tokens: int = 0,
@@ -371,8 +458,9 @@ class StorySessionManager:
         if journal is not None:
             answer = await journal.fail(error, step, agent, tokens, cost_usd, to)
             self._forget(session_id)
-            return answer.session
-        return (await self._apply(await self.store.runs.fail(session_id, None, error, step=step, to=to))).session
+            return self._counted(answer).session
+        change = await self._apply(await self.store.runs.fail(session_id, None, error, step=step, to=to))
+        return self._counted(change).session
 
     async def release(self, journal: Journal) -> None:
         """The run on this node is over, whatever its end."""
@@ -409,13 +497,14 @@ class StorySessionManager:
             except (Fenced, NotFound):
                 journal.fence()
             except Unavailable as error:
-                logger.warning("changes to session %s are not told yet: %s", session_id, error)
+                about = {"session_id": str(session_id), "run": journal.epoch}
+                logger.warning("changes are not told yet: %s", error, extra=about)
 
     async def cleanup_expired_sessions(self) -> list[Session]:
         """The whole sweep: ends the sessions whose time is over, in batches, and answers them; deletes the old ones."""
         ended: list[Session] = []
         while batch := await self.store.sessions.expire(SWEEP_BATCH):
-            ended += [(await self._apply(change)).session for change in batch]
+            ended += [self._counted(await self._apply(change)).session for change in batch]
             if len(batch) < SWEEP_BATCH:
                 break
         await self.delete_old_sessions()
@@ -507,6 +596,20 @@ class StorySessionManager:
             detail = SessionDetail.model_validate({**session.model_dump(), "usage_by_agent": usage})
             self._cache.put(session.id, Entry(detail, self._clock()))
 
+    async def _looked_at(self, identity: Identity, session_id: UUID) -> None:
+        """In the audit before an admin is shown anything of what was written in another's session."""
+        if identity.is_admin and identity.user_id is not None:
+            await self.store.admin.note_inspection(session_id, identity.user_id)
+
+    async def _move(self, session_id: UUID, move: Callable[[int | None], Awaitable[Changed]]) -> Changed:
+        """A change of status that fences the session's run, wherever that is."""
+        # Through the journal, so that what the run has told is stored before the epoch ends.
+        change = await self._write(session_id, move, _events)
+        journal = self._held.get(session_id)
+        if journal is not None and journal.epoch < change.session.epoch:
+            journal.fence()
+        return self._counted(change)
+
     async def _write(
         self, session_id: UUID, write: Callable[[int | None], Awaitable[T]], events: Callable[[T], list[Json]], *,
         of_run: bool = False,
@@ -548,6 +651,11 @@ class StorySessionManager:
         """What another epoch has done to the session is told, and the memory of it forgotten."""
         self._forget(change.session.id)
         await self._tell(change.session.id, change.events)
+        return change
+
+    def _counted(self, change: Changed) -> Changed:
+        if change.changed:
+            self.metrics.sessions_came_to(change.session.status).inc()
         return change
 
     async def _tell(self, session_id: UUID, events: list[Json]) -> None:

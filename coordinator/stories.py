@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Protocol
 from uuid import UUID
 
 from coordinator import plan, progress
 from coordinator.agents.library import Library
 from coordinator.budget import check_budget
-from coordinator.errors import InvalidMessage
+from coordinator.errors import Conflict, InvalidMessage, TooLarge
+from coordinator.fork import fork
 from coordinator.llm.models import Models, key_provider
-from coordinator.models import Budget, Identity, Message, Session, Status, StoryConfig
+from coordinator.models import Budget, Draft, Identity, Message, Session, Status, StoryConfig
 from coordinator.sessions import StorySessionManager
+from coordinator.template import Template
+from coordinator.words import count_words
 
 DEFAULT_TEMPLATE = "short-story"
 RESUMABLE: tuple[Status, ...] = ("failed", "paused", "expired")
 STOPPABLE: tuple[Status, ...] = ("active", "awaiting_approval", "paused")
+
+
+MOST_BYTES = 1_000_000
+"""Of a text that a writer brings: about six times a hundred pages."""
 
 
 class Runs(Protocol):
@@ -55,9 +64,9 @@ class StoryCoordinator:
             raise InvalidMessage("The prompt is empty. Say in a sentence or more what the story should be about.")
         chosen = self.library.get(template or DEFAULT_TEMPLATE)
         options = self.library.check_options(chosen, config.theme_options)
-        model = await self._model(identity, config.model)
-        if missing := set(config.approvals) - set(plan.gates(chosen)):
-            raise InvalidMessage(f"The template {chosen.name} has nothing to approve at: {', '.join(sorted(missing))}.")
+        model = await self.model_for(identity, config.model)
+        self._check_countable(config.budget, model)
+        _check_gates(config, chosen)
         config = config.model_copy(update={"theme_options": options})
         work = plan.Work(prompt, config, chosen)
         first = plan.next_step(work)
@@ -67,11 +76,79 @@ class StoryCoordinator:
         )  # fmt: skip
         return made.session, made.changed
 
-    async def _model(self, identity: Identity, name: str | None) -> str:
+    async def fork(
+        self, identity: Identity, session_id: UUID, *, from_step: str | None = None, from_version: int | None = None,
+        title: str | None = None, changes: Mapping[str, Any] | None = None, start: bool = True,
+        request_id: str | None = None,
+    ) -> tuple[Session, bool]:  # fmt: skip
+        """A new session that shares the past of another, up to a step or a version (all of it where neither is named),
+        and whether it is new. Durable on return; it waits for its turn, or is paused where it is not to `start`.
+
+        Raises NotFound where there is no such step or version, InvalidMessage for `changes` to the config that can't be
+        made there, Conflict for what is no story.
+        """
+        so_far = await self.manager.so_far(identity, session_id)
+        parent = so_far.session
+        if parent.kind != "story":
+            raise Conflict("Only a story can be forked.")
+        changes = dict(changes or {})
+        template = self.library.get(parent.template)
+        if "theme_options" in changes:
+            options = {**parent.config.theme_options, **changes["theme_options"]}
+            changes["theme_options"] = self.library.check_options(template, options)
+        done = [
+            plan.Done(step["step"], step["output"], step["text"] or "", step["duration_ms"] or 0)
+            for step in so_far.steps
+        ]
+        made = await asyncio.to_thread(
+            fork, so_far.prompt, parent.config, template, done, so_far.versions, from_step=from_step,
+            from_version=from_version, changes=changes,
+        )  # fmt: skip
+        work = made.work
+        _check_gates(work.config, template)
+        model = await self.model_for(identity, work.config.model) if "model" in changes else parent.model
+        self._check_countable(work.config.budget, model)
+        first = plan.next_step(work)
+        words = await asyncio.to_thread(count_words, plan.text(work))
+        change = await self.manager.fork_session(
+            identity, session_id, steps=made.steps, until=made.until, title=title, config=work.config,
+            context={"bible": work.bible.model_dump(mode="json"), "summary": work.summary} if work.outline else {},
+            progress=progress.of(work, first.name if first else None, words), scores=work.scores,
+            draft_version=work.current_version, model=model, status="active" if start else "paused",
+            request_id=request_id,
+        )  # fmt: skip
+        return change.session, change.changed
+
+    async def edit(self, identity: Identity, session_id: UUID, content: str, base_version: int) -> Draft:
+        """The writer's own text as the next version, current on return; a story that goes on goes on with it.
+
+        Raises Conflict where `base_version` is not current or the story is being written, TooLarge for more than
+        MOST_BYTES, InvalidMessage for an empty text.
+        """
+        content = content.replace("\x00", "").replace("\r\n", "\n")
+        if not content.strip():
+            raise InvalidMessage("The text is empty. To end the story, cancel or delete it.")
+        if len(content.encode(errors="replace")) > MOST_BYTES:
+            raise TooLarge(f"The text is longer than {MOST_BYTES:,} bytes.")
+        return await self.manager.edit_draft(identity, session_id, base_version, content)
+
+    async def model_for(self, identity: Identity, name: str | None) -> str:
+        """The model that a story of theirs gets for what they chose. Raises InvalidMessage where it can't be chosen."""
         own: list[str] = []
         if name is not None and identity.user_id is not None and not self.models.listed(name) and key_provider(name):
             own = [key.provider for key in await self.manager.store.keys.of(identity.user_id)]
         return self.models.check(name, own)
+
+    async def set_budget(self, identity: Identity, session_id: UUID, budget: Budget | None) -> Session:
+        """What the session may use, None for no limit. Raises InvalidMessage as `create`."""
+        session = await self.manager.get_session(identity, session_id)
+        self._check_countable(budget, session.model)
+        return await self.manager.set_budget(identity, session_id, budget)
+
+    def _check_countable(self, budget: Budget | None, model: str) -> None:
+        """Raises InvalidMessage for a budget of money where it is not known what the model costs."""
+        if budget is not None and budget.usd is not None:
+            self.models.check_priced(model)
 
     def begin(self, session: Session) -> None:
         """Have what was created run, in its turn."""
@@ -81,10 +158,12 @@ class StoryCoordinator:
     async def resume(self, identity: Identity, session_id: UUID, budget: Budget | None = None) -> Session:
         """Go on with what failed, was paused or expired, from the last finished step, with another `budget` where one
         is given. Conflict for anything else, BudgetExceeded where the budget is used up."""
-        if budget is not None:
-            await self.manager.set_budget(identity, session_id, budget)
-        session = await self.manager.get_session(identity, session_id)
-        check_budget(session, next_call=True)
+        # Not from memory: another node may just have raised the budget, or ended the run.
+        session: Session = await self.manager.store.sessions.get(identity, session_id)
+        if session.status in RESUMABLE or session.pausing:
+            if budget is not None:
+                session = await self.set_budget(identity, session_id, budget)
+            check_budget(session, next_call=True)
         change = await self.manager.change_status(identity, session_id, "active", RESUMABLE, "resumed")
         self._runs.wake()
         return change.session
@@ -120,3 +199,8 @@ class StoryCoordinator:
         await self.manager.get_session(identity, session_id)
         await self._runs.stop(session_id)
         await self.manager.delete_session(identity, session_id)
+
+
+def _check_gates(config: StoryConfig, template: Template) -> None:
+    if missing := set(config.approvals) - set(plan.gates(template)):
+        raise InvalidMessage(f"The template {template.name} has nothing to approve at: {', '.join(sorted(missing))}.")

@@ -132,7 +132,7 @@ class Template(Strict):
                 raise ValueError(f"steps: {step.kind} wants agent {step.agent}, who is not in [agents]")
         return self
 
-    def step(self, kind: StepKind) -> StepPlan | None:
+    def step(self, kind: str) -> StepPlan | None:
         return next((step for step in self.steps if step.kind == kind), None)
 
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import SecretStr
 
 from coordinator.errors import InvalidMessage, Misconfigured, NotFound
-from coordinator.llm.models import KEY_PROVIDERS
+from coordinator.llm.models import KEY_PROVIDERS, Models
 from coordinator.secret import SHORTEST, kept_secret
 from coordinator.settings import Settings
 from coordinator.store.keys import KeyOperations, UserKey
@@ -89,6 +89,14 @@ class Vault:
     async def delete(self, owner: UUID, provider: str) -> None:
         """Gone on return: no run that begins later has it. Raises NotFound where there is none."""
         await self._keys.delete(owner, provider)
+
+    async def models_for(self, models: Models, owner: UUID, name: str) -> Models:
+        """The models as a run with that one may use them: with the owner's own keys, as they are kept now.
+
+        Raises Misconfigured as `unlocked`.
+        """
+        providers = models.key_providers(name)
+        return await models.with_keys(name, await self.unlocked(owner, providers)) if providers else models
 
     async def unlocked(self, owner: UUID, providers: Collection[str]) -> dict[str, SecretStr]:
         """The owner's keys for these providers, for one run. What is under an older secret is put under the newest.

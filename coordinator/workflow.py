@@ -12,12 +12,15 @@ from typing import Any, Literal, TypeVar
 from uuid import UUID, uuid5
 
 from pydantic import BaseModel
+from structlog.contextvars import bind_contextvars
 
-from coordinator import plan, progress
-from coordinator.agents.cast import Answer, perform
+from coordinator import plan, progress, traces
+from coordinator.agents.cast import Answer, Begun, label, perform
 from coordinator.agents.library import Library
+from coordinator.agents.prompts import output_type
 from coordinator.agents.render import render
 from coordinator.agents.repetition import find_repetition
+from coordinator.budget import Guard
 from coordinator.errors import BudgetExceeded, Fenced, Internal, NotFound, StoryloomError, Unavailable
 from coordinator.journal import Journal
 from coordinator.llm.models import Models
@@ -25,8 +28,9 @@ from coordinator.llm.prices import Spent
 from coordinator.material import Section, Verdict
 from coordinator.models import Failure, Session
 from coordinator.plan import Done, StepSpec, Work
-from coordinator.sessions import Partial, Recovered, StorySessionManager
+from coordinator.sessions import Recovered, StorySessionManager
 from coordinator.store.sessions import Changed
+from coordinator.traces import Fact, Traces
 from coordinator.vault import Vault
 from coordinator.words import count_words
 
@@ -40,11 +44,15 @@ REPETITION_SECTIONS = 20
 class StoryWorkflow:
     """Runs stories. One instance a node; `run` is called by the engine, at most once at a time for a session."""
 
-    def __init__(self, manager: StorySessionManager, models: Models, library: Library, vault: Vault) -> None:
+    def __init__(
+        self, manager: StorySessionManager, models: Models, library: Library, vault: Vault,
+        traces: Traces | None = None,
+    ) -> None:  # fmt: skip
         self._manager = manager
         self._models = models
         self._library = library
         self._vault = vault
+        self._traces = traces or Traces()
 
     async def run(self, recovered: Recovered) -> None:
         """From where the session stands to its end, a gate, a pause, or a failure that its writer is told of.
@@ -53,20 +61,22 @@ class StoryWorkflow:
         long that takes: what a model has written is not thrown away. Where the node ends it returns after the step at
         hand, and the session is still to be run.
         """
-        session_id = recovered.session.id
+        session = recovered.session
         task = asyncio.current_task()
         assert task is not None
         recovered.journal.on_fenced = task.cancel
         if recovered.journal.fenced:
             task.cancel()
+        facts = _facts(recovered.journal, template=session.template, model=session.model, node=self._manager.node)
         try:
-            await self._story(recovered)
+            with self._traces.begin("run", facts):
+                await self._story(recovered)
         except (Fenced, NotFound) as reason:
-            logger.info("run of session %s ends: %s", session_id, reason)
+            logger.info("the run ends: %s", reason)
         except asyncio.CancelledError:
             if not recovered.journal.fenced:
                 raise
-            logger.info("run of session %s ends: a newer run has taken it over", session_id)
+            logger.info("the run ends: a newer one has taken it over")
         finally:
             await self._manager.release(recovered.journal)
 
@@ -77,23 +87,28 @@ class StoryWorkflow:
         try:
             template = self._library.get(session.template)
             done = [_done(step) for step in recovered.steps if step["status"] == "done"]
-            work = plan.restore(recovered.prompt, session.config, template, done)
-            models = await self._models_for(session)
+            # In a thread: an edit of a long text takes a while to be matched to its sections.
+            work = await asyncio.to_thread(plan.restore, recovered.prompt, session.config, template, done)
+            models = await _patiently(
+                lambda: self._vault.models_for(self._models, recovered.session.user_id, recovered.session.model)
+            )
             attempts = {step["step"]: step["attempt"] + 1 for step in recovered.steps if step["status"] != "done"}
-            partial = recovered.partial
             while (spec := plan.next_step(work)) is not None:
                 if journal.ending:
                     return
+                # For all that is logged from here on; the run's task is its own.
+                bind_contextvars(step=spec.name)
                 if spec.kind == "approval":
                     await self._open_gate(work, spec, journal)
                     return
                 spent = Spent()
-                step = _Step(spec, attempts.get(spec.name, 1), partial, spent, notes)
+                step = _Step(spec, attempts.get(spec.name, 1), _begun(recovered, spec), spent, notes)
                 work, change = await self._step(work, step, journal, session, models)
-                session, notes, partial = change.session, change.notes, None
+                session, notes = change.session, change.notes
                 if session.status != "active":
                     return
-            await _patiently(journal.session_id, lambda: self._manager.complete_session(journal.session_id))
+            await _patiently(lambda: self._manager.complete_session(journal.session_id))
+            logger.info("the story is completed")
         except (Fenced, NotFound):
             raise
         except BudgetExceeded as error:
@@ -101,30 +116,39 @@ class StoryWorkflow:
         except StoryloomError as error:
             await self._fail(journal, spec, spent, error)
         except Exception:
-            logger.exception("run of session %s broke", journal.session_id)
+            logger.exception("the run broke")
+            self._manager.metrics.runs_broken.inc()
             await self._fail(
                 journal, spec, spent,
                 Internal("Something went wrong in the service; its owner can read what in the log. Resume the story."),
             )  # fmt: skip
 
-    async def _models_for(self, session: Session) -> Models:
-        """The models as this run may use them: with the writer's own keys, as they are kept when the run begins."""
-        providers = self._models.key_providers(session.model)
-        if not providers:
-            return self._models
-        keys = await _patiently(session.id, lambda: self._vault.unlocked(session.user_id, providers))
-        return await self._models.with_keys(session.model, keys)
-
     async def _step(
         self, work: Work, step: _Step, journal: Journal, session: Session, models: Models
     ) -> tuple[Work, Changed]:
         """One agent call and what it saves; on return the step is done, durably."""
+        spec = step.spec
+        with traces.span(f"step {spec.kind}", _facts(journal, step=spec.name, agent=spec.agent)):
+            return await self._traced_step(work, step, journal, session, models)
+
+    async def _traced_step(
+        self, work: Work, step: _Step, journal: Journal, session: Session, models: Models
+    ) -> tuple[Work, Changed]:
         spec, attempt = step.spec, step.attempt
         begun, clock = datetime.now(UTC), time.monotonic()
         listener = _Telling(journal, spec, attempt)
-        listener.begin(attempt)
+        listener.begin(step.begun.attempt if step.begun and models.continues else attempt)
         brief = plan.brief(work, spec, await _repetition(work, spec), step.notes)
-        answer = await perform(brief, models, session.model, listener, first_attempt=attempt, spent=step.spent)
+        metrics = self._manager.metrics
+        try:
+            answer = await perform(
+                brief, models, session.model, listener, first_attempt=attempt, begun=step.begun, guard=Guard(session),
+                spent=step.spent, metrics=metrics,
+            )  # fmt: skip
+        finally:
+            for name, used in step.spent.by_model.items():
+                metrics.tokens(label(models, name), spec.agent).inc(used.tokens)
+                metrics.cost(label(models, name), spec.agent).inc(used.cost_usd)
         duration_ms = round((time.monotonic() - clock) * 1000)
         done = _answered(spec, answer, duration_ms)
         after = plan.advance(work, done)
@@ -132,10 +156,19 @@ class StoryWorkflow:
             "step": spec.name, "stage": spec.stage, "agent": spec.agent, "attempt": listener.attempt,
             "started_at": begun.isoformat(), "duration_ms": duration_ms, "tokens": answer.tokens,
             "cost_usd": answer.cost_usd, "message_id": str(listener.message_id), "content": answer.text,
-            "model": answer.model, "output": done.output,
+            "model": answer.model, "output": done.output, "metadata": _shares(answer),
             **await _made(work, after, spec, answer),
         }  # fmt: skip
-        return after, await _patiently(journal.session_id, lambda: self._manager.finish_step(journal, result))
+        change = await _patiently(lambda: self._manager.finish_step(journal, result))
+        metrics.steps(spec.kind).observe(duration_ms / 1000)
+        logger.info(
+            "the step is done",
+            extra={
+                "agent": spec.agent, "model": answer.model, "attempt": listener.attempt, "duration_ms": duration_ms,
+                "tokens": answer.tokens,
+            },
+        )  # fmt: skip
+        return after, change
 
     async def _open_gate(self, work: Work, spec: StepSpec, journal: Journal) -> None:
         outline = spec.gate == "outline"
@@ -146,41 +179,43 @@ class StoryWorkflow:
             "draft_version": None if outline else work.current_version,
             "progress": progress.of(work, spec.name, words).model_dump(mode="json"),
         }  # fmt: skip
-        await _patiently(journal.session_id, lambda: self._manager.open_gate(journal, asked))
+        await _patiently(lambda: self._manager.open_gate(journal, asked))
+        logger.info("the story waits for its writer")
 
     async def _fail(
         self, journal: Journal, spec: StepSpec | None, spent: Spent, error: StoryloomError,
         to: Literal["failed", "paused"] = "failed",
     ) -> None:  # fmt: skip
         failure = Failure(code=error.code, message=error.message)
+        traces.note({"error.type": error.code}, failed=True)
         await _patiently(
-            journal.session_id,
             lambda: self._manager.fail_session(
                 journal.session_id, failure, spec.name if spec else None, agent=spec.agent if spec else None,
                 tokens=spent.tokens, cost_usd=spent.cost_usd, to=to,
             ),
         )  # fmt: skip
+        logger.warning("the story is %s: %s", to, error.code)
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A step to take: its first attempt's number, what is there of its text, and what the writer has noted."""
+    """A step to take: the number of an attempt from nothing, what is there of its text, what the writer has noted."""
 
     spec: StepSpec
     attempt: int
-    partial: Partial | None
+    begun: Begun | None
     spent: Spent
     notes: list[str]
 
 
-async def _patiently(session_id: UUID, write: Callable[[], Awaitable[T]]) -> T:
+async def _patiently(write: Callable[[], Awaitable[T]]) -> T:
     """What the write answers once the database is there. Every write of a run may be done twice and counts once."""
     while True:
         try:
             return await write()
         except Unavailable as error:
             # The gateway has waited for as long as its settings say; a run has nothing better to do than that.
-            logger.warning("session %s waits for the database: %s", session_id, error)
+            logger.warning("the run waits for the database: %s", error)
 
 
 class _Telling:
@@ -190,8 +225,7 @@ class _Telling:
         self._journal = journal
         self._spec = spec
         self.attempt = attempt
-        # The same in every attempt and after a crash, so that a message is settled once.
-        self.message_id = uuid5(journal.session_id, spec.name)
+        self.message_id = _message_id(journal.session_id, spec)
 
     def begin(self, attempt: int) -> None:
         self.attempt = attempt
@@ -212,6 +246,39 @@ class _Telling:
             offset=offset,
             text=text,
         )
+
+
+def _facts(journal: Journal, **more: str) -> dict[str, Fact | None]:
+    """For a trace."""
+    of_run: dict[str, Fact] = {"session_id": str(journal.session_id), "run": journal.epoch}
+    return {f"storyloom.{name}": fact for name, fact in {**of_run, **more}.items()}
+
+
+def _message_id(session_id: UUID, spec: StepSpec) -> UUID:
+    """The same in every attempt and after a crash, so that a message is settled once."""
+    return uuid5(session_id, spec.name)
+
+
+def _begun(recovered: Recovered, spec: StepSpec) -> Begun | None:
+    """The prose of this step that the run before was writing when it ended, if that was the last attempt it began."""
+    partial = recovered.partial
+    row = next((row for row in recovered.steps if row["step"] == spec.name and row["status"] != "done"), None)
+    if partial is None or row is None or spec.kind == "approval" or output_type(spec.kind) is not str:
+        return None
+    done = [step["step"] for step in recovered.steps if step["status"] == "done"]
+    if done and plan.is_edit(done[-1]):
+        # It may be of the text as it was before the writer changed it.
+        return None
+    if partial.message_id != _message_id(recovered.session.id, spec) or partial.attempt != row["attempt"]:
+        return None
+    return Begun(partial.text, partial.attempt, counted=row["status"] == "failed")
+
+
+def _shares(answer: Answer) -> dict[str, Any]:
+    """For the message: what each model had of the call, where it was more than one."""
+    if len(answer.by_model) < 2:
+        return {}
+    return {"by_model": {name: {"tokens": u.tokens, "cost_usd": u.cost_usd} for name, u in answer.by_model.items()}}
 
 
 def _done(step: dict[str, Any]) -> Done:

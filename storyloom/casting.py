@@ -27,6 +27,18 @@ def is_read_live(step: str | None, agent: str | None) -> bool:
     return kind in FREE or (not kind and agent == "writer")
 
 
+def waiting_text(step: str) -> str:
+    """`the outline` of `approve-outline-2`: what a gate asks about."""
+    gate = kind_of(step).removeprefix("approve-")
+    return {"final": "the final text"}.get(gate, f"the {gate}")
+
+
+def place_in_queue(place: int) -> str:
+    """`3rd in the queue`."""
+    ending = "th" if place % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
+    return f"{place}{ending} in the queue"
+
+
 def stage_place(stage: str) -> int:
     return STAGES.index(stage) if stage in STAGES else len(STAGES)
 

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from storyloom.commands import Commands
     from storyloom.doors import Where
     from storyloom.follow import View
+    from storyloom.gates import Ask
 
 PROMPT_CHARACTERS = 20_000
+NOTE_CHARACTERS = 4_000
+GATES = ("outline", "draft", "final")
 SEEDS = 2**63
 HOW = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -46,6 +49,10 @@ Token = Annotated[
     str | None,
     typer.Option(envvar="STORYLOOM_TOKEN", metavar="JWT", help="Who you are at that server; otherwise anonymous."),
 ]
+BudgetTokens = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Tokens that the story may use, in and out, all agents together.")
+]
+BudgetUsd = Annotated[float | None, typer.Option(metavar="X", help="The same in US dollars.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
@@ -62,6 +69,11 @@ def write(
         int | None, typer.Option(min=0, max=SEEDS - 1, metavar="N", help="Same seed, same choices.")
     ] = None,
     title: Annotated[str | None, typer.Option(metavar="TEXT", help="Otherwise the writer finds one.")] = None,
+    approve: Annotated[
+        str | None, typer.Option(metavar="GATES", help="Ask you before it goes on: outline,draft,final or some.")
+    ] = None,
+    budget_tokens: BudgetTokens = None,
+    budget_usd: BudgetUsd = None,
     server: Server = None,
     token: Token = None,
     as_json: Json = False,
@@ -74,6 +86,8 @@ def write(
     for name, value in {"protagonist": protagonist, "tone": tone, "language": language, "model": model}.items():
         config[name] = _text(f"--{name}", value, 200) if value is not None else None
     title = _text("--title", title, 200) if title is not None else None
+    config["approvals"] = _gates(approve) if approve is not None else None
+    config["budget"] = _budget(budget_tokens, budget_usd)
     where = _where(server, token)
 
     from storyloom.doors import open_client
@@ -88,7 +102,7 @@ def write(
             async with open_client(where, run_stories=True, on_lost=view.lost) as client:
                 chosen = {key: value for key, value in config.items() if value is not None}
                 events = client.write(prompt, template=template, title=title, config=chosen)
-                return await follow(client, events, view, commands)
+                return await follow(client, events, view, commands, ask=_ask(view))
 
     raise typer.Exit(run(work))
 
@@ -100,9 +114,17 @@ def attach(session_id: SessionId, server: Server = None, token: Token = None, as
 
 
 @app.command()
-def resume(session_id: SessionId, server: Server = None, token: Token = None, as_json: Json = False) -> None:
+def resume(
+    session_id: SessionId,
+    budget_tokens: BudgetTokens = None,
+    budget_usd: BudgetUsd = None,
+    server: Server = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
     """Go on with a story that is paused, failed or expired, and watch it."""
-    _watch(session_id, _where(server, token), as_json, resume=True)
+    budget = _budget(budget_tokens, budget_usd)
+    _watch(session_id, _where(server, token), as_json, resume=True, budget=budget)
 
 
 @app.command()
@@ -201,6 +223,111 @@ def cancel(session_id: SessionId, server: Server = None, token: Token = None) ->
 
 
 @app.command()
+def pause(session_id: SessionId, server: Server = None, token: Token = None) -> None:
+    """Pause a story, when the step at hand is done."""
+    where = _where(server, token)
+
+    from storyloom.doors import open_client
+    from storyloom.follow import run
+
+    commands = _commands(where)
+
+    async def work() -> int:
+        async with open_client(where, run_stories=False) as client:
+            session = await client.pause(session_id)
+        paused = session.status == "paused"
+        print("Paused." if paused else "It pauses when the step at hand is done.", end=" ")
+        print(f"Go on with:\n  {commands.line('resume', session_id)}")
+        return 0
+
+    raise typer.Exit(run(work))
+
+
+@app.command()
+def steer(
+    session_id: SessionId,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What should be different; - reads standard input.")],
+    server: Server = None,
+    token: Token = None,
+) -> None:
+    """Tell the cast something for the steps to come."""
+    text = _text("TEXT", sys.stdin.read() if text == "-" else text, NOTE_CHARACTERS)
+    where = _where(server, token)
+
+    from storyloom.doors import open_client
+    from storyloom.follow import run
+
+    async def work() -> int:
+        async with open_client(where, run_stories=False) as client:
+            await client.steer(session_id, text)
+        print("Noted, for the steps to come.")
+        return 0
+
+    raise typer.Exit(run(work))
+
+
+@app.command()
+def approve(
+    session_id: SessionId,
+    step: Annotated[str | None, typer.Argument(metavar="STEP", help="Otherwise the one that waits.")] = None,
+    reject: Annotated[bool, typer.Option("--reject", help="Have it written again.")] = False,
+    comment: Annotated[str | None, typer.Option(metavar="TEXT", help="What should be different.")] = None,
+    server: Server = None,
+    token: Token = None,
+) -> None:
+    """Approve, or reject, the outline or text that a story waits with."""
+    comment = _text("--comment", comment, NOTE_CHARACTERS) if comment is not None else None
+    where = _where(server, token)
+
+    from storyloom.casting import waiting_text
+    from storyloom.doors import open_client
+    from storyloom.errors import ClientError
+    from storyloom.follow import run
+
+    commands = _commands(where)
+
+    async def work() -> int:
+        async with open_client(where, run_stories=False) as client:
+            waiting = step
+            if waiting is None:
+                session = await client.session(session_id)
+                waiting = session.progress.current_step
+                if session.status != "awaiting_approval" or waiting is None:
+                    status = session.status.replace("_", " ")
+                    raise ClientError("conflict", f"The story waits for no approval: it is {status}.")
+            await client.approve(session_id, waiting, not reject, comment)
+        what = waiting_text(waiting)
+        said = f"Not approved: {what} is written again." if reject else f"Approved {what}."
+        print(f"{said} Watch it with:\n  {commands.line('attach', session_id)}")
+        return 0
+
+    raise typer.Exit(run(work))
+
+
+@app.command()
+def export(
+    session_id: SessionId,
+    format: Annotated[
+        str | None, typer.Option("-f", "--format", metavar="FORMAT", help="md, txt, html, epub, docx, pdf or json.")
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Otherwise named by the title; - is standard output."),
+    ] = None,
+    server: Server = None,
+    token: Token = None,
+) -> None:
+    """Write a story to a file."""
+    from storyloom.exporting import export as export_story
+    from storyloom.exporting import wanted_format
+    from storyloom.follow import run
+
+    wanted = wanted_format(format, output)
+    where = _where(server, token)
+    raise typer.Exit(run(lambda: export_story(where, session_id, wanted, output)))
+
+
+@app.command()
 def serve(
     host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, metavar="N", help="Port; 0 takes a free one.")] = None,
@@ -251,7 +378,9 @@ def doctor() -> None:
     raise typer.Exit(1 if failed else 0)
 
 
-def _watch(session_id: UUID, where: Where, as_json: bool, *, resume: bool) -> None:
+def _watch(
+    session_id: UUID, where: Where, as_json: bool, *, resume: bool, budget: dict[str, Any] | None = None
+) -> None:
     from storyloom.doors import open_client
     from storyloom.errors import ClientError
     from storyloom.follow import follow, run
@@ -263,13 +392,16 @@ def _watch(session_id: UUID, where: Where, as_json: bool, *, resume: bool) -> No
         with view:
             async with open_client(where, run_stories=True, on_lost=view.lost) as client:
                 if resume:
+                    limits = {f"budget_{name}": limit for name, limit in (budget or {}).items()}
                     try:
-                        await client.resume(session_id)
+                        await client.resume(session_id, **limits)
                     except ClientError as error:
                         # A story that runs already, because the service itself took it up, is as good as resumed.
                         if error.code != "conflict" or (await client.session(session_id)).status != "active":
                             raise
-                return await follow(client, client.watch(session_id), view, commands, session_id)
+                        if budget:
+                            await client.set_budget(session_id, **budget)
+                return await follow(client, client.watch(session_id), view, commands, session_id, _ask(view))
 
     raise typer.Exit(run(work))
 
@@ -282,6 +414,28 @@ def _text(name: str, value: str, most: int) -> str:
     if len(value) > most:
         raise Wrong(f"{name} has {len(value):,} characters; {most:,} is the most.")
     return value
+
+
+def _gates(value: str) -> list[str]:
+    named = list(dict.fromkeys(word.strip() for word in value.split(",")))
+    if not set(named) <= set(GATES):
+        raise Wrong(f"--approve takes {', '.join(GATES)}, with commas between them.")
+    return named
+
+
+def _budget(tokens: int | None, usd: float | None) -> dict[str, Any] | None:
+    if usd is not None and not 0 < usd < float("inf"):
+        raise Wrong("--budget-usd is an amount of US dollars above 0.")
+    given = {name: limit for name, limit in {"tokens": tokens, "usd": usd}.items() if limit is not None}
+    return given or None
+
+
+def _ask(view: View) -> Ask | None:
+    """How to ask whoever watches; None where nobody can answer."""
+    from storyloom.keyboard import ask, can_ask
+    from storyloom.plain import Quiet
+
+    return None if isinstance(view, Quiet) or not can_ask() else ask
 
 
 def _where(server: str | None, token: str | None) -> Where:

@@ -9,7 +9,7 @@ A story that is being written elsewhere is watched with `client.watch(session_id
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -213,31 +213,56 @@ class Client:
     async def rename(self, session_id: UUID | str, title: str) -> Session:
         return _read(Session, await self._http.call("PATCH", _path(session_id), json={"title": title}))
 
+    async def set_budget(
+        self, session_id: UUID | str, *, tokens: int | None = None, usd: float | None = None
+    ) -> Session:
+        """What the session may use from its start to its end, in place of the budget before; without either there is no
+        limit. A story that runs goes by it from its next step on. Raises ClientError `conflict` where it is over."""
+        return _read(Session, await self._http.call("PATCH", _path(session_id), json={"budget": _budget(tokens, usd)}))
+
     async def delete(self, session_id: UUID | str) -> None:
         """Deletes the session and all that hangs on it; a running story is stopped first."""
         await self._http.call("DELETE", _path(session_id))
 
-    async def pause(self, session_id: UUID | str) -> None:
-        """Takes effect between steps."""
-        await self._post(session_id, "/pause")
+    async def pause(self, session_id: UUID | str) -> Session:
+        """Paused at once where nothing runs, otherwise when the step at hand is done, `pausing` until then. Again it
+        changes nothing. Raises ClientError `conflict` where the story is over or waits for an approval."""
+        return _read(Session, await self._post(session_id, "/pause"))
 
-    async def resume(self, session_id: UUID | str) -> None:
-        await self._post(session_id, "/resume")
+    async def resume(
+        self, session_id: UUID | str, *, budget_tokens: int | None = None, budget_usd: float | None = None
+    ) -> Session:
+        """Goes on with a story that is paused, failed or expired, from its last finished step. A budget that is given
+        takes the place of the one before. Raises ClientError `budget_exceeded` where nothing is left of it, `conflict`
+        where there is nothing to go on with."""
+        budget = _budget(budget_tokens, budget_usd)
+        return _read(Session, await self._post(session_id, "/resume", {"budget": budget} if budget else None))
 
-    async def cancel(self, session_id: UUID | str) -> None:
-        """Stops the model at once. A cancelled session can't be resumed."""
-        await self._post(session_id, "/cancel")
+    async def cancel(self, session_id: UUID | str) -> Session:
+        """Stops the model at once. A cancelled session can't be resumed; what was written is kept."""
+        return _read(Session, await self._post(session_id, "/cancel"))
 
-    async def steer(self, session_id: UUID | str, text: str) -> None:
-        """A note for the next step."""
-        await self._post(session_id, "/steer", {"text": text})
+    async def steer(self, session_id: UUID | str, text: str) -> Message:
+        """A note for the steps to come, of 1 to 4,000 characters; kept on return. Raises ClientError `conflict` where
+        no step is to come."""
+        return _read(Message, await self._post(session_id, "/steer", {"text": text}))
 
     async def approve(
         self, session_id: UUID | str, step: str, approved: bool = True, comment: str | None = None
-    ) -> None:
-        """Answers `approval.requested`."""
+    ) -> Session:
+        """Answers `approval.requested`. What is not approved is written again, with the `comment` of up to 4,000
+        characters. Raises ClientError `conflict` where that step does not wait, or was answered already."""
         answer = {"step": step, "approved": approved, **({"comment": comment} if comment else {})}
-        await self._post(session_id, "/approve", answer)
+        return _read(Session, await self._post(session_id, "/approve", answer))
+
+    def export(
+        self, session_id: UUID | str, format: str, *, told: Callable[[dict[str, str]], None] | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """The story as a file (md, txt, html, epub, docx, pdf) or the whole record (json), piece by piece.
+
+        Raises ClientError: `conflict` before the first draft. `told` gets the headers, in lower case: what the file is
+        named, and in `warning` what of it no font could show."""
+        return self._http.download(f"{_path(session_id)}/export?format={quote(format, safe='')}", told)
 
     # The account
 
@@ -283,6 +308,11 @@ class Client:
 
 def _path(session_id: UUID | str) -> str:
     return f"/api/sessions/{UUID(str(session_id))}"
+
+
+def _budget(tokens: int | None, usd: float | None) -> dict[str, float] | None:
+    given = {name: value for name, value in {"tokens": tokens, "usd": usd}.items() if value is not None}
+    return given or None
 
 
 def _key_path(provider: str) -> str:

@@ -15,5 +15,5 @@ class Commands:
         self._program = program
         self._options = options
 
-    def line(self, command: str, session_id: UUID | str) -> str:
-        return f"{self._program} {command} {session_id}{self._options}"
+    def line(self, command: str, session_id: UUID | str, more: str = "") -> str:
+        return f"{self._program} {command} {session_id}{more}{self._options}"

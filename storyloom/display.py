@@ -14,13 +14,12 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from storyloom.casting import BESIDE, colour_of, excerpt_lines, is_read_live, kind_of, name_of
+from storyloom.casting import BESIDE, colour_of, excerpt_lines, is_read_live, kind_of, name_of, waiting_text
 from storyloom.commands import Commands
 from storyloom.errors import ClientError
 from storyloom.events import (
     AgentDelta,
     AgentMessage,
-    ApprovalRequested,
     DraftSaved,
     Event,
     SessionCreated,
@@ -30,8 +29,8 @@ from storyloom.events import (
 from storyloom.panel import Panel
 from storyloom.prose import Wrapper, clean, shorten
 from storyloom.state import SessionState
-from storyloom.things import Message, Partial, Session, Story
-from storyloom.typeset import excerpt, prose_width, story_text, summary
+from storyloom.things import Approval, Message, Partial, Session, Story
+from storyloom.typeset import excerpt, markdown, prose_width, story_text, summary
 
 
 class Display:
@@ -49,9 +48,7 @@ class Display:
         self._attempt: int | None = None
         self._shown = ""
         self._after_prose = False
-        self._live = Live(
-            console=console, get_renderable=self._below, auto_refresh=False, transient=True, vertical_overflow="crop"
-        )
+        self._live = self._area()
 
     def __enter__(self) -> Self:
         self._live.start(refresh=True)
@@ -67,6 +64,8 @@ class Display:
 
     def tick(self) -> None:
         """Draws what has changed. Called a few times a second."""
+        if not self._live.is_started:
+            return
         above, self._above = self._above, []
         with self._console:
             if above:
@@ -90,8 +89,22 @@ class Display:
                 self._note(_draft_line(event))
             case SessionStatus():
                 self._status(event)
-            case ApprovalRequested():
-                self._note(f"{name_of(kind_of(event.step))} is ready and waits for your answer; give it in the studio.")
+
+    def hold(self, approval: Approval) -> None:
+        """Shows what waits for an answer, whole, and leaves what is below it to the question."""
+        self.__exit__(None, None, None)
+        what = waiting_text(approval.step).removeprefix("the ").capitalize()
+        self._console.print(Text(f"\n{what}, for your approval", style="bold"))
+        self._console.print("", markdown(approval.content), "", sep="\n", width=prose_width(self._console))
+
+    def go_on(self) -> None:
+        # Another one: the one before would clear as many lines as it had, and what was asked with them.
+        self._live = self._area()
+        self._live.start(refresh=True)
+
+    def waits(self, line: str) -> None:
+        before, _, command = line.rpartition(": ")
+        self._console.print(Text(f"\n{before}:"), Text(f"  {command}", style="cyan"), sep="\n", soft_wrap=True)
 
     def lost(self, error: ClientError, wait_s: float) -> None:
         self._panel.trouble = f"{error.message} Trying again{f' in {wait_s:.0f} s' if wait_s >= 1 else ''} …"
@@ -118,14 +131,22 @@ class Display:
                 draft = f", draft {event.draft.version} kept" if event.draft else ""
                 count = state.message_count
                 self._note(f"{shorten(state.title, 60)}: {count} message{'s' if count != 1 else ''} so far{draft}.")
+                if event.session.status == "paused":
+                    self._paused(event.session.id)
         if state.partial is not None:
             self._stream(state)
 
     def _status(self, event: SessionStatus) -> None:
-        if event.status == "paused":
-            self._note("Paused. Nothing is lost; resume it to go on.")
+        if event.status == "paused" and event.error is None:
+            self._paused(event.session_id)
+        elif event.reason in ("approved", "rejected"):
+            self._note("Approved." if event.reason == "approved" else "Not approved: it is written again.")
         elif event.title:
             self._note(f"The story is now called {shorten(event.title, 60)}.")
+
+    def _paused(self, session_id: UUID) -> None:
+        self._note("Paused, and nothing is lost. It is watched on here; go on with it elsewhere:")
+        self._above.append(Text(f"  {self._commands.line('resume', session_id)}", style="cyan", overflow="fold"))
 
     def _stream(self, state: SessionState) -> None:
         partial = state.partial
@@ -202,6 +223,12 @@ class Display:
         self._after_prose = self._after_prose or bool(lines)
 
     # What stays
+
+    def _area(self) -> Live:
+        return Live(
+            console=self._console, get_renderable=self._below, auto_refresh=False, transient=True,
+            vertical_overflow="crop",
+        )  # fmt: skip
 
     def _below(self) -> RenderableType:
         pending = _prose_line(self._wrapper.pending.rstrip(), self._style)

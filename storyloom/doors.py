@@ -62,6 +62,8 @@ async def open_client(where: Where, *, run_stories: bool, on_lost: Notice | None
 
 def _log_to_file(path: Path, level: str) -> None:
     """The log of a service in this process: on the terminal it would run through the story."""
+    from coordinator import logs
+
     handler: logging.Handler
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -69,9 +71,4 @@ def _log_to_file(path: Path, level: str) -> None:
     except OSError:
         # The service itself says what is wrong with its folder; without any handler Python would write to the terminal.
         handler = logging.NullHandler()
-    logging.basicConfig(
-        handlers=[handler], level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", force=True
-    )
-    logging.captureWarnings(True)
-    for name in ("httpx", "httpcore", "httpx2", "httpcore2", "psycopg.pool", "websockets"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logs.set_up(level, "text", handler)

@@ -20,7 +20,7 @@ from uuid import UUID
 from pydantic import Field, ValidationError
 
 from storyloom.errors import ClientError
-from storyloom.things import FINISHED, Draft, Failure, Message, Partial, Progress, Session, Thing, Usage
+from storyloom.things import FINISHED, Approval, Draft, Failure, Message, Partial, Progress, Session, Thing, Usage
 
 
 class Event(Thing):
@@ -40,12 +40,15 @@ class SessionCreated(Event):
 
 
 class SessionStatus(Event):
-    """`title` comes where the session was given another one, `error` where it failed."""
+    """`title` comes where the session was given another one, `error` where it failed, `queue_place` while it waits for
+    its turn; it is `pausing` until the step at hand is done."""
 
     status: str
     reason: str | None = None
     title: str | None = None
     error: Failure | None = None
+    queue_place: int | None = None
+    pausing: bool = False
 
     @property
     def finished(self) -> bool:
@@ -59,6 +62,7 @@ class SessionSnapshot(Event):
     messages: tuple[Message, ...] = ()
     draft: Draft | None = None
     partial: Partial | None = None
+    approval: Approval | None = None
 
 
 class StepStarted(Event):
@@ -100,10 +104,8 @@ class ProgressMade(Event, Progress):
     pass
 
 
-class ApprovalRequested(Event):
-    step: str
-    content: str = ""
-    draft_version: int | None = None
+class ApprovalRequested(Event, Approval):
+    pass
 
 
 class StepFinished(Event):

@@ -51,6 +51,8 @@ def sessions_table(console: Console, sessions: Sequence[Session], now: datetime)
     for session in sessions:
         words = session.progress.words
         name, style = _STATUS.get(session.status, (clean(session.status), ""))
+        if session.queue_place or session.pausing:
+            name, style = ("pausing", "yellow") if session.pausing else (f"queued {session.queue_place}", "dim")
         story = Text(shorten(session.title, width) or "(no title)", style="bold")
         story.append(f"\n{session.id}", style="not bold dim")
         pages = f"{words / WORDS_PER_PAGE:.0f}/{session.config.get('pages', '?')}"

@@ -10,7 +10,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from storyloom.casting import colour_of, name_of, stage_place
+from storyloom.casting import colour_of, name_of, place_in_queue, stage_place
 from storyloom.prose import clean, shorten
 from storyloom.state import SessionState
 
@@ -113,13 +113,17 @@ def _figures(state: SessionState, width: int, passed_s: float) -> Text:
     if progress.target_words:
         parts.append(f"{progress.words:,} of about {progress.target_words:,} words")
     left_s = (progress.eta_s or 0) - passed_s
-    if left_s >= 1 and not state.finished:
+    if left_s >= 1 and state.status == "active" and not state.queue_place:
         parts.append(f"{duration(left_s)} left")
     parts.append(f"{state.tokens:,} tokens")
     if state.cost_usd:
         parts.append(f"${state.cost_usd:.2f}")
     if state.status not in ("", "active"):
         parts.insert(0, state.status.replace("_", " "))
+    elif state.queue_place:
+        parts.insert(0, place_in_queue(state.queue_place))
+    elif state.pausing:
+        parts.insert(0, "pausing when this step is done")
     return Text(" · ".join(parts), style="dim", no_wrap=True, overflow="ellipsis")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from storyloom.casting import name_of
+from storyloom.casting import name_of, place_in_queue
 from storyloom.commands import Commands
 from storyloom.errors import ClientError
 from storyloom.events import (
@@ -22,7 +22,7 @@ from storyloom.events import (
 )
 from storyloom.prose import clean
 from storyloom.state import SessionState
-from storyloom.things import Session, Story
+from storyloom.things import Approval, Session, Story
 from storyloom.typeset import story_plain
 
 Print = Callable[[str], None]
@@ -55,6 +55,12 @@ class Quiet:
     def tick(self) -> None:
         pass
 
+    def hold(self, approval: Approval) -> None:
+        pass
+
+    def go_on(self) -> None:
+        pass
+
     def lost(self, error: ClientError, wait_s: float) -> None:
         """Told once, however many tries it takes until the next event."""
         if not self._told_lost:
@@ -84,7 +90,13 @@ class Lines(Quiet):
                 kept = "" if event.current else ", not taken"
                 self._say(clean(f"draft {event.version}: {event.word_count} words{scores}{kept}"))
             case ApprovalRequested():
-                self._say(clean(f"{event.step} waits for an answer"))
+                self._say("")
+                self._say(clean(event.content).strip())
+                self._say("")
+            case SessionStatus() if event.status == "active" and event.queue_place:
+                self._say(place_in_queue(event.queue_place))
+            case SessionStatus() if event.status == "active" and event.reason in ("pausing", "approved", "rejected"):
+                self._say(event.reason)
             case SessionStatus() if event.status != "active" or event.title:
                 said = f"title {event.title}" if event.title else f"status {event.status}"
                 self._say(clean(said.replace("_", " ")))
@@ -97,12 +109,17 @@ class Lines(Quiet):
         self._announced = True
         self._say(f"session {session.id}")
         self._say(clean(f"model {session.model}, {where}"))
+        if session.queue_place:
+            self._say(place_in_queue(session.queue_place))
 
     def story(self, story: Story) -> None:
         self._say("")
         self._say(story_plain(story))
         self._say(f"{story.word_count} words, session {story.session_id}")
         self._say(f"show it again: {self._commands.line('show', story.session_id)}")
+
+    def waits(self, line: str) -> None:
+        self._say(line)
 
 
 class Frames(Quiet):
@@ -114,3 +131,6 @@ class Frames(Quiet):
 
     def story(self, story: Story) -> None:
         self._say(story.model_dump_json())
+
+    def waits(self, line: str) -> None:
+        """The last event has said it."""

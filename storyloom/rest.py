@@ -105,14 +105,19 @@ class Http:
                     self._notice(error, wait_s)
                 await asyncio.sleep(wait_s)
 
-    async def download(self, path: str) -> AsyncGenerator[bytes, None]:
-        """The answer's body as it comes. Raises ClientError also where it breaks off: what came is not all of it."""
+    async def download(
+        self, path: str, told: Callable[[dict[str, str]], None] | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """The answer's body as it comes. Raises ClientError also where it breaks off: what came is not all of it.
+        `told` gets the answer's headers, in lower case."""
         for renew in (False, True):
             token = await self._provider(renew) if self._provider is not None else None
             headers = {"Authorization": f"Bearer {token}"} if token else {}
             try:
                 async with self._client.stream("GET", path, headers=headers) as response:
                     if response.is_success:
+                        if told is not None:
+                            told({name.lower(): value for name, value in response.headers.items()})
                         async for piece in response.aiter_bytes():
                             yield piece
                         return

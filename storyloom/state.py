@@ -26,7 +26,7 @@ from storyloom.events import (
     StoryCompleted,
     UsageCounted,
 )
-from storyloom.things import FINISHED, Draft, Failure, Message, Partial, Progress, Session, Thing, Usage
+from storyloom.things import FINISHED, Approval, Draft, Failure, Message, Partial, Progress, Session, Thing, Usage
 
 MESSAGES_KEPT = 200
 """As many as a snapshot brings."""
@@ -40,7 +40,8 @@ class Cast(Thing):
 
 
 class SessionState(Thing):
-    """`approval` is the gate that waits for an answer; `reason` belongs to the last change of status."""
+    """`approval` is the gate that waits for an answer; `reason` belongs to the last change of status; `queue_place` is
+    the place in the queue of a story that waits for its turn; it is `pausing` until the step at hand is done."""
 
     session: Session | None = None
     epoch: int = 0
@@ -48,6 +49,8 @@ class SessionState(Thing):
     status: str = ""
     reason: str | None = None
     error: Failure | None = None
+    pausing: bool = False
+    queue_place: int | None = None
     progress: Progress = Progress()
     tokens: int = 0
     cost_usd: float = 0
@@ -56,7 +59,7 @@ class SessionState(Thing):
     message_count: int = 0
     draft: Draft | None = None
     partial: Partial | None = None
-    approval: ApprovalRequested | None = None
+    approval: Approval | None = None
     step: StepStarted | None = None
     cast: dict[str, Cast] = Field(default_factory=dict)
     title: str = ""
@@ -86,6 +89,8 @@ def _from_snapshot(event: SessionSnapshot) -> SessionState:
         status=session.status,
         reason=session.error.message if session.error else None,
         error=session.error,
+        pausing=session.pausing,
+        queue_place=session.queue_place,
         progress=session.progress,
         tokens=session.tokens,
         cost_usd=session.cost_usd,
@@ -94,6 +99,7 @@ def _from_snapshot(event: SessionSnapshot) -> SessionState:
         message_count=session.message_count,
         draft=event.draft,
         partial=event.partial,
+        approval=event.approval,
         title=session.title,
     )
 
@@ -113,7 +119,8 @@ def _changes(state: SessionState, event: Event) -> dict[str, Any]:
             over: dict[str, Any] = {"cast": {}} if event.finished else {}
             gate = {} if event.status == "awaiting_approval" else {"approval": None}
             title = {"title": event.title} if event.title else {}
-            return {"status": event.status, "reason": event.reason, "error": event.error, **over, **gate, **title}
+            told = event.model_dump(include={"status", "reason", "pausing", "queue_place"})
+            return {**told, "error": event.error, **over, **gate, **title}
         case StepStarted():
             return {"step": event}
         case StepFinished():
@@ -131,7 +138,7 @@ def _changes(state: SessionState, event: Event) -> dict[str, Any]:
         case ProgressMade():
             return {"progress": Progress.model_validate(event.model_dump())}
         case ApprovalRequested():
-            return {"approval": event}
+            return {"approval": Approval.model_validate(event.model_dump())}
         case UsageCounted():
             return {"tokens": event.tokens, "cost_usd": event.cost_usd, "usage_by_agent": event.by_agent}
         case StoryCompleted():

@@ -65,6 +65,8 @@ class Session(Thing):
     last_activity_at: datetime
     expires_at: datetime
     completed_at: datetime | None = None
+    pausing: bool = False
+    queue_place: int | None = None
     usage_by_agent: dict[str, Usage] = Field(default_factory=dict)
 
     @property
@@ -136,6 +138,14 @@ class Partial(Thing):
     attempt: int | None = None
     text: str = ""
     complete: bool = Field(default=True, description="false once a gap was seen: the text is only what came after it")
+
+
+class Approval(Thing):
+    """What waits for an answer: the gate's step, and the outline or text that it is about, as Markdown."""
+
+    step: str
+    content: str = ""
+    draft_version: int | None = None
 
 
 Item = TypeVar("Item")

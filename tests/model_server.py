@@ -10,7 +10,7 @@ import json
 import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Self
@@ -27,7 +27,8 @@ class Reply:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     error_code: str | None = None
-    text: str | None = None
+    text: str | Callable[[str], str] | None = None
+    """What it says, or how to make that from all that the request says."""
     args: dict[str, Any] | str | None = None
     finish: str | None = None
     refusal: str | None = None
@@ -41,7 +42,7 @@ class Reply:
     when: str = ""
 
     @classmethod
-    def prose(cls, text: str, **more: Any) -> Reply:
+    def prose(cls, text: str | Callable[[str], str], **more: Any) -> Reply:
         return cls(text=text, **more)
 
     @classmethod
@@ -226,7 +227,8 @@ class ModelServer:
         form = (request.body.get("response_format") or {}).get("json_schema")
         if reply.text is None and form is not None:
             return json.dumps(reply.args or self.writer.typed(form["schema"], request.text)), None, "stop"
-        text = self.writer.prose(request.text) if reply.text is None else reply.text
+        say = self.writer.prose if reply.text is None else reply.text
+        text = say(request.text) if callable(say) else say
         return text, None, reply.finish or "stop"
 
     def _whole(self, request: Request, reply: Reply) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol
 
@@ -32,17 +32,20 @@ from pydantic_ai.messages import (
     UserPromptPart,
 )
 
-from coordinator.agents import faults, prompts
+from coordinator.agents import faults, prompts, tasks
 from coordinator.agents.evidence import Evidence
 from coordinator.agents.faults import Fault
 from coordinator.agents.render import render
+from coordinator.agents.seam import END, NoWayOn, Seam
 from coordinator.agents.tidy import is_refusal, tidy
-from coordinator.brief import Brief
+from coordinator.brief import Brief, BriefKind
+from coordinator.budget import Guard
 from coordinator.errors import Misconfigured
 from coordinator.llm.http import WAITING
-from coordinator.llm.models import OFFLINE, Models
-from coordinator.llm.prices import Spent
-from coordinator.template import StepKind
+from coordinator.llm.models import OFFLINE, Models, OtherText
+from coordinator.llm.prices import Spent, Used, estimate
+from coordinator.metrics import Metrics, ModelCall
+from coordinator.traces import instrumented
 from coordinator.words import count_words
 
 log = logging.getLogger(__name__)
@@ -57,7 +60,13 @@ RUNAWAY_CHARACTERS = 24_000
 RUNAWAY_CHARACTERS_PER_WORD = 60
 """Prose about ten times as long as its budget of words will not end by itself; it is stopped."""
 
-ACTIVITIES: dict[StepKind, str] = {
+LEAST_KEPT = 40
+MOST_KEPT = 1.25
+"""Text of fewer words is not worth going on from, nor one of more than so many times its budget."""
+LONGEST_JOINED = 1.5
+"""A text that is so many times its budget after a model went on with it was begun a second time, not gone on with."""
+
+ACTIVITIES: dict[BriefKind, str] = {
     "brainstorm": "gathering ideas",
     "outline": "outlining the story",
     "outline-review": "reading the outline",
@@ -68,6 +77,7 @@ ACTIVITIES: dict[StepKind, str] = {
     "review": "reading the story and judging it",
     "revise": "rewriting {section}",
     "polish": "polishing {section}",
+    "rewrite": "rewriting a passage",
 }
 
 
@@ -75,7 +85,7 @@ ACTIVITIES: dict[StepKind, str] = {
 class Answer:
     """What an agent answered. `text` is kept as the message: prose as it is, a typed answer as Markdown.
 
-    `tokens` and `cost_usd` count all attempts that led to it, the failed ones included.
+    `tokens` and `cost_usd` count all attempts that led to it, the failed ones included; `by_model` tells them apart.
     """
 
     output: str | BaseModel
@@ -83,6 +93,17 @@ class Answer:
     model: str
     tokens: int
     cost_usd: float
+    by_model: dict[str, Used] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Prose that an earlier call was writing when it was cut off, in its `attempt`. `counted` is whether what that
+    call used is counted already, as where the session paused or failed, and not where a process died."""
+
+    text: str
+    attempt: int
+    counted: bool
 
 
 class Listener(Protocol):
@@ -92,7 +113,8 @@ class Listener(Protocol):
         """`thinking`, `writing`, or `waiting` for a place or for a busy provider."""
 
     def delta(self, attempt: int, offset: int, text: str) -> None:
-        """A piece of prose. A higher attempt starts the message anew; `offset` counts the characters before it."""
+        """A piece of prose. A higher attempt starts the message anew; `offset` counts the characters before it. The
+        first piece of a call may go on from where an earlier one was cut off."""
 
 
 async def perform(
@@ -102,20 +124,31 @@ async def perform(
     listener: Listener,
     *,
     first_attempt: int = 1,
+    begun: Begun | None = None,
+    guard: Guard | None = None,
     spent: Spent | None = None,
+    metrics: Metrics | None = None,
 ) -> Answer:
     """One agent's answer to a brief.
 
-    `spent` is counted up as the call goes, so that its caller knows what a failed or cancelled call used, too.
+    Goes on from the prose that was `begun`, in the same attempt, where it is worth it and the model can; else, and
+    where that fails, attempts are counted from `first_attempt`. `spent` is counted up as the call goes, so that its
+    caller knows what a failed or cancelled call used, too.
 
     Raises ModelFailed when the model and its fallbacks gave no usable answer, InvalidMessage when `model` is not one
-    that may be chosen. Cancelled, it passes the cancellation on at once and closes the connection.
+    that may be chosen, BudgetExceeded where the `guard` says so. Cancelled, it passes the cancellation on at once and
+    closes the connection.
     """
-    call = _Call(brief, models, listener, first_attempt, Spent() if spent is None else spent)
+    chain = models.chain(model)
+    call = _Call(
+        brief, models, listener, first_attempt, Spent() if spent is None else spent, guard, metrics or Metrics()
+    )
+    if begun is not None:
+        call.take_up(begun, chain[0])
     waiting = WAITING.set(call.wait)
     found: list[Fault] = []
     try:
-        for name in models.chain(model):
+        for name in chain:
             try:
                 return await call.answer_of(name)
             except Fault as fault:
@@ -130,13 +163,25 @@ async def perform(
 
 
 class _Call:
-    def __init__(self, brief: Brief, models: Models, listener: Listener, attempt: int, spent: Spent) -> None:
+    def __init__(
+        self, brief: Brief, models: Models, listener: Listener, attempt: int, spent: Spent, guard: Guard | None,
+        metrics: Metrics,
+    ) -> None:  # fmt: skip
         self._brief = brief
         self._models = models
         self._listener = listener
-        self._attempt = attempt
+        self._attempt = self._first_attempt = attempt
         self._spent = spent
-        self._offset = 0
+        self._guard = guard
+        self._metrics = metrics
+        self._kept = ""
+        """What is there of the prose, to go on from in this attempt."""
+        self._written = ""
+        """The prose as it was told, with what was kept."""
+        self._seam: Seam | None = None
+        self._asked = self._heard = self._words = 0
+        """Of the present request: characters asked, characters answered (thinking and arguments included), and words
+        of prose answered."""
         self._begun = False
         self._state = ""
         section = f"section {brief.section} of {brief.sections}" if brief.section else "the story"
@@ -144,24 +189,50 @@ class _Call:
         self._instructions = prompts.instructions(brief)
         self._request = prompts.request(brief)
         self._type = prompts.output_type(brief.kind)
+        self._asked = len(self._instructions) + len(self._request)
+
+    def take_up(self, begun: Begun, name: str) -> None:
+        """Go on from there. What the call before it used is counted here where nobody else did, as that model's."""
+        self._kept, self._attempt = begun.text, begun.attempt
+        if not begun.counted:
+            self._heard, self._words = len(begun.text), count_words(begun.text)
+            self._spent.count(name, self._used(name))
 
     async def answer_of(self, name: str) -> Answer:
         """What this one model answers, in as many attempts as may help. Raises Fault."""
         for tries in range(1, ATTEMPTS + 1):
-            self._offset, self._begun, self._state = 0, False, ""
+            if self._kept and not self._goes_on(name):
+                self._begin_anew()
+            self._written, self._begun, self._state = self._kept, False, ""
             try:
                 output = await self._attempt_with(name, tries)
             except Fault as fault:
                 log.warning("%s, attempt %d: %s", self._brief.step, self._attempt, fault.what)
-                self._attempt += 1
+                if self._written and not fault.spoilt:
+                    self._kept = self._written
+                else:
+                    self._begin_anew()
                 if not fault.again or tries == ATTEMPTS:
                     raise
                 if fault.pause:
                     self.wait("the model stumbled; trying again in a moment")
                     await asyncio.sleep(self._models.pause_s(tries))
             else:
-                return self._answer(name, output)
+                spent = self._spent
+                return Answer(output, render(output), name, spent.tokens, spent.cost_usd, spent.by_model)
         raise AssertionError("the last attempt returns or raises")
+
+    def _goes_on(self, name: str) -> bool:
+        """Whether this model can go on from what is kept, and it is worth it. The built-in one repeats itself for
+        nothing, so with that it always is."""
+        if not self._models.continues:
+            return False
+        words, wanted = count_words(self._kept), tasks.length(self._brief)
+        return name == OFFLINE or (LEAST_KEPT <= words <= MOST_KEPT * wanted and not is_refusal(self._kept, wanted))
+
+    def _begin_anew(self) -> None:
+        self._kept = ""
+        self._attempt = max(self._first_attempt, self._attempt + 1)
 
     def wait(self, why: str) -> None:
         """Tells that the call waits, and for what: each wait anew."""
@@ -185,23 +256,33 @@ class _Call:
 
     async def _prose(self, name: str, tries: int) -> str:
         # One request and its answer: no agent loop, which would ask again on its own and on the same message.
-        messages: list[ModelMessage] = [
-            ModelRequest(parts=[UserPromptPart(self._request)], instructions=self._instructions)
-        ]
-        model = self._models.resolve(name, self._brief)
+        self._seam = Seam(self._kept) if self._kept and name != OFFLINE else None
+        request = prompts.continuation(self._brief, self._kept) if self._seam else self._request
+        messages: list[ModelMessage] = [ModelRequest(parts=[UserPromptPart(request)], instructions=self._instructions)]
+        model = instrumented(self._models.resolve(name, self._brief, self._kept))
         settings = self._models.model_settings(name, self._brief, tries)
-        async with model_request_stream(model, messages, model_settings=settings) as stream:
-            self._begun = True
-            try:
-                await self._follow(stream, name)
-            finally:
-                self._spend(stream.get(), name)
-            return self._checked(stream.get(), name)
+        self._ask(name, request)
+        try:
+            with self._metrics.model_call(label(self._models, name)) as call:
+                async with model_request_stream(model, messages, model_settings=settings) as stream:
+                    self._begun = True
+                    try:
+                        await self._follow(stream, name, call)
+                    finally:
+                        self._spend(stream.get(), name)
+                    if self._seam is not None:
+                        self._add(self._seam.end(), name)
+                    return self._checked(stream.get(), name)
+        except (NoWayOn, OtherText) as error:
+            raise faults.astray(name, self._brief.kind) from error
 
     def _checked(self, response: ModelResponse, name: str) -> str:
-        """The prose of a whole response. Raises Fault where it is none."""
-        kind = self._brief.kind
-        text = tidy(_text(response), self._brief)
+        """The prose of a whole response, with what was kept. Raises Fault where it is none."""
+        kind, text = self._brief.kind, tidy(self._written, self._brief)
+        if self._kept and name != OFFLINE:
+            text = text.removesuffix(END).rstrip()
+            if count_words(text) > LONGEST_JOINED * tasks.length(self._brief):
+                raise faults.astray(name, kind)
         if response.finish_reason == "content_filter" or is_refusal(text, self._brief.words):
             raise faults.refused(name, kind)
         if response.finish_reason == "length":
@@ -219,7 +300,7 @@ class _Call:
         try:
             async with _asker(self._type).iter(
                 self._request,
-                model=self._models.resolve(name, self._brief),
+                model=instrumented(self._models.resolve(name, self._brief)),
                 instructions=self._instructions,
                 model_settings=self._models.model_settings(name, self._brief, tries),
                 deps=_QuoteCheck(self._brief),
@@ -229,24 +310,34 @@ class _Call:
                     async for node in run:
                         if Agent.is_model_request_node(node):
                             self._begun = False
+                            self._ask(name, self._request)
                             # Streamed although it is only used whole: a long answer is then not taken for silence.
-                            async with node.stream(run.ctx) as stream:
-                                await self._follow(stream, name)
+                            with self._metrics.model_call(label(self._models, name)) as call:
+                                async with node.stream(run.ctx) as stream:
+                                    try:
+                                        await self._follow(stream, name, call)
+                                    finally:
+                                        self._spend(stream.response, name)
                 finally:
                     said = run.all_messages()
         except UnexpectedModelBehavior as error:
             if _refused(said):
                 raise faults.refused(name, self._brief.kind) from error
             raise
-        finally:
-            for message in said:
-                if isinstance(message, ModelResponse):
-                    self._spend(message, name)
         assert run.result is not None
         output: BaseModel = run.result.output
+        if name == OFFLINE:
+            self._spent.count(name, Used(count_words(render(output))))
         return output
 
-    async def _follow(self, events: AsyncIterable[Any], name: str) -> None:
+    def _ask(self, name: str, request: str) -> None:
+        """Begins to count one request. Raises BudgetExceeded where it must not be made."""
+        self._asked, self._heard, self._words = len(self._instructions) + len(request), 0, 0
+        if self._guard is not None:
+            used = self._used(name)
+            self._guard.before(self._spent.tokens, self._spent.cost_usd, used.tokens, used.cost_usd)
+
+    async def _follow(self, events: AsyncIterable[Any], name: str, call: ModelCall) -> None:
         """Shows the events of a stream to its end. Raises Fault when, once begun, it is silent for longer than the
         settings allow; until its first event the HTTP client counts the time, which may try again meanwhile."""
         source = aiter(events)
@@ -261,27 +352,49 @@ class _Call:
                 if silence.expired():
                     raise faults.silent(name, self._models.timeout_s) from None
                 raise
+            if allowed is None:
+                call.answers()
             self._begun, allowed = True, self._models.timeout_s
             self._show(event, name)
 
     def _show(self, event: Any, name: str) -> None:
         match event:
-            case PartStartEvent(part=ThinkingPart()) | PartDeltaEvent(delta=ThinkingPartDelta()):
+            case (
+                PartStartEvent(part=ThinkingPart(content=text))
+                | PartDeltaEvent(delta=ThinkingPartDelta(content_delta=text))
+            ):
+                self._hear(text, name)
                 self._tell("thinking", self._activity)
             case PartStartEvent(part=TextPart(content=text)) | PartDeltaEvent(delta=TextPartDelta(content_delta=text)):
                 self._write(text, name)
-            case PartStartEvent(part=ToolCallPart()) | PartDeltaEvent(delta=ToolCallPartDelta()):
+                self._hear(text, name)
+            case (
+                PartStartEvent(part=ToolCallPart(args=args)) | PartDeltaEvent(delta=ToolCallPartDelta(args_delta=args))
+            ):
+                self._hear(args if isinstance(args, str) else "", name)
                 self._tell("writing", self._activity)
+
+    def _hear(self, text: str | None, name: str) -> None:
+        """Counts what comes. Raises BudgetExceeded as soon as it is too much."""
+        self._heard += len(text or "")
+        if self._guard is not None:
+            used = self._used(name)
+            self._guard.during(self._spent.tokens + used.tokens, self._spent.cost_usd + used.cost_usd)
 
     def _write(self, text: str, name: str) -> None:
         if not text:
             return
         self._tell("writing", self._activity)
-        if self._type is not str:
+        if self._type is str:
+            self._words += count_words(text)
+            self._add(self._seam.add(text) if self._seam is not None else text, name)
+
+    def _add(self, text: str, name: str) -> None:
+        if not text:
             return
-        self._listener.delta(self._attempt, self._offset, text)
-        self._offset += len(text)
-        if self._offset > max(RUNAWAY_CHARACTERS, RUNAWAY_CHARACTERS_PER_WORD * self._brief.words):
+        self._listener.delta(self._attempt, len(self._written), text)
+        self._written += text
+        if len(self._written) > max(RUNAWAY_CHARACTERS, RUNAWAY_CHARACTERS_PER_WORD * self._brief.words):
             raise faults.ran_on(name, self._brief.kind)
 
     def _tell(self, state: str, activity: str) -> None:
@@ -290,16 +403,16 @@ class _Call:
             self._state = state
             self._listener.state(state, activity)
 
-    def _spend(self, response: ModelResponse, name: str) -> None:
-        if name != OFFLINE:
-            self._spent.add(response, len(self._instructions) + len(self._request))
+    def _used(self, name: str) -> Used:
+        """What the present request used so far, as far as can be told. The built-in storyteller has no tokens: the
+        words that it writes stand for them."""
+        return Used(self._words) if name == OFFLINE else estimate(name, self._asked, self._heard)
 
-    def _answer(self, name: str, output: str | BaseModel) -> Answer:
-        text = render(output)
+    def _spend(self, response: ModelResponse, name: str) -> None:
         if name == OFFLINE:
-            # The built-in storyteller has no tokens: the words that it wrote stand for them.
-            self._spent.tokens += count_words(text)
-        return Answer(output, text, name, self._spent.tokens, self._spent.cost_usd)
+            self._spent.count(name, self._used(name))
+        else:
+            self._spent.add(name, response, self._asked)
 
 
 class _QuoteCheck:
@@ -331,6 +444,11 @@ def _asker(output_type: type[BaseModel]) -> Agent[_QuoteCheck, Any]:
         return context.deps(output, may_ask=context.retry < context.max_retries)
 
     return asker
+
+
+def label(models: Models, name: str) -> str:
+    """A model in metrics: by its name where the server's owner chose it; of what writers may name there is no end."""
+    return name if models.listed(name) else f"{name.partition(':')[0]}:other"
 
 
 def _text(response: ModelResponse) -> str:

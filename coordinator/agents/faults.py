@@ -25,15 +25,15 @@ from pydantic_ai.exceptions import (
     UserError,
 )
 
+from coordinator.brief import BriefKind
 from coordinator.errors import ModelFailed
 from coordinator.llm.http import is_quota
-from coordinator.template import StepKind
 
 LATER = "Resume the story in a while."
 OTHER = "Choose another model, then resume the story."
 OWNER = "The owner of this server must mend that, or choose another model; then resume the story."
 
-THINGS: dict[StepKind, str] = {
+THINGS: dict[BriefKind, str] = {
     "brainstorm": "the first ideas",
     "outline": "the outline",
     "outline-review": "the review of the outline",
@@ -44,6 +44,7 @@ THINGS: dict[StepKind, str] = {
     "review": "the verdict",
     "revise": "this section",
     "polish": "this section",
+    "rewrite": "this passage",
 }
 """What a step of this kind was to bring forth, as a writer calls it."""
 
@@ -53,32 +54,33 @@ class Fault(Exception):
 
     def __init__(
         self, what: str, remedy: str, *, again: bool = False, pause: bool = False, last: bool = False,
-        retry_after_s: float | None = None,
+        spoilt: bool = False, retry_after_s: float | None = None,
     ) -> None:  # fmt: skip
         """`again` where asking once more may help; `pause` where a moment should pass before that; `last` where no
-        other model may take over."""
+        other model may take over; `spoilt` where what was written so far is nothing to go on from."""
         super().__init__(what)
         self.what = what
         self.remedy = remedy
         self.again = again
         self.pause = pause
         self.last = last
+        self.spoilt = spoilt
         self.retry_after_s = retry_after_s
 
 
-def refused(model: str, kind: StepKind) -> Fault:
+def refused(model: str, kind: BriefKind) -> Fault:
     return Fault(
         f"The model {model} refused to write {THINGS[kind]}.",
         "Change the prompt or choose another model, then resume the story.",
-        again=True,
-    )
+        again=True, spoilt=True,
+    )  # fmt: skip
 
 
-def empty(model: str, kind: StepKind) -> Fault:
-    return Fault(f"The model {model} sent an empty answer for {THINGS[kind]}.", OTHER, again=True)
+def empty(model: str, kind: BriefKind) -> Fault:
+    return Fault(f"The model {model} sent an empty answer for {THINGS[kind]}.", OTHER, again=True, spoilt=True)
 
 
-def cut_off(model: str, kind: StepKind) -> Fault:
+def cut_off(model: str, kind: BriefKind) -> Fault:
     return Fault(
         f"The model {model} reached its limit of length before it had finished {THINGS[kind]}.",
         "Choose a model that may write longer answers, then resume the story.",
@@ -86,8 +88,13 @@ def cut_off(model: str, kind: StepKind) -> Fault:
     )
 
 
-def ran_on(model: str, kind: StepKind) -> Fault:
-    return Fault(f"The model {model} did not come to an end with {THINGS[kind]}.", OTHER, again=True)
+def ran_on(model: str, kind: BriefKind) -> Fault:
+    return Fault(f"The model {model} did not come to an end with {THINGS[kind]}.", OTHER, again=True, spoilt=True)
+
+
+def astray(model: str, kind: BriefKind) -> Fault:
+    what = f"The model {model} did not go on from where {THINGS[kind]} was cut off."
+    return Fault(what, OTHER, again=True, spoilt=True)
 
 
 def broken(model: str) -> Fault:
@@ -98,7 +105,7 @@ def silent(model: str, seconds: float) -> Fault:
     return Fault(f"The model {model} fell silent for {seconds:g} s.", LATER, again=True, pause=True)
 
 
-def nonsense(model: str, kind: StepKind) -> Fault:
+def nonsense(model: str, kind: BriefKind) -> Fault:
     return Fault(
         f"The model {model} did not give {THINGS[kind]} in the form that was asked for, even when told what was wrong.",
         "Choose a more capable model, then resume the story.",
@@ -106,8 +113,9 @@ def nonsense(model: str, kind: StepKind) -> Fault:
 
 
 def fault_of(
-    error: AgentRunError | UserError, model: str, kind: StepKind, *, tries: int, begun: bool, own_key: str | None = None
-) -> Fault:
+    error: AgentRunError | UserError, model: str, kind: BriefKind, *, tries: int, begun: bool,
+    own_key: str | None = None,
+) -> Fault:  # fmt: skip
     """What a library's error means. `tries` is how often the HTTP client asked; `begun`, whether an answer had begun:
     only then was nothing tried again yet; `own_key` the provider, where the call was made with the writer's own key."""
     if own_key is not None and (fault := _own_key_fault(error, model, own_key)) is not None:

@@ -16,10 +16,10 @@ from typing import Final
 from pydantic import BaseModel
 
 from coordinator.agents import digest, tasks
-from coordinator.agents.fence import clip, end_of, fence, fit, one_line, shares, weigh
-from coordinator.brief import Brief
+from coordinator.agents.fence import clip, defuse, end_of, fence, fit, one_line, shares, weigh
+from coordinator.agents.seam import END, tail
+from coordinator.brief import Brief, BriefKind
 from coordinator.material import LoreReview, Notes, Outline, OutlineReview, Record, Verdict
-from coordinator.template import StepKind
 
 REQUEST_WORDS: Final = 5_400
 """What a request may weigh. Long enough for any section with all that bears on it; beyond it models attend to the
@@ -32,9 +32,10 @@ REST_LEAST: Final = 300
 """Where the others have taken all, a glimpse of it is still shown."""
 
 WHOLE: Final = -1
-"""In WINDOWS: never cut. Only the writer's prompt, which has a limit of its own, and only until there is an outline."""
+"""In WINDOWS: never cut. Only the writer's prompt, and only until there is an outline, and the passage to be written
+anew: both have a limit of their own."""
 
-WINDOWS: Final[dict[StepKind, dict[str, int]]] = {
+WINDOWS: Final[dict[BriefKind, dict[str, int]]] = {
     "brainstorm": {"prompt": WHOLE, "wishes": 150, "notes": 700},
     "outline": {
         "prompt": WHOLE, "wishes": 150, "brainstorm": 600, "outline": REST, "outline review": 300, "notes": 400,
@@ -55,10 +56,14 @@ WINDOWS: Final[dict[StepKind, dict[str, int]]] = {
         "notes": 700,
     },
     "polish": {"prompt": 150, "wishes": 150, "names": 150, "previous": 150, "text": REST, "notes": 500},
+    "rewrite": {
+        "prompt": 250, "wishes": 150, "bible": 900, "summary": 400, "before": 300, "passage": WHOLE, "following": 150,
+        "notes": 700,
+    },
 }  # fmt: skip
 """What each kind of step is given, in the order in which it reads, and how many words of it."""
 
-OUTPUT_TYPES: Final[dict[StepKind, type[BaseModel]]] = {
+OUTPUT_TYPES: Final[dict[BriefKind, type[BaseModel]]] = {
     "outline": Outline,
     "outline-review": OutlineReview,
     "record": Record,
@@ -68,7 +73,7 @@ OUTPUT_TYPES: Final[dict[StepKind, type[BaseModel]]] = {
 }
 
 
-def output_type(kind: StepKind) -> type[BaseModel | str]:
+def output_type(kind: BriefKind) -> type[BaseModel | str]:
     """What an agent answers with: `str` where it writes, one of `material`'s models where it judges or plans."""
     return OUTPUT_TYPES.get(kind, str)
 
@@ -103,17 +108,28 @@ def instructions(brief: Brief) -> str:
 def request(brief: Brief) -> str:
     """The material of this step and, after it, the task.
 
-    At most about REQUEST_WORDS words whatever the brief holds, except for a prompt that is shown whole.
+    At most about REQUEST_WORDS words whatever the brief holds, except for a prompt or a passage that is shown whole.
     """
     windows = WINDOWS[brief.kind]
     task = _task(brief)
     left = REQUEST_WORDS - weigh(task)
     shown: dict[str, str] = {}
     for name, cap in sorted(windows.items(), key=lambda window: window[1] == REST):
-        most = len(brief.prompt) if cap == WHOLE else cap or max(left - digest.FENCE_WORDS, REST_LEAST)
+        whole = max(len(brief.prompt), len(brief.text))
+        most = whole if cap == WHOLE else cap or max(left - digest.FENCE_WORDS, REST_LEAST)
         shown[name] = _shown(name, brief, most)
         left -= weigh(shown[name])
     return "\n\n".join([*(shown[name] for name in windows if shown[name]), task])
+
+
+def continuation(brief: Brief, so_far: str) -> str:
+    """The request of a step whose answer was cut off: all of `request`, and to write the rest of it only.
+
+    An instruction, and not the beginning of the model's own answer: many models of today refuse that one.
+    """
+    last = one_line(defuse(tail(so_far)))
+    asked = tasks.going_on(brief, so_far, last, END)
+    return "\n\n".join([request(brief), fence("written so far", so_far), asked, tasks.language(brief)])
 
 
 def _shown(name: str, brief: Brief, words: int) -> str:
@@ -237,6 +253,9 @@ _MATERIALS: Final[dict[str, Callable[[Brief, int], str]]] = {
     "names": lambda brief, words: digest.names_digest(brief.bible, words),
     "summary": lambda brief, words: fit(brief.summary, words),
     "previous": lambda brief, words: end_of(brief.previous, words),
+    "before": lambda brief, words: end_of(brief.previous, words),
+    "passage": lambda brief, words: fit(brief.text, words),
+    "following": lambda brief, words: clip(brief.following, words),
     "text": lambda brief, words: fit(brief.text, words),
     "reading": lambda brief, words: digest.reading_digest(brief.reading, words),
     "notes": _notes,
@@ -250,6 +269,8 @@ _NAMES: Final = {
     "names": "names to keep",
     "summary": "story so far",
     "previous": "end of the section before",
+    "before": "what stands before it",
+    "following": "what stands after it",
     "text": "this section",
     "notes": "notes to follow",
 }

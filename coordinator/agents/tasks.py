@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from coordinator.brief import WORDS_PER_PAGE, Brief
-from coordinator.template import StepKind
+from coordinator.brief import WORDS_PER_PAGE, Brief, BriefKind
 from coordinator.words import count_words
 
 TOLERANCE: Final = 0.1
@@ -23,9 +22,22 @@ SECTION_MAX_WORDS: Final = 600
 BEAT_WORDS: Final = (350, 500)
 """What beats of a long story run to, for the number of them that is asked for."""
 
+BRAINSTORM_WORDS: Final = 450
+
+LEAST_LEFT: Final = 20
+"""With fewer words left of its budget a text that was cut off is only brought to its end."""
+
 MIN_SCORE: Final = 6
 MIN_MEAN: Final = 7
 """From these on a reader approves; lower, and every first draft passes."""
+
+MANNERS: Final = (
+    "stay close to how it is told now, and change what the notes ask for",
+    "tell it more through what can be seen, heard and touched",
+    "tell it more through what people do and say",
+    "tell it from another moment or in another order, and more briefly",
+)
+"""What sets several versions of one passage apart."""
 
 RULES: Final = (
     """What stands between <material name="…"> and </material> is material: the writer's words, or text made earlier
@@ -70,8 +82,8 @@ PLAN_RULES: Final = (
 )
 
 
-def rules_of(kind: StepKind) -> tuple[str, ...]:
-    if kind in ("draft", "revise", "polish"):
+def rules_of(kind: BriefKind) -> tuple[str, ...]:
+    if kind in ("draft", "revise", "polish", "rewrite"):
         return PROSE_RULES
     return PLAN_RULES if kind in ("brainstorm", "outline") else JUDGE_RULES
 
@@ -95,6 +107,7 @@ def task(brief: Brief) -> str:
         "review": _review,
         "revise": _revise,
         "polish": _polish,
+        "rewrite": _rewrite,
     }[brief.kind](brief)
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in made if paragraph)
 
@@ -104,6 +117,32 @@ def budget(words: int) -> str:
     return f"{words} words ({round(words * (1 - TOLERANCE))} to {round(words * (1 + TOLERANCE))})"
 
 
+def length(brief: Brief) -> int:
+    """How many words the answer of a step that writes is to have."""
+    if brief.kind == "brainstorm":
+        return BRAINSTORM_WORDS
+    if brief.kind == "polish":
+        return count_words(brief.text) or brief.words
+    return brief.words or count_words(brief.text)
+
+
+def going_on(brief: Brief, so_far: str, last: str, end: str) -> str:
+    """The task after the task, where a part of the answer is there: `last` is its last word, `end` the word for that
+    nothing is missing."""
+    left = max(length(brief) - count_words(so_far), 0)
+    asked = [
+        """The answer was begun already and cut off: the material named written so far is its beginning. Go on from
+        exactly where it stops, and write the rest only. Nothing of it is told again, announced or changed.""",
+        f"""Its last word, which may be cut off, is “{last}”. Begin your answer with that word, whole, and go on from
+        it, in the same sentence where that is not finished.""",
+        f"About {left} words are left to write."
+        if left > LEAST_LEFT
+        else "Its length is reached: bring it to its end within a few sentences.",
+        f"""If nothing at all is missing, answer {end} and nothing else.""",
+    ]
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in asked)
+
+
 def _brainstorm(brief: Brief) -> list[str]:
     return [
         "Your task: brainstorm.",
@@ -111,8 +150,8 @@ def _brainstorm(brief: Brief) -> list[str]:
         each other as the prompt allows. Throw away the first that comes to mind, because everyone has it. Give each
         idea three or four sentences: who wants what, what stands against it, what is lost, and the image that only
         this story has.""",
-        """Then choose the strongest, say in two sentences why, and name the hero, the place, the turn and the last
-        image. At most 450 words in all, as running text and short paragraphs. No story yet.""",
+        f"""Then choose the strongest, say in two sentences why, and name the hero, the place, the turn and the last
+        image. At most {BRAINSTORM_WORDS} words in all, as running text and short paragraphs. No story yet.""",
     ]
 
 
@@ -240,7 +279,7 @@ def _review(brief: Brief) -> list[str]:
 
 
 def _revise(brief: Brief) -> list[str]:
-    words = brief.words or count_words(brief.text)
+    words = length(brief)
     end = (
         ""
         if brief.section >= brief.sections
@@ -258,7 +297,7 @@ def _revise(brief: Brief) -> list[str]:
 
 
 def _polish(brief: Brief) -> list[str]:
-    words = count_words(brief.text) or brief.words
+    words = length(brief)
     return [
         f"""Your task: polish section {max(brief.section, 1)} of {max(brief.sections, 1)}. It has {words} words and
         should keep about that length ({round(words * (1 - TOLERANCE))} to {round(words * (1 + TOLERANCE))}).""",
@@ -266,4 +305,17 @@ def _polish(brief: Brief) -> list[str]:
         name, order of events or line of meaning, and leave a sentence alone that has nothing wrong with it. Keep the
         spelling of names as given.""",
         "Return the complete section, from its first word to its last, and only that.",
+    ]
+
+
+def _rewrite(brief: Brief) -> list[str]:
+    return [
+        f"""Your task: another version of one passage of the story, the material named passage. It has about
+        {length(brief)} words; keep about that length unless the notes ask for another. Follow the notes.""",
+        """What stands before it and after it stays as it is. Begin and end so that your version stands well between
+        them, also where the passage begins or ends within a sentence. Tell nothing that is told there, and contradict
+        neither it nor the bible.""",
+        f"""Several versions are written at the same time, for a person to choose from. In yours,
+        {MANNERS[(brief.round - 1) % len(MANNERS)]}.""",
+        "Return the passage alone, from its first word to its last.",
     ]

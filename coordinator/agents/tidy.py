@@ -50,7 +50,7 @@ def tidy(text: str, brief: Brief) -> str:
     closing offer, or a heading that repeats the section's number or the story's title."""
     text = text.replace("\r\n", "\n").strip()
     for _ in range(2):  # A preamble may stand before a fence or within one.
-        text = _without_preamble(text)
+        text = without_preamble(text)
         if fenced := _FENCE.match(text):
             text = fenced["inside"].strip()
     closing = _CLOSING.search(text)
@@ -59,7 +59,8 @@ def tidy(text: str, brief: Brief) -> str:
     return _without_repeated_heading(text, brief)
 
 
-def _without_preamble(text: str) -> str:
+def without_preamble(text: str) -> str:
+    """The text without a first line that only announces it."""
     found = _PREAMBLE.match(text.replace("\u2019", "'"))
     return text[found.end() :] if found else text
 

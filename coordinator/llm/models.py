@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from coordinator.errors import InvalidMessage, Misconfigured
+from coordinator.llm.prices import price_of
 
 if TYPE_CHECKING:
     import httpx2
@@ -48,6 +49,10 @@ _TEMPERATURE_TO_ONE = frozenset({"anthropic", "bedrock", "bedrock-mantle", "mist
 """Providers that refuse a temperature above 1."""
 
 
+class OtherText(Exception):
+    """What was written so far is not how the built-in storyteller's answer begins."""
+
+
 class ModelInfo(BaseModel):
     """A model that a writer may choose."""
 
@@ -66,6 +71,7 @@ class Models:
         """`backoff_s` is the first wait before a request is tried again; it doubles from try to try."""
         self.timeout_s = settings.model_timeout_s
         self.attempts = settings.model_attempts
+        self.continues = settings.model_continues
         self._settings = settings
         self._backoff_s = backoff_s
         self._turns = asyncio.Semaphore(settings.model_concurrency)
@@ -131,6 +137,13 @@ class Models:
         await asyncio.to_thread(theirs._prepare, name)
         return theirs
 
+    def check_priced(self, name: str) -> None:
+        """Raises InvalidMessage where that model, or one to fall back on, has no known price: money spent on it could
+        not be counted."""
+        for each in [name] if name == OFFLINE else [name, *self._settings.fallback_models]:
+            if each != OFFLINE and price_of(each) is None:
+                raise InvalidMessage(f"The model {each} has no known price: set a budget of tokens.")
+
     def own_key(self, name: str) -> str | None:
         """The provider, where calls to this model are made with the writer's own key for it."""
         provider = key_provider(name)
@@ -146,12 +159,15 @@ class Models:
             return [name]
         return list(dict.fromkeys([name, *self._settings.fallback_models]))
 
-    def resolve(self, name: str, brief: Brief) -> Model:
-        """The pydantic-ai model of that one name, which `chain` has named. Raises Misconfigured, as `verify`."""
+    def resolve(self, name: str, brief: Brief, so_far: str = "") -> Model:
+        """The pydantic-ai model of that one name, which `chain` has named. Raises Misconfigured, as `verify`.
+
+        `so_far` is what the built-in one need not write again; others are told of it in the request.
+        """
         if name == OFFLINE:
             from coordinator.llm.offline import offline_model
 
-            return offline_model(brief, self._settings.offline_words_per_second)
+            return offline_model(brief, self._settings.offline_words_per_second, so_far)
         if self._shared is not None and self.own_key(name) is None:
             return self._shared.resolve(name, brief)
         if name not in self._models:

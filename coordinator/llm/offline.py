@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, DeltaToolCalls, FunctionModel
 
-from coordinator.llm.models import OFFLINE
+from coordinator.llm.models import OFFLINE, OtherText
 
 if TYPE_CHECKING:
     from coordinator.brief import Brief
@@ -23,8 +23,9 @@ DELTAS_PER_SECOND = 50
 _CALL_ID = "offline"
 
 
-def offline_model(brief: Brief, words_per_second: float) -> FunctionModel:
-    """A model that answers this one brief; 0 words a second is all at once.
+def offline_model(brief: Brief, words_per_second: float, so_far: str = "") -> FunctionModel:
+    """A model that answers this one brief; 0 words a second is all at once. Of prose it streams what comes after
+    `so_far`, and raises OtherText where that is not how it begins.
 
     It reads the brief, not the messages. The answer is made once, in a thread: a new tale takes a tenth of a
     second or more of computing, in which the node has other streams to serve.
@@ -48,7 +49,9 @@ def offline_model(brief: Brief, words_per_second: float) -> FunctionModel:
     async def streamed(messages: list[ModelMessage], info: AgentInfo) -> AsyncIterator[str | DeltaToolCalls]:
         output = await answer()
         if isinstance(output, str):
-            async for text in paced(output, words_per_second):
+            if not output.startswith(so_far):
+                raise OtherText
+            async for text in paced(output[len(so_far) :], words_per_second):
                 yield text
         else:
             yield {0: DeltaToolCall(info.output_tools[0].name, output.model_dump_json(), tool_call_id=_CALL_ID)}

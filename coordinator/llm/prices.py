@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,22 +14,54 @@ CHARACTERS_PER_TOKEN = 4
 
 
 @dataclass(slots=True)
-class Spent:
-    """Tokens in and out, and US dollars, of one call with all its attempts."""
+class Used:
+    """Tokens in and out, and US dollars."""
 
     tokens: int = 0
     cost_usd: float = 0.0
 
-    def add(self, response: ModelResponse, prompt_characters: int) -> None:
-        """Counts one response. Where the provider told no usage, as for a stream that broke, the tokens are estimated
-        at four characters each, so that a session's budget of tokens holds all the same."""
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars for one token that is read, and for one that is written."""
+
+    read: float
+    written: float
+
+
+@dataclass(slots=True)
+class Spent(Used):
+    """What one call with all its attempts used, in all and `by_model`."""
+
+    by_model: dict[str, Used] = field(default_factory=dict)
+
+    def count(self, name: str, used: Used) -> None:
+        """`name` is the model's, as `provider:name`."""
+        one = self.by_model.setdefault(name, Used())
+        for each in (self, one):
+            each.tokens += used.tokens
+            each.cost_usd += used.cost_usd
+
+    def add(self, name: str, response: ModelResponse, prompt_characters: int) -> None:
+        """Counts one response. What the provider did not tell, as for a stream that was left or broke, is estimated,
+        so that a session's budget holds all the same."""
         usage = response.usage
-        if usage.total_tokens:
-            self.tokens += usage.total_tokens
-        else:
-            written = sum(len(said) for part in response.parts if isinstance(said := _said(part), str))
-            self.tokens += (prompt_characters + written) // CHARACTERS_PER_TOKEN
-        self.cost_usd += cost_usd(response)
+        used = Used(usage.total_tokens, cost_usd(response))
+        if not usage.total_tokens or response.state != "complete":
+            # A stream that ended early may have told what was read and not yet what was written.
+            heard = sum(len(said) for part in response.parts if isinstance(said := _said(part), str))
+            guess = estimate(name, prompt_characters, heard)
+            used = Used(max(used.tokens, guess.tokens), max(used.cost_usd, guess.cost_usd))
+        self.count(name, used)
+
+
+def estimate(name: str, read_characters: int, written_characters: int) -> Used:
+    """At four characters a token, rounded down; money as `price_of` knows it, 0 where it knows nothing."""
+    read, written = read_characters // CHARACTERS_PER_TOKEN, written_characters // CHARACTERS_PER_TOKEN
+    price = price_of(name) or Price(0, 0)
+    return Used(
+        (read_characters + written_characters) // CHARACTERS_PER_TOKEN, read * price.read + written * price.written
+    )
 
 
 def cost_usd(response: ModelResponse) -> float:
@@ -43,6 +76,20 @@ def cost_usd(response: ModelResponse) -> float:
             return float(response.cost().total_price)
         except (LookupError, ValueError):
             return 0.0
+
+
+@cache
+def price_of(name: str) -> Price | None:
+    """Of a model by its `provider:name`, as for a short call; None where it is not known."""
+    from genai_prices import Usage, calc_price
+
+    provider, _, model = name.partition(":")
+    try:
+        read = calc_price(Usage(input_tokens=1_000), model, provider_id=provider)
+        written = calc_price(Usage(output_tokens=1_000), model, provider_id=provider)
+    except (LookupError, ValueError):
+        return None
+    return Price(float(read.total_price) / 1_000, float(written.total_price) / 1_000)
 
 
 def _said(part: object) -> object:

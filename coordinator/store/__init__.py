@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from coordinator.metrics import Metrics
+from coordinator.store.admin import AdminOperations
 from coordinator.store.gateway import Gateway, Transport
 from coordinator.store.keys import KeyOperations
 from coordinator.store.nodes import NodeOperations
 from coordinator.store.record import RecordOperations
 from coordinator.store.runs import RunOperations
 from coordinator.store.sessions import SessionOperations
+from coordinator.store.shares import ShareOperations
 from coordinator.store.users import UserOperations
+from coordinator.store.versions import VersionOperations
 
 
 class Store:
     """All operations over one transport. `wait_s` is how long a write waits for a database that is away."""
 
-    def __init__(self, transport: Transport, wait_s: float = 30) -> None:
-        self.gateway = Gateway(transport, wait_s)
+    def __init__(self, transport: Transport, wait_s: float = 30, metrics: Metrics | None = None) -> None:
+        self.metrics = metrics or Metrics()
+        self.gateway = Gateway(transport, wait_s, self.metrics)
         self.sessions = SessionOperations(self.gateway)
         self.record = RecordOperations(self.gateway)
         self.runs = RunOperations(self.gateway)
         self.keys = KeyOperations(self.gateway)
         self.users = UserOperations(self.gateway)
+        self.versions = VersionOperations(self.gateway)
+        self.shares = ShareOperations(self.gateway)
         self.nodes = NodeOperations(self.gateway)
+        self.admin = AdminOperations(self.gateway)
 
     async def close(self) -> None:
         await self.gateway.close()

@@ -30,6 +30,7 @@ SESSIONS = Rows("story_sessions", "id")
 OF_A_SESSION = {
     "messages": Rows("session_messages", "seq"),
     "drafts": Rows("session_drafts", "version"),
+    "alternatives": Rows("session_alternatives", "number"),
     "steps": Rows("session_steps", "step"),
     "events": Rows("session_events", "seq"),
     "stories": Rows("stories", "id"),

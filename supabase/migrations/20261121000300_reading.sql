@@ -275,7 +275,12 @@ begin
     'seq', coalesce((select max(seq) from public.session_events where session_id = s.id), 0),
     'session', public.session_json(s) || jsonb_build_object('usage_by_agent', s.usage_by_agent), 'messages', newest,
     'draft', (select public.draft_json(d) from public.session_drafts d where d.session_id = s.id and d.current),
-    'partial', public.partial_json(s.id));
+    'partial', public.partial_json(s.id),
+    'approval', case when s.status = 'awaiting_approval' then (
+      select jsonb_build_object('step', e.payload -> 'step', 'content', e.payload -> 'content',
+        'draft_version', e.payload -> 'draft_version')
+      from public.session_events e where e.session_id = s.id and e.type = 'approval.requested'
+      order by e.seq desc limit 1) end);
 end
 $$;
 comment on function public.get_snapshot(uuid) is 'Users and the service: all that a watcher needs, as of one moment. Locks nothing.';

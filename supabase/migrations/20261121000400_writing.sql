@@ -122,7 +122,7 @@ declare
 begin
   select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
   if p_to = 'active' and s.status = 'active' and s.pausing then
-    update public.story_sessions set pausing = false where id = s.id;
+    update public.story_sessions set pausing = false, updated_at = now() where id = s.id returning * into s;
     perform public.tell(s.id, jsonb_build_array(jsonb_strip_nulls(
       jsonb_build_object('type', 'session.status', 'status', 'active', 'reason', p_reason))));
     return jsonb_build_object('changed', true, 'session', public.session_json(s), 'events', public.events_since(s.id, last_seq));
@@ -132,7 +132,11 @@ begin
     return jsonb_build_object('changed', false, 'session', public.session_json(s), 'events', '[]'::jsonb);
   end if;
   if not s.status = any (p_from) then
-    raise sqlstate 'PT409' using message = format('A session that is %s can''t become %s.', replace(s.status, '_', ' '), p_to);
+    raise sqlstate 'PT409' using message = case
+      when s.status = p_to then format('The session is %s already.', p_to)
+      when s.status = 'awaiting_approval' and p_to = 'active' then 'The story waits for an approval: answer that, and it goes on.'
+      else format('A session that is %s can''t be %s.', replace(s.status, '_', ' '),
+        case p_to when 'active' then 'resumed' else p_to end) end;
   end if;
   if s.node is not null then
     perform pg_notify('storyloom', 'change:' || s.id);
@@ -145,6 +149,10 @@ begin
   perform public.number_outside(s.id);
   perform public.add_events(s, jsonb_build_array(jsonb_strip_nulls(
     jsonb_build_object('type', 'session.status', 'status', s.status, 'reason', p_reason, 'error', p_error))));
+  if p_to = 'active' then
+    -- It may have been asked for where nothing runs, as on the command line.
+    perform pg_notify('storyloom', 'queue');
+  end if;
   return jsonb_build_object('changed', true, 'session', public.session_json(s), 'events', public.events_since(s.id, last_seq));
 end
 $$;
@@ -171,7 +179,8 @@ begin
     perform public.check_epoch(s, p_epoch);
   end if;
   perform public.tell(s.id, jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
-    'type', 'session.status', 'status', s.status, 'reason', 'renamed', 'title', s.title, 'error', s.error))), p_epoch);
+    'type', 'session.status', 'status', s.status, 'reason', 'renamed', 'title', s.title, 'error', s.error,
+    'pausing', nullif(s.pausing, false), 'queue_place', s.queue_place))), p_epoch);
   return jsonb_build_object('session', public.session_json(s), 'events', public.events_since(s.id, last_seq));
 end
 $$;
@@ -306,7 +315,7 @@ begin
     for update skip locked
   loop
     update public.story_sessions set
-      status = 'expired', epoch = epoch + 1, node = null, pausing = false, updated_at = now(),
+      status = 'expired', epoch = epoch + 1, node = null, queue_place = null, pausing = false, updated_at = now(),
       error = jsonb_build_object('code', 'expired', 'message', 'Nothing happened in this session for too long.')
     where id = due.id returning * into s;
     if due.node is not null then

@@ -88,7 +88,9 @@ begin
     from pg_catalog.pg_class c
     join pg_catalog.pg_attribute a on a.attrelid = c.oid and not a.attisdropped
       and (a.attname in ('session_id', 'user_id') or (c.relname = 'profiles' and a.attname = 'id'))
-    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and c.relname <> 'story_sessions'
+    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
+      -- What admins did stays, which is ids and their own words.
+      and c.relname not in ('story_sessions', 'admin_audit')
     group by c.relname order by c.relname
   loop
     removed := removed || jsonb_build_object(personal.name, 0);

@@ -15,13 +15,14 @@ begin
     raise sqlstate 'PT409' using message = 'The story waits for an approval: nothing runs that could be paused.';
   end if;
   if s.status <> 'active' then
-    raise sqlstate 'PT409' using message = format('A session that is %s can''t become paused.', s.status);
+    raise sqlstate 'PT409' using message = format('A session that is %s can''t be paused.', s.status);
   end if;
   if s.node is null then
     return public.change_status(p_session_id, p_owner, 'paused', array['active'], 'asked');
   end if;
-  update public.story_sessions set pausing = true, updated_at = now() where id = s.id;
-  perform public.tell(s.id, jsonb_build_array(jsonb_build_object('type', 'session.status', 'status', 'active', 'reason', 'pausing')));
+  update public.story_sessions set pausing = true, updated_at = now() where id = s.id returning * into s;
+  perform public.tell(s.id, jsonb_build_array(jsonb_build_object(
+    'type', 'session.status', 'status', 'active', 'reason', 'pausing', 'pausing', true)));
   return jsonb_build_object('changed', true, 'session', public.session_json(s), 'events', public.events_since(s.id, last_seq));
 end
 $$;
@@ -79,6 +80,8 @@ begin
   where id = s.id returning * into s;
   perform public.add_events(s, jsonb_build_array(jsonb_build_object('type', 'session.status', 'status', 'active',
     'reason', case when p_approved then 'approved' else 'rejected' end)));
+  -- It may have been answered where nothing runs, as on the command line.
+  perform pg_notify('storyloom', 'queue');
   return jsonb_build_object('changed', true, 'session', public.session_json(s), 'events', public.events_since(s.id, last_seq));
 end
 $$;

@@ -29,9 +29,10 @@ from tests.store.test_users import everything
 ME = "/api/users/me"
 SECRET = "a secret of the project's that signs what its users bring"
 PROJECT = "https://abcdefghijkl.supabase.co"
+EMPTY = {"profile.json", "keys.json", "shares.json", "manifest.json"}
 OF_SESSIONS = {
     "messages": "session_messages", "drafts": "session_drafts", "steps": "session_steps", "events": "session_events",
-    "stories": "stories",
+    "alternatives": "session_alternatives", "stories": "stories",
 }  # fmt: skip
 
 
@@ -80,9 +81,14 @@ async def test_the_archive_has_all_rows_of_the_user_and_no_others(service: Servi
     put = await service.http.put(f"{ME}/keys/openrouter", headers=bearer(token), json={"key": key})
     assert put.is_success, put.text
     owner = await user_of(service, token, mine[0])
+    for session_id in mine:
+        version = (await service.get(f"/api/sessions/{session_id}", token)).json()["draft_version"]
+        asked = {"version": version, "section": 1, "instruction": "Let the bell be heard."}
+        assert (await service.post(f"/api/sessions/{session_id}/rewrite", token, **asked)).status_code == 201
+    link = (await service.post(f"/api/sessions/{mine[1]}/shares", token)).json()
 
     files = await taken(service, token)
-    assert set(files) == {"profile.json", "keys.json", "manifest.json", *(f"sessions/{id}.json" for id in mine)}
+    assert set(files) == {"profile.json", "keys.json", "shares.json", "manifest.json", *(f"sessions/{id}.json" for id in mine)}
     kept = await everything(database, owner)
     for session_id in mine:
         file = files[f"sessions/{session_id}.json"]
@@ -96,6 +102,8 @@ async def test_the_archive_has_all_rows_of_the_user_and_no_others(service: Servi
     assert files["profile.json"]["sign_in"]["id"] == str(owner)
     assert [(one["provider"], one["last_four"]) for one in files["keys.json"]] == [("openrouter", "9876")]
     assert key not in str(files) and "Of somebody else." not in str(files)
+    assert [(one["id"], one["session_id"]) for one in files["shares.json"]] == [(link["id"], mine[1])]
+    assert link["token"] not in str(files) and kept["session_shares"][0][0]["token_hash"] not in str(files)
     secret = kept["user_api_keys"][0][0]["secret"]
     assert secret not in str(files)
     manifest = files["manifest.json"]
@@ -106,8 +114,8 @@ async def test_the_archive_has_all_rows_of_the_user_and_no_others(service: Servi
 
 async def test_one_who_wrote_nothing_takes_away_a_profile(service: Service) -> None:
     files = await taken(service, await service.new_token())
-    assert set(files) == {"profile.json", "keys.json", "manifest.json"} and files["keys.json"] == []
-    assert files["manifest.json"]["counts"] == {"profiles": 1, "user_api_keys": 0}
+    assert set(files) == EMPTY and files["keys.json"] == files["shares.json"] == []
+    assert files["manifest.json"]["counts"] == {"profiles": 1, "user_api_keys": 0, "session_shares": 0}
     # A token of somebody who was never seen here.
     nobody = str(service.auth.issue(uuid4())["access_token"])
     assert (await taken(service, nobody))["profile.json"]["profile"] is None
@@ -115,7 +123,7 @@ async def test_one_who_wrote_nothing_takes_away_a_profile(service: Service) -> N
 
 async def test_an_admin_takes_away_their_own_alone(service: Service) -> None:
     await service.story(pages=1)
-    assert set(await taken(service, service.admin_token())) == {"profile.json", "keys.json", "manifest.json"}
+    assert set(await taken(service, service.admin_token())) == EMPTY
 
 
 async def test_a_long_life_does_not_fill_the_memory(service: Service, database: Database) -> None:
@@ -171,6 +179,10 @@ async def test_erasing_leaves_nothing_of_one_and_all_of_another(service: Service
     mine, theirs = await service.story(token, pages=1), await service.story(other, pages=1)
     owner, neighbour = await user_of(service, token, mine), await user_of(service, other, theirs)
     await service.http.put(f"{ME}/keys/openai", headers=bearer(token), json={"key": "sk-verysecret-9876"})
+    await service.post(f"/api/sessions/{mine}/shares", token)
+    version = (await service.get(f"/api/sessions/{mine}", token)).json()["draft_version"]
+    asked = {"version": version, "section": 1, "instruction": "Let the bell be heard."}
+    assert (await service.post(f"/api/sessions/{mine}/rewrite", token, **asked)).status_code == 201
     before, spared = await everything(database, owner), await everything(database, neighbour)
     assert all(before.values())
 

@@ -20,7 +20,8 @@ SCHEMAS = DOCUMENT["components"]["schemas"]
 MESSAGES = DOCUMENT["components"]["messages"]
 
 FROM_CLIENT = {
-    "auth", "story.start", "session.attach", "session.detach", "session.cancel", "session.resume", "ping",
+    "auth", "story.start", "session.attach", "session.detach", "session.cancel", "session.resume", "session.pause",
+    "session.steer", "session.approve", "ping",
 }  # fmt: skip
 CONNECTION = {"ready", "pong", "error"}
 EVENTS = {
@@ -71,15 +72,20 @@ def test_every_message_is_described(kind: str) -> None:
 
 
 async def test_what_is_sent_is_what_the_document_says(shared: Service, model: ModelServer) -> None:
-    """A whole story, a failed one, its resumption, a snapshot in the middle, and a refusal."""
+    """A whole story, a failed one, its resumption, a snapshot in the middle and at a gate, and a refusal."""
     model.script(Reply.breaks(20, when="Your task: brainstorm"), Reply.fails(401))
     async with shared.socket() as socket, shared.socket() as other:
         await answers(socket, "no frame")
-        session_id = await socket.start(pages=1, model=TEST_MODEL)
+        session_id = await socket.start(pages=1, model=TEST_MODEL, approvals=["outline"])
         await socket.until("agent.delta")
         await other.send(type="session.attach", session_id=session_id)
         assert (await socket.until_finished(session_id))["status"] == "failed"
         await socket.send(type="session.resume", session_id=session_id)
+        await socket.until("session.status", status="awaiting_approval")
+        await other.send(type="session.attach", session_id=session_id)
+        await other.until("session.snapshot")
+        await socket.send(type="session.steer", session_id=session_id, text="Make it rain.")
+        await socket.send(type="session.approve", session_id=session_id, step="approve-outline", approved=True)
         assert (await socket.until_finished(session_id))["status"] == "completed"
         await other.until("session.status", status="completed")
         await other.send(type="session.attach", session_id=session_id)
@@ -90,8 +96,7 @@ async def test_what_is_sent_is_what_the_document_says(shared: Service, model: Mo
     for frame in frames:
         (EVENT if "seq" in frame else CONNECTION_FRAME).validate_python(frame)
         check(frame, MESSAGES[frame["type"]]["payload"], frame["type"])
-    # No gates yet, so none is asked for.
-    assert {frame["type"] for frame in frames} == (CONNECTION | EVENTS) - {"approval.requested"}
+    assert {frame["type"] for frame in frames} == CONNECTION | EVENTS
 
 
 def _ready(service: Service) -> dict[str, Any]:

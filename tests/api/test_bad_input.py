@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.api.support import TEST_MODEL, answers, checked_error, closed, held_story, raw, refusal
+from tests.api.support import TEST_MODEL, answers, checked_error, closed, held_story, problem, raw, refusal
 from tests.model_server import ModelServer
 from tests.service import PROMPT, Service
 
@@ -186,24 +186,30 @@ async def test_a_prompt_of_20000_characters_is_kept_whole(shared: Service, model
 # -- Sessions that are not to be had -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["session.attach", "session.cancel", "session.resume"])
+TAKING_PART = {
+    "session.cancel": {}, "session.resume": {"budget": {"tokens": 10}}, "session.pause": {},
+    "session.steer": {"text": "Make it rain."}, "session.approve": {"step": "approve-outline", "approved": True},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["session.attach", *TAKING_PART])
 async def test_anothers_session_is_exactly_as_one_that_is_not(shared: Service, kind: str) -> None:
     theirs = await shared.story(pages=1)
     async with shared.socket(await shared.new_token()) as socket:
         refusals = []
         for wanted in (theirs, ID):
-            await socket.send(type=kind, session_id=wanted)
+            await socket.send(type=kind, session_id=wanted, **TAKING_PART.get(kind, {}))
             refusals.append(checked_error(await socket.receive()))
     assert [error.pop("session_id") for error in refusals] == [theirs, ID]
     assert refusals[0] == refusals[1] and refusals[0]["code"] == "not_found"
     assert (await shared.get(f"/api/sessions/{theirs}")).json()["status"] == "completed"
 
 
-@pytest.mark.parametrize("kind", ["session.attach", "session.detach", "session.cancel", "session.resume"])
+@pytest.mark.parametrize("kind", ["session.attach", "session.detach", *TAKING_PART])
 @pytest.mark.parametrize("session_id", ["mine", "", 7, None, ID[:-1], ID + "0", "'; drop table --", [ID]])
 async def test_an_id_that_is_none_is_refused(shared: Service, kind: str, session_id: Any) -> None:
     async with shared.socket() as socket:
-        error = await refusal(socket, {"type": kind, "session_id": session_id})
+        error = await refusal(socket, {"type": kind, "session_id": session_id, **TAKING_PART.get(kind, {})})
     assert error["code"] == "invalid_message" and "session_id" in error["message"]
     assert error.get("session_id") == (session_id if isinstance(session_id, str) else None)
 
@@ -268,6 +274,116 @@ async def test_beyond_the_limit_nothing_more_is_watched_until_one_is_left(shared
         assert (await socket.until_finished(session_id))["status"] == "completed"
 
 
+async def test_to_attach_to_a_thousand_is_refused_beyond_the_limit_and_ends_nothing(shared: Service) -> None:
+    wanted = [str(uuid4()) for _ in range(1_000)]
+    async with shared.socket() as socket:
+        told = []
+        for session_id in wanted:
+            await socket.send(type="session.attach", session_id=session_id)
+        while len(told) < len(wanted):
+            told.append(checked_error(await socket.receive()))
+        assert {error["session_id"] for error in told} == set(wanted)
+        assert {error["code"] for error in told} <= {"conflict", "not_found"}
+        assert await answers(socket) == []
+        session_id = await socket.start(pages=1)
+        assert (await socket.until_finished(session_id))["status"] == "completed"
+
+
+# -- Taking part where there is nothing to take part in ----------------------------------------------------------------
+
+
+STEER, APPROVE = "session.steer", "session.approve"
+
+
+@pytest.mark.parametrize(
+    ("frame", "says"),
+    [
+        ({"type": STEER}, "text"),
+        ({"type": STEER, "text": ""}, "text"),
+        ({"type": STEER, "text": " \n\t\u2003"}, "note is empty"),
+        ({"type": STEER, "text": "\u0000 \u0000"}, "note is empty"),
+        ({"type": STEER, "text": "x" * 4_001}, "4000"),
+        ({"type": STEER, "text": None}, "text"),
+        ({"type": STEER, "text": ["x"]}, "text"),
+        ({"type": APPROVE, "approved": True}, "step"),
+        ({"type": APPROVE, "step": "approve-outline"}, "approved"),
+        ({"type": APPROVE, "step": "", "approved": True}, "step"),
+        ({"type": APPROVE, "step": "x" * 61, "approved": True}, "step"),
+        ({"type": APPROVE, "step": "approve-outline", "approved": "perhaps"}, "approved"),
+        ({"type": APPROVE, "step": "approve-outline", "approved": None}, "approved"),
+        ({"type": APPROVE, "step": "approve-outline", "approved": False, "comment": "x" * 4_001}, "4000"),
+        ({"type": APPROVE, "step": "approve-outline", "approved": False, "comment": 7}, "comment"),
+        ({"type": "session.resume", "budget": {"tokens": 0}}, "budget.tokens"),
+        ({"type": "session.resume", "budget": {"usd": -1}}, "budget.usd"),
+        ({"type": "session.resume", "budget": {"euro": 1}}, "budget.euro"),
+        ({"type": "session.resume", "budget": 7}, "budget"),
+    ],
+    ids=lambda value: ascii(value)[:60],
+)
+async def test_what_cannot_be_said_to_a_story_is_refused(
+    shared: Service, model: ModelServer, frame: dict[str, Any], says: str
+) -> None:
+    async with held_story(shared, model) as session_id, shared.socket() as socket:
+        error = await refusal(socket, {"session_id": session_id, **frame})
+        await shared.post(f"/api/sessions/{session_id}/cancel")
+    assert error["code"] == "invalid_message" and says in error["message"], error
+    assert error["session_id"] == session_id
+    messages = (await shared.get(f"/api/sessions/{session_id}/messages")).json()["items"]
+    assert len(messages) == 1
+
+
+async def test_what_is_kept_of_a_note_with_a_nul(shared: Service, model: ModelServer) -> None:
+    async with held_story(shared, model) as session_id:
+        said = await shared.post(f"/api/sessions/{session_id}/steer", text="Make\u0000 it rain.")
+        assert said.json()["content"] == "Make it rain."
+        most = await shared.post(f"/api/sessions/{session_id}/steer", text="𝔖" * 4_000)
+        assert most.json()["content"] == "𝔖" * 4_000
+        await shared.post(f"/api/sessions/{session_id}/cancel")
+
+
+async def test_a_note_of_a_megabyte_is_too_large(shared: Service, model: ModelServer) -> None:
+    note = "x" * 2**20
+    async with held_story(shared, model) as session_id:
+        problem(await shared.post(f"/api/sessions/{session_id}/steer", text=note), 413, "too_large")
+        problem(await shared.post(f"/api/sessions/{session_id}/steer", text="x" * 4_001), 422, "invalid_message")
+        async with shared.socket() as socket:
+            await socket.send(type=STEER, session_id=session_id, text=note)
+            assert (await closed(socket.connection))[0] == 1009
+        assert (await shared.get(f"/api/sessions/{session_id}")).json()["status"] == "active"
+        await shared.post(f"/api/sessions/{session_id}/cancel")
+
+
+@pytest.mark.parametrize("kind", TAKING_PART)
+async def test_of_a_story_that_is_over_there_is_nothing_to_take_part_in(shared: Service, kind: str) -> None:
+    session_id = await shared.story(pages=1)
+    before = (await shared.get(f"/api/sessions/{session_id}")).json()
+    async with shared.socket() as socket:
+        error = await refusal(socket, {"type": kind, "session_id": session_id, **TAKING_PART[kind]})
+    assert error["code"] == "conflict" and error["session_id"] == session_id and not error["retryable"]
+    assert "completed" in error["message"] or "wait" in error["message"]
+    answer = await shared.post(f"/api/sessions/{session_id}/{kind.partition('.')[2]}", **TAKING_PART[kind])
+    assert problem(answer, 409, "conflict")["detail"] == error["message"]
+    assert (await shared.get(f"/api/sessions/{session_id}")).json() == before
+
+
+async def test_to_resume_what_runs_or_waits_for_an_answer_is_a_conflict(shared: Service, model: ModelServer) -> None:
+    async with held_story(shared, model) as session_id:
+        path = f"/api/sessions/{session_id}"
+        refused = problem(await shared.post(f"{path}/resume", budget={"tokens": 9}), 409, "conflict")
+        assert "already" in refused["detail"]
+        assert (await shared.get(path)).json()["config"]["budget"] is None
+        refused = problem(await shared.post(f"{path}/approve", step="outline", approved=True), 409, "conflict")
+        assert "wait" in refused["detail"]
+        await shared.post(f"{path}/cancel")
+    async with shared.socket() as socket:
+        session_id = await socket.start(pages=1, approvals=["outline"])
+        await socket.until("session.status", status="awaiting_approval")
+        for kind in ("session.resume", "session.pause"):
+            error = await refusal(socket, {"type": kind, "session_id": session_id})
+            assert error["code"] == "conflict" and "approval" in error["message"]
+        await shared.post(f"/api/sessions/{session_id}/cancel")
+
+
 # -- The same request again --------------------------------------------------------------------------------------------
 
 
@@ -322,7 +438,8 @@ _NEARLY = st.fixed_dictionaries(
     optional={
         "session_id": st.just(ID) | st.uuids().map(str) | _JSON, "epoch": _NUMBERS, "after_seq": _NUMBERS, "t": _JSON,
         "request_id": st.text(max_size=5) | _JSON, "prompt": st.just(PROMPT) | _JSON, "config": _JSON, "token": _JSON,
-        "title": _JSON,
+        "title": _JSON, "text": st.just("Make it rain.") | _JSON, "step": st.just("approve-outline") | _JSON,
+        "approved": st.booleans() | _JSON, "comment": _JSON, "budget": st.just({"tokens": 1}) | _JSON,
     },
 ).map(lambda frame: {**frame, "template": "none"} if frame["type"] == "story.start" else frame)  # fmt: skip
 _FRAMES = st.lists(

@@ -15,6 +15,7 @@ from api.rates import Rates
 from api.state import State
 from coordinator.errors import RateLimited
 from coordinator.settings import Settings
+from coordinator.traces import Traces
 from tests.api.support import problem
 from tests.service import Service, bearer
 
@@ -147,7 +148,7 @@ class _Breaking:
 
 
 async def _asked(error: Exception, service: Service) -> httpx.Response:
-    broken = app(SimpleNamespace(auth=service.auth, manager=_Breaking(error), rates=Rates(service.settings)))
+    broken = app(SimpleNamespace(auth=service.auth, manager=_Breaking(error), rates=Rates(service.settings), traces=Traces()))
     transport = httpx.ASGITransport(broken, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
         return await http.get("/api/sessions", headers=bearer(service.token))

@@ -184,7 +184,7 @@ def held(state: SessionState) -> dict[str, Any]:
     draft = state.draft and state.draft.model_dump(include={"version", "current", "step", "word_count", "scores"})
     kept = {
         "status", "error", "progress", "tokens", "cost_usd", "usage_by_agent", "messages", "message_count", "partial",
-        "title",
+        "title", "approval", "pausing", "queue_place",
     }  # fmt: skip
     return {**state.model_dump(include=kept), "draft": draft}
 
@@ -207,7 +207,7 @@ class Watcher:
 
 
 async def test_snapshot_and_the_events_after_it_are_a_fresh_snapshot(shared: Service, model: ModelServer) -> None:
-    """Through a failure in the middle of a message, its resumption, and a title of one's own."""
+    """Through a failure in the middle of a message, its resumption, a title of one's own, and a gate."""
     chance = random.Random(SEED)
     drafting = "Your task: write this section"
     model.script(Reply.breaks(WORDS, when=drafting), Reply.fails(401, when=drafting))
@@ -221,7 +221,7 @@ async def test_snapshot_and_the_events_after_it_are_a_fresh_snapshot(shared: Ser
                 told: Frame = {"status": fresh[-1].status}
                 for _ in range(chance.randint(0, 40)):
                     # Live events of this watch, to come at another moment the next time.
-                    if told.get("status") in FINISHED:
+                    if told.get("status") in {*FINISHED, "awaiting_approval"}:
                         break
                     told = await socket.receive()
 
@@ -232,11 +232,15 @@ async def test_snapshot_and_the_events_after_it_are_a_fresh_snapshot(shared: Ser
         )
         assert renamed.status_code == 200
         await socket.send(type="session.resume", session_id=session_id)
+        await socket.until("session.status", status="awaiting_approval")
+        while fresh[-1].status != "awaiting_approval":
+            await asyncio.sleep(0.002)
+        await socket.send(type="session.approve", session_id=session_id, step="approve-final", approved=True)
         await socket.until("session.status", status="completed")
 
     watchers = [Watcher() for _ in range(4)]
     async with shared.socket() as owner, shared.socket() as first:
-        session_id = await owner.start(pages=1, model=TEST_MODEL)
+        session_id = await owner.start(pages=1, model=TEST_MODEL, approvals=["final"])
         tasks = [
             asyncio.create_task(meddle(session_id, owner)),
             asyncio.create_task(watchers[0].watch(first, session_id, epoch=0, after_seq=0)),
@@ -247,7 +251,7 @@ async def test_snapshot_and_the_events_after_it_are_a_fresh_snapshot(shared: Ser
         await asyncio.gather(*tasks)
 
     assert watchers[0].snapshots == 0 and [watcher.snapshots for watcher in watchers[1:]] == [1] * 3
-    assert {state.status for state in fresh} >= {"active", "completed"}
+    assert {state.status for state in fresh} >= {"active", "awaiting_approval", "completed"}
     assert any(state.partial is not None for state in fresh) and any(state.draft is not None for state in fresh)
     compared = 0
     for snapshot in fresh:

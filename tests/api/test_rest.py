@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -222,8 +223,13 @@ async def test_a_title_of_ones_own(shared: Service) -> None:
     assert (await shared.get(path)).json()["title"] == "Ünder  the light"
     assert (await shared.get(f"{path}/story")).json()["title"] == "Ünder  the light"
     no_titles: list[Any] = ["", " ", "x" * 201, None, 7]
-    for body in ({}, {"title": "x", "status": "x"}, *({"title": title} for title in no_titles)):
-        refused = await shared.http.patch(path, headers=bearer(shared.token), json=body)
+    no_budgets: list[Any] = [{"tokens": 0}, {"tokens": -1}, {"usd": 0}, {"usd": 1e400}, {"euro": 1}, 7, "x", []]
+    wrong = [{"title": title} for title in no_titles] + [{"title": "x", "budget": budget} for budget in no_budgets]
+    for body in ({}, {"title": "x", "status": "x"}, *wrong):
+        refused = await shared.http.patch(
+            path, headers={**bearer(shared.token), "Content-Type": "application/json"},
+            content=json.dumps(body).replace("Infinity", "1e400"),
+        )  # fmt: skip
         problem(refused, 422, "invalid_message")
     assert (await shared.get(path)).json()["title"] == "Ünder  the light"
 

@@ -88,8 +88,9 @@ async def _storyloom(*arguments: str, env: dict[str, str], cwd: Path) -> str:
 async def _serving(env: dict[str, str], cwd: Path) -> AsyncIterator[str]:
     """The address of a `storyloom serve` of its own process."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "storyloom.cli", "serve", "--port", "0", env=env, cwd=cwd, stdout=PIPE, stderr=PIPE
-    )
+        sys.executable, "-m", "storyloom.cli", "serve", "--port", "0", env={**env, "STORYLOOM_LOG_FORMAT": "text"},
+        cwd=cwd, stdout=PIPE, stderr=PIPE,
+    )  # fmt: skip
     assert process.stderr is not None
     try:
         told = ""

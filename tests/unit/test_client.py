@@ -514,6 +514,39 @@ async def test_a_problem_is_an_error_with_its_facts(rest: Client) -> None:
     )
 
 
+@respx.mock
+async def test_what_a_writer_does_to_a_story_under_way(rest: Client) -> None:
+    path = f"{SERVER}/api/sessions/{SESSION}"
+    said = {"id": WRITER, "seq": 2, "role": "user", "content": "Make it rain."}
+    for verb in ("pause", "resume", "cancel", "approve"):
+        respx.post(f"{path}/{verb}").respond(json=session("paused"))
+    respx.post(f"{path}/steer").respond(202, json=said)
+    respx.patch(path).respond(json=session())
+    assert (await rest.pause(SESSION)).status == "paused"
+    await rest.resume(SESSION)
+    await rest.resume(SESSION, budget_usd=2.5)
+    await rest.approve(SESSION, "approve-outline", False, "More rain.")
+    await rest.approve(SESSION, "approve-outline-2")
+    assert (await rest.steer(SESSION, "Make it rain.")).content == "Make it rain."
+    await rest.set_budget(SESSION, tokens=9)
+    await rest.set_budget(SESSION)
+    await rest.cancel(SESSION)
+    sent = [
+        (call.request.url.path.rpartition("/")[2], json.loads(call.request.content or "null")) for call in respx.calls
+    ]
+    assert sent == [
+        ("pause", None),
+        ("resume", None),
+        ("resume", {"budget": {"usd": 2.5}}),
+        ("approve", {"step": "approve-outline", "approved": False, "comment": "More rain."}),
+        ("approve", {"step": "approve-outline-2", "approved": True}),
+        ("steer", {"text": "Make it rain."}),
+        (SESSION, {"budget": {"tokens": 9}}),
+        (SESSION, {"budget": None}),
+        ("cancel", None),
+    ]
+
+
 def too_fast(retry_after_s: float) -> httpx.Response:
     facts = {"code": "rate_limited", "detail": "Too fast.", "retryable": True, "retry_after_s": retry_after_s}
     return httpx.Response(429, json=facts)
@@ -523,9 +556,9 @@ def too_fast(retry_after_s: float) -> httpx.Response:
 async def test_a_call_that_came_too_fast_is_made_again_when_it_may(rest: Client) -> None:
     waits: list[float] = []
     rest.on_lost = lambda error, wait_s: waits.append(wait_s)
-    answers = [too_fast(0.02), too_fast(0.01), httpx.Response(204)]
+    answers = [too_fast(0.02), too_fast(0.01), httpx.Response(200, json=session())]
     respx.post(f"{SERVER}/api/sessions/{SESSION}/resume").mock(side_effect=answers)
-    await rest.resume(SESSION)
+    assert (await rest.resume(SESSION)).status == "active"
     assert waits == [0.02, 0.01]
 
 

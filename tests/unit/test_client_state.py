@@ -48,6 +48,7 @@ class Told:
         self.messages: list[dict[str, Any]] = []
         self.draft: dict[str, Any] | None = None
         self.partial: dict[str, Any] | None = None
+        self.approval: dict[str, Any] | None = None
         self.frames: list[dict[str, Any]] = []
         self.tell("session.created", request_id="r1", session=dict(self.session))
 
@@ -112,12 +113,31 @@ class Told:
 
     def status(self, status: str) -> None:
         self.epoch += 1
-        self.session |= {"status": status, "epoch": self.epoch}
+        self.session |= {"status": status, "epoch": self.epoch, "pausing": False, "queue_place": None}
+        self.approval = None
         self.tell("session.status", status=status)
+
+    def gate(self, step: str) -> None:
+        self.approval = {"step": step, "content": f"# {step}", "draft_version": None}
+        self.session |= {"status": "awaiting_approval", "pausing": False, "queue_place": None}
+        # In one transaction: no snapshot is between the two.
+        self.tell("approval.requested", step=step, content=f"# {step}")
+        self.tell("session.status", status="awaiting_approval", reason="outline")
+
+    def pause(self) -> None:
+        if self.session["status"] == "active":
+            self.session |= {"pausing": True, "queue_place": None}
+            self.tell("session.status", status="active", reason="pausing", pausing=True)
+
+    def queue(self, place: int) -> None:
+        if self.session["status"] == "active":
+            self.session |= {"queue_place": place, "pausing": False}
+            self.tell("session.status", status="active", reason="queued", queue_place=place)
 
     def rename(self, title: str) -> None:
         self.session["title"] = title
-        self.tell("session.status", status=self.session["status"], reason="renamed", title=title)
+        kept = {"pausing": self.session.get("pausing", False), "queue_place": self.session.get("queue_place")}
+        self.tell("session.status", status=self.session["status"], reason="renamed", title=title, **kept)
 
     def snapshot(self) -> Event:
         return parse(
@@ -131,6 +151,7 @@ class Told:
                 "messages": self.messages[-MESSAGES_KEPT:],
                 "draft": dict(self.draft) if self.draft else None,
                 "partial": dict(self.partial) if self.partial else None,
+                "approval": self.approval,
             }
         )
 
@@ -144,6 +165,9 @@ ACTIONS = st.lists(
         st.tuples(st.just("progress"), st.integers(0, 100)),
         st.tuples(st.just("usage"), st.integers(0, 5000)),
         st.tuples(st.just("status"), st.sampled_from(["active", "paused", "failed"])),
+        st.tuples(st.just("gate"), st.sampled_from(["approve-outline", "approve-draft-2"])),
+        st.tuples(st.just("pause")),
+        st.tuples(st.just("queue"), st.integers(1, 20)),
         st.tuples(st.just("rename"), st.text("abc", min_size=1, max_size=5)),
     ),
     max_size=30,
@@ -160,6 +184,9 @@ COMPARED = {
     "draft",
     "partial",
     "title",
+    "approval",
+    "pausing",
+    "queue_place",
 }
 
 

@@ -18,6 +18,7 @@ from coordinator.llm.storyteller import NAME, answer
 from coordinator.llm.storyteller.seedwork import read
 from coordinator.material import Beat, LoreReview, Notes, Outline, OutlineReview, Person, Record, Section, Verdict
 from coordinator.models import StoryConfig
+from coordinator.plan import ANYHOW
 from coordinator.template import Template, parse
 
 PROMPTS = [
@@ -195,6 +196,23 @@ def test_a_comment_on_the_outline_is_answered() -> None:
     summaries = " ".join(beat.summary for beat in outline.beats)
     assert "ferry" in summaries
     assert "violin" in summaries
+
+
+@pytest.mark.parametrize("comment", [ANYHOW, "Something else, please.", "More rain."])
+@pytest.mark.parametrize("genre", ["short-story", "scp"])
+def test_an_outline_asked_for_again_is_another_each_time(comment: str, genre: str) -> None:
+    config = {"pages": 2, "seed": 7}
+    outlines = [outline_of(LIGHT, genre, config)]
+    for turn in range(2, 6):
+        again = answer(brief("outline", LIGHT, genre, config, round=turn, notes=[comment], outline=outlines[-1]))
+        assert isinstance(again, Outline) and again not in outlines
+        outlines.append(again)
+    # The text is of the people and the scenes that were approved in the end.
+    beats, last = outlines[-1].beats[:2], outlines[-1]
+    about = brief("draft", LIGHT, genre, config, outline=last, section=1, sections=2, beats=beats, words=300)
+    text = answer(about)
+    assert isinstance(text, str) and any(name.split()[-1] in text for name in (one.name for one in last.people))
+    assert not any("approve" in beat.summary or "different comes" in beat.summary for beat in last.beats)
 
 
 def test_a_draft_follows_beats_that_a_person_edited() -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from coordinator.brief import Brief
-from coordinator.llm.storyteller import critic, mending, plot, prose
+from coordinator.llm.storyteller import critic, mending, passages, plot, prose
 from coordinator.material import Beat, Outline
 
 NAME = "offline:storyteller"
+TELLINGS = 8
+"""Different outlines that a prompt and a seed have."""
 __all__ = ["NAME", "answer"]
 
 
 def answer(brief: Brief) -> str | BaseModel:
-    """The answer to `brief`: text for brainstorm, draft, revise and polish, the step's typed material for the rest.
+    """The answer to `brief`: text for brainstorm, draft, revise, polish and rewrite, typed material for the rest.
 
     Depends on nothing but the brief, and fails on none that validates.
     """
@@ -42,15 +44,45 @@ def answer(brief: Brief) -> str | BaseModel:
             )
         case "polish":
             return mending.polish(brief.text or _draft(tale, brief))
+        case "rewrite":
+            return passages.rewrite(tale, brief.round, brief.text, brief.notes)
 
 
 def _tale(brief: Brief) -> plot.Tale:
+    """The tale of the brief's outline. An outline that is asked for again is never the one that there is: it takes up
+    what is asked, and where that changes nothing it is another tale's."""
+    told = brief.outline
+    turn = 1 if told is None else _turn(brief, told)
+    tale = _telling(brief, turn)
+    if brief.kind != "outline" or not brief.notes:
+        return tale
+    wish = tuple(thing.phrase for thing in mending.wishes(brief.notes, tale))
+    asked = _telling(brief, turn, wish)
+    if told is None or asked.outline.beats != told.beats:
+        return asked
+    return _telling(brief, (brief.round - 1) % TELLINGS + 1, wish)
+
+
+def _telling(brief: Brief, turn: int, wish: tuple[str, ...] = ()) -> plot.Tale:
     config = brief.config
     seed = "" if config.seed is None else str(config.seed)
-    wish = critic.asked(brief) if brief.kind == "outline" else ""
     return plot.tale(
-        brief.prompt, brief.template.name, config.protagonist or "", config.tone or "", seed, config.pages, wish
-    )
+        brief.prompt, brief.template.name, config.protagonist or "", config.tone or "",
+        seed if turn == 1 else f"{seed}/{turn}", config.pages, wish,
+    )  # fmt: skip
+
+
+def _turn(brief: Brief, outline: Outline) -> int:
+    """Which telling an outline is, or is most like."""
+    best, most = 1, 0
+    for turn in range(1, TELLINGS + 1):
+        tale = _telling(brief, turn)
+        shared = (tale.outline.title == outline.title) + sum(beat.title in tale.scenes for beat in outline.beats)
+        if shared > len(outline.beats):
+            return turn
+        if shared > most:
+            best, most = turn, shared
+    return best
 
 
 def _draft(tale: plot.Tale, brief: Brief) -> str:

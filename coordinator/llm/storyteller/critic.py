@@ -7,7 +7,6 @@ from collections import Counter
 from statistics import mean, pstdev
 
 from coordinator.brief import Brief
-from coordinator.llm.storyteller import seedwork
 from coordinator.llm.storyteller.plot import Tale
 from coordinator.llm.storyteller.weaver import plain, sentences
 from coordinator.material import (
@@ -363,8 +362,3 @@ def _idea(tale: Tale) -> str:
         text = "a file whose procedures nobody can explain: one empty chair, always kept facing {T}"
     text = re.sub(r"\{(\w+)\}", lambda m: tale.slots[m[1]], text)
     return text[0].upper() + text[1:]
-
-
-def asked(brief: Brief) -> str:
-    """A writer's comment on an earlier outline, if there is one."""
-    return seedwork.clean(" ".join(brief.notes))[:500]

@@ -22,6 +22,9 @@ NOTE_WORDS = frozenset(
         "sharpen",
         "talk",
         "exchange",
+        "approve",
+        "different",
+        "better",
         "line",
         "opening",
         "closing",
@@ -112,11 +115,11 @@ def steer(
     for number, thing in enumerate(missing):
         lines = banks.shared()[f"weave-{thing.kind}"]
         line = sorted(lines, key=len)[(section + number) % min(5, len(lines))]
-        added.append(_weave(line, thing, tale, section * 7 + number))
+        added.append(woven(line, thing, tale, section * 7 + number))
     return _insert(text, added, words, tale.rng(f"steer{section}"), _kept(tale), asides)
 
 
-def _weave(line: str, thing: seedwork.Thing, tale: Tale, salt: int) -> str:
+def woven(line: str, thing: seedwork.Thing, tale: Tale, salt: int) -> str:
     named = thing.phrase[0].isupper()
     the = thing.phrase if named else f"the {thing.phrase}"
     line = line.replace("{wishit}", "them" if thing.plural else "it").replace("{wish}", the)
@@ -124,11 +127,11 @@ def _weave(line: str, thing: seedwork.Thing, tale: Tale, salt: int) -> str:
         "{name}", f"*{thing.phrase}*"
     )
     line = line.replace("There was always talk; what", "What")
-    unit = Weaver(tale.rng(f"weave{salt}")).fill(line, _slots(tale, salt, ""), force=True)
+    unit = Weaver(tale.rng(f"weave{salt}")).fill(line, slots_for(tale, salt, ""), force=True)
     return unit.named if unit else ""
 
 
-def _slots(tale: Tale, salt: int, text: str) -> Slots:
+def slots_for(tale: Tale, salt: int, text: str) -> Slots:
     """Slots for what is added to `text`: only details of places that it shows."""
     rng = tale.rng(f"mend{salt}")
     every = [detail for place in (*tale.genre.places, tale.home, tale.far) for detail in place.details]
@@ -155,17 +158,17 @@ def revise(
         kind = "filed" if tale.genre.name == "scp" else "tongue" if talk and number == 0 else "sense"
         lines = bank[kind]
         offset = (section * 5 + round_ * 3 + number * 7) % len(lines)
-        slots = _slots(tale, section * 100 + round_ * 10 + number, text)
+        slots = slots_for(tale, section * 100 + round_ * 10 + number, text)
         usable = lines[offset:] + lines[:offset]
         unit = next((u for u in (weaver.fill(line, slots) for line in usable) if u), None)
         if unit:
             added.append(unit.named)
     things = [thing for thing in wishes(notes, tale) if thing.head.lower() not in text.lower()]
-    added += [_weave(banks.shared()[f"weave-{t.kind}"][(section + 3) % 4], t, tale, section + 900) for t in things[:2]]
+    added += [woven(banks.shared()[f"weave-{t.kind}"][(section + 3) % 4], t, tale, section + 900) for t in things[:2]]
     mended = _insert(text, added, words, rng, _kept(tale), asides)
     if mended == text:
         line = bank["little"][(section * 5 + round_) % len(bank["little"])]
-        unit = weaver.fill(line, _slots(tale, section * 100 + round_, text), force=True)
+        unit = weaver.fill(line, slots_for(tale, section * 100 + round_, text), force=True)
         mended = _insert(text, [unit.named if unit else ""], words, rng, _kept(tale), asides)
     return mended if mended != text else polish(text)
 

@@ -65,10 +65,10 @@ def compose(
     home: banks.Place,
     slots: dict[str, str],
     pages: int,
-    wish: str,
+    wished: tuple[str, ...],
     rng: random.Random,
 ) -> tuple[Outline, dict[str, Scene]]:
-    """The outline, and its scenes by the titles of their beats. `wish` is a writer's comment on an earlier one."""
+    """The outline, and its scenes by the titles of their beats. `wished` is what it has to bring in."""
     scenes = (
         planning.files(genre, people, pages, rng)
         if genre.name == "scp"
@@ -79,7 +79,6 @@ def compose(
     base = slots | image | _third(people)
     beats: list[Beat] = []
     by_title: dict[str, Scene] = {}
-    wished = seedwork.phrases(wish)[:4] if wish else []
     for index, (scene, words) in enumerate(zip(scenes, budgets, strict=True)):
         if genre.name == "scp":
             title, summary, names = _tell_file(scene, base | {"P": slots["P"]}, people, index)
@@ -89,9 +88,7 @@ def compose(
             title = _next(title)
         if wished and index % max(1, len(scenes) // 4) == 0:
             named = wished[(index // max(1, len(scenes) // 4)) % len(wished)]
-            summary += (
-                f" Here {named.phrase if named.phrase[0].isupper() else 'the ' + named.phrase} comes in, as asked."
-            )
+            summary += f" Here {named if named[0].isupper() else 'the ' + named} comes in, as asked."
         by_title[title] = scene
         beats.append(Beat(title=title, summary=summary, words=words, place=scene.place.name, people=names))
     return _assemble(genre, seed, people, ladder, home, base, beats, scenes, rng), by_title

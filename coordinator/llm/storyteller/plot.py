@@ -39,9 +39,11 @@ class Tale:
         return random.Random(hashlib.sha256(f"{self.key}|{purpose}".encode("utf-8", "surrogatepass")).digest())  # noqa: S311 - not for secrets
 
 
-@lru_cache(maxsize=64)
-def tale(prompt: str, template: str, protagonist: str, tone: str, seed_number: str, pages: int, wish: str = "") -> Tale:
-    """The story that follows from these. `wish` is a writer's comment on an earlier outline."""
+@lru_cache(maxsize=256)
+def tale(
+    prompt: str, template: str, protagonist: str, tone: str, seed_number: str, pages: int, wish: tuple[str, ...] = ()
+) -> Tale:
+    """The story that follows from these. `wish` is what a writer's comment on an earlier outline asks to bring in."""
     parts = (prompt, template, protagonist, tone, seed_number, str(pages))
     key = hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
     rng = random.Random(bytes.fromhex(key))  # noqa: S311 - not for secrets

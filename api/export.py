@@ -1,0 +1,67 @@
+"""REST /api/sessions/{id}/export: a story as a file to keep."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import StreamingResponse
+
+from api.errors import responses
+from api.state import Caller, Service, State
+from coordinator.export.book import book_of, disposition
+from coordinator.export.press import FORMATS
+from coordinator.export.record import whole
+from coordinator.models import Identity, Session
+from coordinator.store.users import PROFILE
+
+router = APIRouter(prefix="/api/sessions", tags=["sessions"])
+
+ExportFormat = Literal["md", "txt", "html", "epub", "docx", "pdf", "json"]
+JSON = "application/json"
+MEDIA = [media.partition(";")[0] for media in (*FORMATS.values(), JSON)]
+SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
+BINARY = {"schema": {"type": "string", "format": "binary"}}
+
+
+@router.get(
+    "/{session_id}/export",
+    response_class=Response,
+    responses={
+        200: {"description": "The file", "content": dict.fromkeys(MEDIA, BINARY)},
+        **responses("unauthorized", "not_found", "invalid_message", "conflict", "too_large", "unavailable"),
+    },
+)  # fmt: skip
+async def export(
+    session_id: UUID, caller: Caller, service: Service,
+    format: Annotated[ExportFormat, Query(description="`json` is all that is kept of it, the others the story")],
+) -> Response:  # fmt: skip
+    """The story as a file, named by its title. Before the first draft: 409, but for `json`. A `Warning` header says
+    what in a PDF is not as in the story, because no font of the server has it."""
+    session = await service.manager.get_session(caller, session_id)
+    # The page that shows a download must not be able to run it, whatever a browser thinks that it is.
+    headers = {
+        "Content-Disposition": disposition(session.title, format), "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff", "Content-Security-Policy": SANDBOX,
+    }  # fmt: skip
+    if format == "json":
+        pieces = await whole(service.manager, caller, session_id)
+        return StreamingResponse(pieces, media_type=JSON, headers=headers)
+    story = await service.manager.get_story(caller, session_id)
+    book = book_of(session, story, await _author(service, caller, session))
+    printed = await service.press.printed(book, format)
+    headers["Content-Language"] = book.language
+    if printed.note is not None:
+        headers["Warning"] = f'299 - "{printed.note.encode("ascii", "replace").decode()}"'
+    return Response(printed.content, media_type=FORMATS[format], headers=headers)
+
+
+async def _author(service: State, caller: Identity, session: Session) -> str:
+    """The name that the writer gave themselves; of somebody else's story an admin is not told it."""
+    if caller.user_id != session.user_id:
+        return ""
+    async for page in service.manager.store.users.pages(caller, PROFILE, size=1):
+        for profile in page:
+            return str(profile["display_name"])
+    return ""

@@ -1,0 +1,201 @@
+"""REST: more than one run at a text. Forks, a writer's own edits, alternatives, differences, estimates."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from api.errors import responses
+from api.sessions import Cursor, Items, Limit, Version, page
+from api.state import Caller, Service
+from coordinator.alternatives import Alternatives
+from coordinator.difference import Block, difference
+from coordinator.estimate import Estimate, estimate
+from coordinator.llm.models import OFFLINE
+from coordinator.llm.prices import price_of
+from coordinator.models import Alternative, Draft, Note, Session, StoryConfig, Title
+from coordinator.stories import DEFAULT_TEMPLATE, MOST_BYTES
+
+router = APIRouter(prefix="/api/sessions", tags=["versions"])
+T = TypeVar("T")
+
+DRAFTS = r"/api/sessions/[^/]+/drafts"
+BODY_BYTES = 3 * MOST_BYTES
+"""As JSON, where each letter that is not of English may be written as six."""
+CLIENT_LEFT = 499
+Place = Annotated[int, Field(ge=0, le=MOST_BYTES)]
+
+
+class NewFork(BaseModel):
+    """Where neither a version nor a step is named, all that is done is shared."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    from_version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    from_step: Annotated[str, Field(min_length=1, max_length=60)] | None = Field(
+        default=None, description="a finished step of the session, the last that is shared"
+    )
+    config: StoryConfig | None = Field(default=None, description="what is to change; the rest stays as it is")
+    title: Title | None = None
+    start: bool = Field(default=True, description="false leaves it paused")
+
+
+class NewDraft(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    content: str = Field(description=f"Markdown, up to {MOST_BYTES:,} bytes")
+    base_version: Annotated[int, Field(ge=1, le=2**31 - 1)] = Field(description="the version that it was made from")
+
+
+class NewAlternatives(BaseModel):
+    """A passage by `start` and `end`, counted in characters (code points) from 0, or a whole `section`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)] = Field(description="the current version")
+    start: Place | None = None
+    end: Place | None = None
+    section: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    instruction: Note = Field(description="what is to be different")
+    alternatives: int = Field(default=2, ge=1, le=4)
+
+
+class Written(BaseModel):
+    items: list[Alternative]
+
+
+class Difference(BaseModel):
+    """Of two versions. All `from_text` joined are the one, all `to_text` the other."""
+
+    from_version: int = Field(serialization_alias="from")
+    to_version: int = Field(serialization_alias="to")
+    blocks: list[Block]
+
+
+# Before the paths with a session's id, of which it would be one.
+@router.get("/estimate", responses=responses("unauthorized", "invalid_message"))
+async def estimated(
+    caller: Caller, service: Service,
+    pages: Annotated[int, Query(ge=1, le=100)] = 3,
+    template: Annotated[str | None, Query(max_length=40)] = None,
+    model: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
+    max_revisions: Annotated[int, Query(ge=0, le=5)] = 2,
+    prompt_words: Annotated[int, Query(ge=1, le=20_000, description="length of the prompt")] = 50,
+) -> Estimate:  # fmt: skip
+    """What a story will take in steps, tokens and money, before it is started."""
+    config = StoryConfig(pages=pages, max_revisions=max_revisions)
+    chosen = service.library.get(template or DEFAULT_TEMPLATE)
+    name = await service.coordinator.model_for(caller, model)
+    price = await asyncio.to_thread(price_of, name) if name != OFFLINE else None
+    return await asyncio.to_thread(estimate, chosen, config, name, price, prompt_words)
+
+
+@router.post(
+    "/{session_id}/fork", status_code=201,
+    responses={
+        200: {"model": Session, "description": "The session that this key made before"},
+        **responses("unauthorized", "not_found", "invalid_message", "conflict", "too_large"),
+    },
+)  # fmt: skip
+async def fork(
+    session_id: UUID, wanted: NewFork, caller: Caller, service: Service, response: Response,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
+) -> Session:  # fmt: skip
+    """A new session that shares the past of this one, up to a step or a version, and goes its own way. This one is not
+    changed. The same `Idempotency-Key` from the same writer answers the session that it made before (200)."""
+    await service.rates.start(caller, idempotency_key)
+    changes = wanted.config.model_dump(exclude_unset=True) if wanted.config else {}
+    session, new = await service.coordinator.fork(
+        caller, session_id, from_step=wanted.from_step, from_version=wanted.from_version, title=wanted.title,
+        changes=changes, start=wanted.start, request_id=idempotency_key,
+    )  # fmt: skip
+    service.coordinator.begin(session)
+    response.status_code = 201 if new else 200
+    response.headers["Location"] = f"/api/sessions/{session.id}"
+    return session
+
+
+@router.put(
+    "/{session_id}/drafts",
+    responses=responses("unauthorized", "not_found", "invalid_message", "conflict", "too_large"),
+)
+async def edit(session_id: UUID, draft: NewDraft, caller: Caller, service: Service) -> Draft:
+    """The writer's own text as the next version, made from `base_version`: 409 where that is not the current one any
+    more, or the story is being written. A story that goes on goes on with it."""
+    return await service.coordinator.edit(caller, session_id, draft.content, draft.base_version)
+
+
+@router.get("/{session_id}/drafts/{a}/diff/{b}", responses=responses("unauthorized", "not_found"))
+async def diff(session_id: UUID, a: Version, b: Version, caller: Caller, service: Service) -> Difference:
+    """What is different between two versions, by paragraph, and by word within a paragraph that was changed."""
+    old, new = [await service.manager.get_draft(caller, session_id, version) for version in (a, b)]
+    blocks = await asyncio.to_thread(difference, old.content, new.content)
+    return Difference(from_version=a, to_version=b, blocks=blocks)
+
+
+@router.post(
+    "/{session_id}/rewrite", status_code=201,
+    responses=responses(
+        "unauthorized", "not_found", "invalid_message", "conflict", "budget_exceeded", "too_large", "unavailable"
+    ),
+)  # fmt: skip
+async def rewrite(
+    session_id: UUID, wanted: NewAlternatives, caller: Caller, service: Service, request: Request
+) -> Written:
+    """Have a passage of the current version written anew, one to four times at once. They are kept, and none is taken
+    before it is accepted. Leaving the call ends it."""
+    written = await _while_here(
+        request,
+        _alternatives(service).write(
+            caller, session_id, version=wanted.version, instruction=wanted.instruction, count=wanted.alternatives,
+            start=wanted.start, end=wanted.end, section=wanted.section,
+        ),
+    )  # fmt: skip
+    return Written(items=written)
+
+
+@router.get("/{session_id}/alternatives", responses=responses("unauthorized", "not_found", "invalid_message"))
+async def alternatives(
+    session_id: UUID, caller: Caller, service: Service, limit: Limit = 20, cursor: Cursor = None
+) -> Items[Alternative]:
+    """All alternatives that were written for passages of this text, oldest first."""
+    return page(await service.manager.list_alternatives(caller, session_id, limit, cursor))
+
+
+@router.post(
+    "/{session_id}/alternatives/{alternative_id}/accept",
+    responses=responses("unauthorized", "not_found", "conflict", "too_large"),
+)
+async def accept(session_id: UUID, alternative_id: UUID, caller: Caller, service: Service) -> Draft:
+    """Put an alternative into the text, as its next version: 409 where the text has changed since it was written."""
+    return await _alternatives(service).accept(caller, session_id, alternative_id)
+
+
+def _alternatives(service: Service) -> Alternatives:
+    return Alternatives(service.manager, service.library, service.models, service.vault)
+
+
+async def _while_here(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """What the work gives, as long as the client waits for it; cancelled when the client goes away."""
+    working, leaving = asyncio.create_task(work), asyncio.create_task(_left(request))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (working, leaving):
+            task.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
+    if working.cancelled():
+        # Nobody reads it.
+        raise HTTPException(CLIENT_LEFT, "The client went away")
+    return working.result()
+
+
+async def _left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,1 @@
+"""Stories as files: what a book is made of, and how it is printed in each format."""

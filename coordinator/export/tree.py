@@ -1,0 +1,196 @@
+"""What pandoc read, made safe and typographic: only text, its emphasis and its blocks are left. Pure.
+
+In and out goes pandoc's document tree (`{"t": kind, "c": content}`). Nothing in what comes out can be run or fetched by
+any writer: HTML, links and images have become the text that stands in the story.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from coordinator.export.language import CJK, primary, quotes
+
+Node = dict[str, Any]
+
+READER = "commonmark+smart+strikeout+pipe_tables"
+"""No extension of pandoc's that takes more than text from a text: no metadata, attributes, TeX, citations, includes."""
+SCENE_BREAK: Node = {"t": "HorizontalRule"}
+EMPTY_ATTRIBUTES = ["", [], []]
+
+_DEFINITION = re.compile(r"^( {0,3})(?=\[[^\]\n]*\]:)", re.MULTILINE)
+_ORNAMENT = re.compile(r"[\s*#~•·⁂◆◇○●※—–_-]{1,15}")
+_WRAPPERS = frozenset({"Emph", "Strong", "Strikeout"})
+_PARAGRAPHS = frozenset({"Para", "Plain"})
+
+
+def source(content: str) -> str:
+    """The Markdown to be read: a line that would define a link, and so vanish, is escaped."""
+    return _DEFINITION.sub(r"\1\\", content)
+
+
+def safe(blocks: list[Node], title: str, language: str) -> list[Node]:
+    """The blocks of the text, without a heading at its begin that repeats the title."""
+    made = [node for block in blocks for node in _block(block, _Inlines(language))]
+    if made and made[0]["t"] == "Header" and plain(made[0]["c"][2]).casefold() == title.casefold():
+        made = made[1:]
+    return _levelled(made)
+
+
+def plain(inlines: list[Node]) -> str:
+    """The text of inlines that are safe."""
+    return "".join(_words(inlines)).strip()
+
+
+def _words(inlines: list[Node]) -> Iterator[str]:
+    for inline in inlines:
+        match inline["t"]:
+            case "Str":
+                yield inline["c"]
+            case "Code":
+                yield inline["c"][1]
+            case "LineBreak":
+                yield "\n"
+            case _:
+                yield from _words(inline["c"])
+
+
+def _block(block: Node, inlines: _Inlines) -> list[Node]:
+    content: Any = block.get("c")
+    match block["t"]:
+        case "Para" | "Plain":
+            made = inlines.safe(content)
+            if _ORNAMENT.fullmatch(text := plain(made)) and text:
+                return [SCENE_BREAK]
+            return [{"t": block["t"], "c": made}] if text else []
+        case "Header":
+            made = inlines.safe(content[2])
+            return [{"t": "Header", "c": [content[0], EMPTY_ATTRIBUTES, made]}] if plain(made) else []
+        case "HorizontalRule":
+            return [SCENE_BREAK]
+        case "BlockQuote":
+            inside = _blocks(content, inlines)
+            return [{"t": "BlockQuote", "c": inside}] if inside else []
+        case "BulletList":
+            return [{"t": "BulletList", "c": [_blocks(item, inlines) for item in content]}]
+        case "OrderedList":
+            start = content[0][0]
+            numbers = [start, {"t": "Decimal"}, {"t": "Period"}]
+            return [{"t": "OrderedList", "c": [numbers, [_blocks(item, inlines) for item in content[1]]]}]
+        case "CodeBlock":
+            return _lines(content[1])
+        case "RawBlock":
+            return _lines(content[1])
+        case "Table":
+            return [_table(content, inlines)]
+        case kind:
+            raise ValueError(f"pandoc's {READER} reader is not expected to give a {kind}")
+
+
+def _blocks(blocks: list[Node], inlines: _Inlines) -> list[Node]:
+    return [node for block in blocks for node in _block(block, inlines)]
+
+
+def _lines(text: str) -> list[Node]:
+    """Text whose lines are lines, as it stands."""
+    lines = text.strip("\n").split("\n")
+    if not any(line.strip() for line in lines):
+        return []
+    made: list[Node] = []
+    for line in lines:
+        # Spaces at the begin of a line are kept: they are why it was written so.
+        indent = len(line) - len(line.lstrip(" "))
+        made += [{"t": "LineBreak"}, {"t": "Str", "c": "\u00a0" * indent + line.strip()}]
+    return [{"t": "Para", "c": made[1:]}]
+
+
+def _table(content: list[Any], inlines: _Inlines) -> Node:
+    """The same table, without attributes and caption."""
+
+    def rows(found: list[Any]) -> list[Any]:
+        return [
+            [EMPTY_ATTRIBUTES, [[EMPTY_ATTRIBUTES, cell[1], 1, 1, _blocks(cell[4], inlines)] for cell in row[1]]]
+            for row in found
+        ]
+
+    _, _, columns, head, bodies, _ = content
+    made_bodies = [[EMPTY_ATTRIBUTES, 0, [], rows(body[3])] for body in bodies]
+    no_caption: list[Any] = [None, []]
+    return {
+        "t": "Table",
+        "c": [
+            EMPTY_ATTRIBUTES,
+            no_caption,
+            columns,
+            [EMPTY_ATTRIBUTES, rows(head[1])],
+            made_bodies,
+            [EMPTY_ATTRIBUTES, []],
+        ],
+    }
+
+
+def _levelled(blocks: list[Node]) -> list[Node]:
+    """Headings whose levels begin at 1 and leave none out, as a table of contents and a screen reader want them."""
+    before = 0
+    for block in blocks:
+        if block["t"] == "Header":
+            before = block["c"][0] = min(block["c"][0], before + 1)
+    return blocks
+
+
+class _Inlines:
+    """Makes inlines safe, with the quotation marks of a language."""
+
+    def __init__(self, language: str) -> None:
+        self._outer_open, self._outer_close, self._inner_open, self._inner_close = quotes(language)
+        self._line_end = "" if primary(language) in CJK - {"ko"} else " "
+
+    def safe(self, inlines: list[Node]) -> list[Node]:
+        made: list[Node] = []
+        for node in self._each(inlines):
+            # Runs of text are one: what a word is, no writer needs to know.
+            if node["t"] == "Str" and made and made[-1]["t"] == "Str":
+                made[-1] = {"t": "Str", "c": made[-1]["c"] + node["c"]}
+            else:
+                made.append(node)
+        return made
+
+    def _each(self, inlines: list[Node]) -> Iterator[Node]:
+        for inline in inlines:
+            kind: str = inline["t"]
+            content: Any = inline.get("c")
+            match kind:
+                case "Str":
+                    yield inline
+                case "Space":
+                    yield _text(" ")
+                case "SoftBreak":
+                    yield _text(self._line_end)
+                case "LineBreak":
+                    yield inline
+                case _ if kind in _WRAPPERS:
+                    yield {"t": kind, "c": self.safe(content)}
+                case "Code":
+                    yield {"t": "Code", "c": [EMPTY_ATTRIBUTES, content[1]]}
+                case "RawInline":
+                    yield _text(content[1])
+                case "Quoted":
+                    double = content[0]["t"] == "DoubleQuote"
+                    yield _text(self._outer_open if double else self._inner_open)
+                    yield from self._each(content[1])
+                    yield _text(self._outer_close if double else self._inner_close)
+                case "Link":
+                    yield from self._each(content[1])
+                    if content[2][0] and plain(self.safe(content[1])) != content[2][0]:
+                        yield _text(f" ({content[2][0]})")
+                case "Image":
+                    yield _text("![")
+                    yield from self._each(content[1])
+                    yield _text(f"]({content[2][0]})")
+                case _:
+                    raise ValueError(f"pandoc's {READER} reader is not expected to give a {kind}")
+
+
+def _text(text: str) -> Node:
+    return {"t": "Str", "c": text}

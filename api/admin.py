@@ -17,9 +17,7 @@ from coordinator.store.admin import Action, AuditEntry, Nodes, Stats
 
 router = APIRouter(prefix="/api/admin", tags=["admin"])
 
-Reason = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00]+$")
-]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00]+$")]
 
 
 class InspectedSession(SessionDetail):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import httpx
@@ -104,6 +106,12 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
     Raises Misconfigured with what to do where something can't be started.
     """
     async with AsyncExitStack() as stack:
+        importing: asyncio.Task[ModuleType] | None = None
+        if run_stories:
+            # The models' library takes a second to import: beside the rest of the start, which mostly waits. Who only
+            # reads does not need it.
+            importing = asyncio.create_task(asyncio.to_thread(importlib.import_module, "coordinator.workflow"))
+            stack.push_async_callback(asyncio.wait, [importing])
         library = await asyncio.to_thread(load_library, settings.templates)
         models = Models(settings)
         stack.push_async_callback(models.close)
@@ -136,8 +144,8 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
 
         engine: Engine | None = None
         runs: Runs = NoRuns()
-        if run_stories:
-            # Late, because the models' library takes a second to import, and who only reads does not need it.
+        if importing is not None:
+            await importing
             from coordinator.engine import Engine
             from coordinator.workflow import StoryWorkflow
 

@@ -40,7 +40,7 @@ class MadeShare(Share):
 
 @router.post(
     "/api/sessions/{session_id}/shares", status_code=201,
-    responses=responses("unauthorized", "not_found", "invalid_message", "conflict"),
+    responses=responses("unauthorized", "not_found", "invalid_message", "too_large", "conflict"),
 )  # fmt: skip
 async def share(
     session_id: UUID, caller: Caller, service: Service, request: Request, response: Response,

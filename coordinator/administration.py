@@ -1,4 +1,4 @@
-"""Administration: what an admin may do and see beyond their own sessions. Who asks is an admin: the door has checked."""
+"""Administration: what an admin may do and see beyond their own sessions. The door has checked that they are one."""
 
 from __future__ import annotations
 

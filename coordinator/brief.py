@@ -26,9 +26,7 @@ class Brief(BaseModel):
     template: Template
     prompt: str
     config: StoryConfig
-    round: int = Field(
-        default=1, ge=1, description="which revision round, try at the outline or version of a passage"
-    )
+    round: int = Field(default=1, ge=1, description="which revision round, try at the outline or version of a passage")
 
     brainstorm: str = ""
     outline: Outline | None = None

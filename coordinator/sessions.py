@@ -294,6 +294,7 @@ class StorySessionManager:
     async def list_alternatives(
         self, identity: Identity, session_id: UUID, limit: int, cursor: str | None
     ) -> Page[Alternative]:
+        await self._looked_at(identity, session_id)
         return await self.store.versions.alternatives(identity, session_id, limit, cursor)
 
     async def so_far(self, identity: Identity, session_id: UUID) -> SoFar:

@@ -85,6 +85,8 @@ class Wakeups:
                 self._engine.look()
         elif kind == "queue" and self._engine is not None:
             self._engine.wake()
+        elif kind == "node" and self._engine is not None:
+            self._engine.look()
         elif kind == "":
             # It has just begun to listen: something may have been missed.
             self._wanted = None

@@ -22,7 +22,7 @@ from storyloom.errors import ClientError
 from storyloom.events import Event
 from storyloom.rest import Address, Http, Notice, TokenProvider
 from storyloom.signin import Anonymous
-from storyloom.things import Draft, Message, Page, Session, Step, Story, Thing
+from storyloom.things import Alternative, Draft, Message, Page, Session, Step, Story, Thing
 from storyloom.watch import Watch
 
 __all__ = ["Client", "ClientError", "Reconnect"]
@@ -263,6 +263,80 @@ class Client:
         Raises ClientError: `conflict` before the first draft. `told` gets the headers, in lower case: what the file is
         named, and in `warning` what of it no font could show."""
         return self._http.download(f"{_path(session_id)}/export?format={quote(format, safe='')}", told)
+
+    # More than one run at a text
+
+    async def estimate(
+        self, *, pages: int = 3, template: str | None = None, model: str | None = None,
+        max_revisions: int | None = None, prompt_words: int | None = None,
+    ) -> Any:  # fmt: skip
+        """What a story will take: steps, calls, tokens and cost_usd (None where the price is not known), likely and at
+        the `low` and `high` end."""
+        params = {
+            "pages": pages, "template": template, "model": model, "max_revisions": max_revisions,
+            "prompt_words": prompt_words,
+        }  # fmt: skip
+        return await self._http.call("GET", "/api/sessions/estimate", params=params, repeatable=True)
+
+    async def fork(
+        self, session_id: UUID | str, *, from_step: str | None = None, from_version: int | None = None,
+        config: Mapping[str, Any] | None = None, title: str | None = None, start: bool = True,
+        request_id: str | None = None,
+    ) -> Session:  # fmt: skip
+        """A new session that shares this one's past, up to a step or a version, or all of it; this one is not changed.
+
+        `config` is what is to change. The same `request_id` again answers the same session.
+        """
+        body = {
+            "from_step": from_step, "from_version": from_version, "config": dict(config) if config else None,
+            "title": title, "start": start,
+        }  # fmt: skip
+        answer = await self._http.call(
+            "POST",
+            f"{_path(session_id)}/fork",
+            json={key: value for key, value in body.items() if value is not None},
+            headers={"Idempotency-Key": request_id or str(uuid4())},
+            repeatable=True,
+        )
+        return _read(Session, answer)
+
+    async def edit(self, session_id: UUID | str, content: str, base_version: int) -> Draft:
+        """One's own text as the next version. Raises ClientError `conflict` where `base_version` is not current any
+        more, or the story is being written."""
+        body = {"content": content, "base_version": base_version}
+        return _read(Draft, await self._http.call("PUT", f"{_path(session_id)}/drafts", json=body, repeatable=True))
+
+    async def diff(self, session_id: UUID | str, old: int, new: int) -> Any:
+        """The `blocks` of two versions, alike or not: `op`, `from_text`, `to_text`, and the `changes` of words."""
+        return await self._get(session_id, f"/drafts/{old}/diff/{new}")
+
+    async def rewrite(
+        self, session_id: UUID | str, version: int, instruction: str, *, start: int | None = None,
+        end: int | None = None, section: int | None = None, alternatives: int = 2, timeout_s: float = 600,
+    ) -> list[Alternative]:  # fmt: skip
+        """Has a passage of the current version written anew: from `start` to `end`, in characters, or a `section`.
+        Leaving the call ends it."""
+        body = {
+            "version": version, "instruction": instruction, "start": start, "end": end, "section": section,
+            "alternatives": alternatives,
+        }  # fmt: skip
+        answer = await self._http.call(
+            "POST",
+            f"{_path(session_id)}/rewrite",
+            json={key: value for key, value in body.items() if value is not None},
+            timeout_s=timeout_s,
+        )
+        return list(_read(Page[Alternative], answer).items)
+
+    async def alternatives(
+        self, session_id: UUID | str, *, limit: int | None = None, cursor: str | None = None
+    ) -> Page[Alternative]:
+        return _read(Page[Alternative], await self._get(session_id, "/alternatives", limit=limit, cursor=cursor))
+
+    async def accept(self, session_id: UUID | str, alternative_id: UUID | str) -> Draft:
+        """The text with that alternative in place of its passage, as the next version; again the same version."""
+        path = f"{_path(session_id)}/alternatives/{UUID(str(alternative_id))}/accept"
+        return _read(Draft, await self._http.call("POST", path, repeatable=True))
 
     # The account
 

@@ -80,15 +80,16 @@ class Http:
         params: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
         repeatable: bool = False,
+        timeout_s: float | None = None,
     ) -> Any:
         """The answer's JSON, None for an empty one. A `repeatable` call is tried again where that can help, and any
         that came too fast (429: nothing was done) after the time that the server names. GET_TRIES tries in all, and
-        no more than the backoff's `total_s` of waiting."""
+        no more than the backoff's `total_s` of waiting. `timeout_s` is for an answer that takes its time."""
         tries, waited_s = 0, 0.0
         renewed = False
         while True:
             try:
-                return await self._once(method, path, json, params, headers or {}, renewed)
+                return await self._once(method, path, json, params, headers or {}, renewed, timeout_s)
             except ClientError as error:
                 if error.status == 401 and self._provider is not None and not renewed:
                     renewed = True
@@ -129,13 +130,17 @@ class Http:
                 raise problem(response)
 
     async def _once(
-        self, method: str, path: str, json: Any, params: dict[str, Any] | None, headers: dict[str, str], renew: bool
-    ) -> Any:
+        self, method: str, path: str, json: Any, params: dict[str, Any] | None, headers: dict[str, str], renew: bool,
+        timeout_s: float | None,
+    ) -> Any:  # fmt: skip
         if self._provider is not None:
             headers = {**headers, "Authorization": f"Bearer {await self._provider(renew)}"}
         wanted = {key: value for key, value in (params or {}).items() if value is not None}
         try:
-            response = await self._client.request(method, path, json=json, params=wanted, headers=headers)
+            timeout = self._client.timeout if timeout_s is None else timeout_s
+            response = await self._client.request(
+                method, path, json=json, params=wanted, headers=headers, timeout=timeout
+            )
         except httpx.TimeoutException as fault:
             sentence = f"The server at {origin(self._address.http)} didn't answer in time."
             raise ClientError("unavailable", sentence, retryable=True) from fault

@@ -102,6 +102,24 @@ class Draft(Thing):
     created_at: datetime | None = None
 
 
+class Alternative(Thing):
+    """Another version of a passage; `start` and `end` are its place in that version of the text, in characters."""
+
+    id: UUID
+    number: int = 0
+    version: int
+    start: int
+    end: int
+    passage: str
+    instruction: str = ""
+    content: str
+    model: str = ""
+    tokens: int = 0
+    cost_usd: float = 0
+    accepted_version: int | None = None
+    created_at: datetime | None = None
+
+
 class Step(Thing):
     step: str
     stage: str

@@ -25,10 +25,11 @@ NextPage = Callable[[str | None], Awaitable[Page[Any]]]
 
 
 async def whole(manager: StorySessionManager, identity: Identity, session_id: UUID) -> AsyncIterator[bytes]:
-    """`{format, exported_at, session, story, drafts, messages, alternatives, steps, events}`; `story` is null before the first draft.
+    """`{format, exported_at, session, story, drafts, messages, alternatives, steps, events}`.
 
-    Raises NotFound before there is anything to send. One page of rows is in memory at a time, each as of its own
-    moment. A document that breaks off is no JSON, so that no program takes it for whole.
+    `story` is null before the first draft. Raises NotFound before there is anything to send. One page of rows is in
+    memory at a time, each as of its own moment. A document that breaks off is no JSON, so that no program takes it for
+    whole.
     """
     session = await manager.get_session(identity, session_id)
     try:

@@ -59,7 +59,9 @@ class Stats(BaseModel):
     means: Means
     by_model: dict[str, Usage] = Field(description="used by the sessions started in these days")
     by_agent: dict[str, Usage] = Field(description="the same, by agent")
-    failures: dict[str, int] = Field(description="sessions that failed in these days and still are, by the error's code")
+    failures: dict[str, int] = Field(
+        description="sessions that failed in these days and still are, by the error's code"
+    )
 
 
 class Node(BaseModel):

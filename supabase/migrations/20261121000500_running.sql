@@ -18,6 +18,7 @@ as $$
 declare
   lost jsonb;
   changed jsonb;
+  joined boolean;
 begin
   -- Where nobody has beaten for long it was the database that was away, and everybody gets their time to come back.
   if not exists (select from public.nodes n where n.seen_at > clock_timestamp() - make_interval(secs => 0.75 * p_dead_s)) then
@@ -25,7 +26,12 @@ begin
     on conflict (name) do update set done_at = excluded.done_at;
   end if;
   insert into public.nodes (id, about) values (p_node, p_about)
-  on conflict (id) do update set seen_at = clock_timestamp(), about = excluded.about;
+  on conflict (id) do update set seen_at = clock_timestamp(), about = excluded.about
+  returning xmax = 0 into joined;
+  if joined then
+    -- Who was alone has to tell of what it stores from now on.
+    perform pg_notify('storyloom', 'node');
+  end if;
   select jsonb_agg(held.id) filter (where s.id is null or s.epoch <> held.epoch::integer or s.node is distinct from p_node),
     jsonb_agg(held.id) filter (where s.epoch = held.epoch::integer and s.outside <> '[]')
   into lost, changed

@@ -125,6 +125,7 @@ declare
   d public.session_drafts;
   accepted integer;
   step_name text;
+  gate text;
   place integer;
   last_seq integer;
 begin
@@ -182,8 +183,16 @@ begin
     progress = case when status = 'completed' then progress || jsonb_build_object('words', d.word_count) else progress end,
     updated_at = now(), last_activity_at = now(), expires_at = now() + make_interval(secs => ttl_s)
   where id = s.id returning * into s;
-  perform public.tell(s.id, jsonb_build_array(public.draft_event(d)) || case when s.status = 'completed'
-    then jsonb_build_array(jsonb_build_object('type', 'progress') || s.progress) else '[]' end);
+  perform public.tell(s.id, jsonb_build_array(public.draft_event(d)));
+  if s.status = 'completed' then
+    perform public.tell(s.id, jsonb_build_array(jsonb_build_object('type', 'progress') || s.progress));
+  elsif s.status = 'awaiting_approval' then
+    -- What waits to be approved is the text as it is now.
+    select t.step into gate from public.session_steps t
+    where t.session_id = s.id and t.status = 'running' order by t.position desc limit 1;
+    perform public.tell(s.id, jsonb_build_array(jsonb_build_object(
+      'type', 'approval.requested', 'step', gate, 'content', d.content, 'draft_version', d.version)));
+  end if;
   return jsonb_build_object('draft', public.draft_json(d), 'events', public.events_since(s.id, last_seq));
 end
 $$;

@@ -200,9 +200,10 @@ begin
   into started, models, agents;
 
   with done as materialized (
-    select (s.completed_at at time zone 'UTC')::date as day, s.message_count, t.word_count,
+    select (s.completed_at at time zone 'UTC')::date as day, s.message_count,
+      (select t.word_count from public.stories t where t.session_id = s.id) as word_count,
       extract(epoch from s.completed_at - s.created_at) / 60 as minutes
-    from public.story_sessions s left join public.stories t on t.session_id = s.id
+    from public.story_sessions s
     where s.status = 'completed' and s.completed_at >= since
   )
   select
@@ -249,9 +250,9 @@ as $$
     'waiting', (select count(*) from queue),
     'queue', (
       select coalesce(jsonb_agg(jsonb_build_object(
-        'session_id', q.id, 'user_id', q.user_id, 'title', s.title, 'place', q.place, 'since', q.queued_at)
-        order by q.place), '[]')
-      from (select * from queue order by place limit p_limit) q join public.story_sessions s on s.id = q.id))
+        'session_id', q.id, 'user_id', q.user_id, 'place', q.place, 'since', q.queued_at,
+        'title', (select s.title from public.story_sessions s where s.id = q.id)) order by q.place), '[]')
+      from (select * from queue order by place limit p_limit) q))
 $$;
 comment on function public.list_nodes(double precision, integer) is
   'The service, for an admin: the nodes, those silent for p_dead_s not alive, and the first p_limit stories that wait for their turn. Locks nothing.';

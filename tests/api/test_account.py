@@ -29,7 +29,7 @@ from tests.store.test_users import everything
 ME = "/api/users/me"
 SECRET = "a secret of the project's that signs what its users bring"
 PROJECT = "https://abcdefghijkl.supabase.co"
-EMPTY = {"profile.json", "keys.json", "shares.json", "manifest.json"}
+EMPTY = {"profile.json", "keys.json", "shares.json", "admins.json", "manifest.json"}
 OF_SESSIONS = {
     "messages": "session_messages", "drafts": "session_drafts", "steps": "session_steps", "events": "session_events",
     "alternatives": "session_alternatives", "stories": "stories",
@@ -88,7 +88,7 @@ async def test_the_archive_has_all_rows_of_the_user_and_no_others(service: Servi
     link = (await service.post(f"/api/sessions/{mine[1]}/shares", token)).json()
 
     files = await taken(service, token)
-    assert set(files) == {"profile.json", "keys.json", "shares.json", "manifest.json", *(f"sessions/{id}.json" for id in mine)}
+    assert set(files) == {*EMPTY, *(f"sessions/{id}.json" for id in mine)}
     kept = await everything(database, owner)
     for session_id in mine:
         file = files[f"sessions/{session_id}.json"]
@@ -108,14 +108,15 @@ async def test_the_archive_has_all_rows_of_the_user_and_no_others(service: Servi
     assert secret not in str(files)
     manifest = files["manifest.json"]
     assert manifest["user_id"] == str(owner) and manifest["format"] == 1
-    assert manifest["counts"] == {table: len(rows) for table, rows in kept.items()}
+    assert manifest["counts"] == {**{table: len(rows) for table, rows in kept.items()}, "admin_audit": 0}
     assert manifest["schema_version"] == (await run(database, "select public.schema_version()"))[0][0]
 
 
 async def test_one_who_wrote_nothing_takes_away_a_profile(service: Service) -> None:
     files = await taken(service, await service.new_token())
-    assert set(files) == EMPTY and files["keys.json"] == files["shares.json"] == []
-    assert files["manifest.json"]["counts"] == {"profiles": 1, "user_api_keys": 0, "session_shares": 0}
+    assert set(files) == EMPTY and files["keys.json"] == files["shares.json"] == files["admins.json"] == []
+    counts = {"profiles": 1, "user_api_keys": 0, "session_shares": 0, "admin_audit": 0}
+    assert files["manifest.json"]["counts"] == counts
     # A token of somebody who was never seen here.
     nobody = str(service.auth.issue(uuid4())["access_token"])
     assert (await taken(service, nobody))["profile.json"]["profile"] is None

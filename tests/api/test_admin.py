@@ -14,7 +14,7 @@ from api.auth import LocalAuth
 from coordinator.settings import Settings
 from tests.api.support import JWT_SECRET, TEST_MODEL, held_story, problem
 from tests.api.test_account import erase, taken
-from tests.api.test_taking_part import SOON_S, two_nodes
+from tests.api.test_taking_part import two_nodes
 from tests.model_server import ModelServer
 from tests.service import Service, bearer, serving
 
@@ -22,6 +22,9 @@ LISTED = LocalAuth(JWT_SECRET, 600).local_user("writer")
 """The machine's own writer is an admin by the list; others write here."""
 SETTINGS = {"admin_user_ids": [str(LISTED)]}
 ADMINS = ["by their token", "by the list"]
+SOON_S = 10.0
+"""The model holds its answer back for ever: a call that ends was stopped. Notifications bring it about in milliseconds,
+a node that has just begun to listen finds out by its beat, two seconds later."""
 READS = ["sessions", "stats", "nodes", "audit"]
 
 
@@ -34,7 +37,9 @@ async def end(service: Service, verb: str, session_id: str, token: str, **body: 
 
 
 async def audit(service: Service, **wanted: Any) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = (await service.get("/api/admin/audit", service.admin_token(), **wanted)).json()["items"]
+    found: list[dict[str, Any]] = (await service.get("/api/admin/audit", service.admin_token(), **wanted)).json()[
+        "items"
+    ]
     return found
 
 
@@ -227,7 +232,9 @@ async def test_the_audit_is_paged_and_filtered(shared: Service) -> None:
     since = datetime.now(UTC).isoformat()
     ids = []
     for number in range(3):
-        session_id = (await shared.post("/api/sessions", writer, prompt="A bell.", config={"approvals": ["outline"]})).json()["id"]
+        session_id = (
+            await shared.post("/api/sessions", writer, prompt="A bell.", config={"approvals": ["outline"]})
+        ).json()["id"]
         await end(shared, ("cancel", "expire")[number % 2], session_id, admin, reason=f"{number}")
         ids.append(session_id)
     cursor, found = None, []

@@ -23,6 +23,7 @@ ID = "00000000-0000-4000-8000-000000000000"
 PUBLIC = {
     "/healthz", "/readyz", "/asyncapi.json", "/api/templates", "/api/models", "/api/config", "/api/auth/anonymous",
     "/api/auth/refresh",
+    "/api/shared/{token}",
 }  # fmt: skip
 
 

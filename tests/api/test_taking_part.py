@@ -170,7 +170,8 @@ async def test_a_reader_who_comes_back_learns_of_the_open_gate(shared: Service) 
         assert fresh.approval == seen.approval is not None and fresh.approval.step == "approve-draft"
         assert fresh.status == seen.status == "awaiting_approval" and fresh.seq == seen.seq
         await call(shared, session_id, "approve", step="approve-draft", approved=True)
-        assert (await other.until_finished(session_id))["status"] == "completed"
+        for socket in (owner, other):
+            assert (await socket.until_finished(session_id))["status"] == "completed"
         for frame in other.frames:
             fresh = fresh.apply(parse(frame)) if "seq" in frame else fresh
         assert fresh.approval is None

@@ -188,7 +188,9 @@ async def test_statistics_count_what_there_is(store: Store, user: Any, database:
     await store.runs.claim(held, "here")
     await store.runs.claim(lost, "nowhere")
     chat = (await create(store, writer, kind="chat")).session.id
-    sql = "update story_sessions set created_at = %s, completed_at = %s, last_activity_at = %s, model = %s where id = %s"
+    sql = (
+        "update story_sessions set created_at = %s, completed_at = %s, last_activity_at = %s, model = %s where id = %s"
+    )
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     for session_id, begun, minutes, model in (
         # The first instant of a window of seven days, and the last before it.

@@ -61,7 +61,11 @@ def test_a_changed_paragraph_tells_its_words_and_a_moved_one_does_not_disturb() 
     blocks = check_whole(old, new)
     assert [block.op for block in blocks if block.op != "equal"] == ["insert", "replace", "delete", "insert"]
     changed = next(block for block in blocks if block.op == "replace")
-    assert [(one.op, one.from_text, one.to_text) for one in changed.changes or []][-1] == ("replace", " noon.", " dusk.")
+    assert [(one.op, one.from_text, one.to_text) for one in changed.changes or []][-1] == (
+        "replace",
+        " noon.",
+        " dusk.",
+    )
 
 
 def test_a_novel_takes_a_moment_however_it_was_changed() -> None:

@@ -106,17 +106,17 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
     Raises Misconfigured with what to do where something can't be started.
     """
     async with AsyncExitStack() as stack:
-        importing: asyncio.Task[ModuleType] | None = None
-        if run_stories:
-            # The models' library takes a second to import: beside the rest of the start, which mostly waits. Who only
-            # reads does not need it.
-            importing = asyncio.create_task(asyncio.to_thread(importlib.import_module, "coordinator.workflow"))
-            stack.push_async_callback(asyncio.wait, [importing])
         library = await asyncio.to_thread(load_library, settings.templates)
         models = Models(settings)
         stack.push_async_callback(models.close)
         # In a thread: it imports the providers' libraries, which takes a second or two.
         await asyncio.to_thread(models.verify)
+        importing: asyncio.Task[ModuleType] | None = None
+        if run_stories:
+            # The models' library takes a second to import: beside the rest of the start, which mostly waits, but not
+            # beside `verify`, which imports it too. Who only reads does not need it.
+            importing = asyncio.create_task(asyncio.to_thread(importlib.import_module, "coordinator.workflow"))
+            stack.push_async_callback(asyncio.wait, [importing])
         auth = await _auth(settings, stack)
         lock = await asyncio.to_thread(NodeLock, settings.data_dir)
         stack.callback(lock.release)

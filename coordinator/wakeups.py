@@ -22,9 +22,9 @@ LISTENING_POLL_S = 5.0
 """The same where they come: a lost one costs so much."""
 LISTEN_AGAIN_S = 2.0
 """After a connection for wake-ups broke."""
-NO_WAKEUPS_S = 60.0
+NO_WAKEUPS_S = 20.0
 """The same where none ever came through it, as with a pooler of transactions."""
-KINDS = frozenset({"events", "change", "queue"})
+KINDS = frozenset({"events", "change", "queue", "node"})
 """Of wake-ups. An empty one says that they begin to come."""
 
 

@@ -26,7 +26,7 @@ OPEN_TIMEOUT_S = 10.0
 RECONNECT_S = 1.0
 """For so long the pool tries again by itself, with growing pauses; then whoever needs a connection makes it try."""
 CONNECT_TIMEOUT_S = 5
-HEARD_WITHIN_S = 2.0
+HEARD_WITHIN_S = 3.0
 """Until a notification to oneself must have come."""
 CHECKED_EVERY_S = 15.0
 """So often a notification to oneself is sent, which also finds out that the other end is gone."""

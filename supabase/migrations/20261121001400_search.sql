@@ -8,6 +8,9 @@ as $$ select '20261121001400' $$;
 -- each time a search index on it would have to be written anew.
 create index session_messages_by_words on public.session_messages using gin (to_tsvector('simple', content)) where seq = 1;
 create index stories_by_words on public.stories using gin (to_tsvector('simple', title || ' ' || content));
+-- Statistics of words would have every analyze parse thousands of whole stories, and help no plan here.
+alter index public.session_messages_by_words alter column 1 set statistics 0;
+alter index public.stories_by_words alter column 1 set statistics 0;
 
 create function public.word_query(p_q text) returns tsquery
 language sql immutable security invoker set search_path = ''

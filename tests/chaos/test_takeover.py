@@ -18,10 +18,12 @@ import pytest
 
 from tests.chaos.node import Node
 from tests.chaos.record import Keeper, check_whole, eventually, next_frame, snapshot
-from tests.chaos.test_storm import NOTICED_S, PROMPTS, Size, machines
+from tests.chaos.test_storm import PROMPTS, Size, machines
 from tests.service import FINISHED, WAIT_S, bearer
 
 STORIES = 3
+NOTICED_S = 10.0
+"""A node that died or froze is noticed, and its runs go on elsewhere, within this time."""
 SIZE = Size(nodes=2, stories=STORIES, kills=0, writers=1, at_once=STORIES, words_per_second=60)
 
 

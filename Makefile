@@ -2,13 +2,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := bench/.peers-venv
 READY := $(VENV)/.ready
 
 PROMPT ?= A lighthouse keeper finds that the light has been signalling something back.
 TEMPLATE ?= short-story
 PAGES ?= 3
 
-.PHONY: story serve test chaos lint format lock clean
+.PHONY: story serve test chaos bench bench-growth bench-peers screenshots lint format lock clean
 
 story: $(READY)  ## write a story: PROMPT="…" TEMPLATE=noir PAGES=3
 	@$(BIN)/storyloom write --template "$(TEMPLATE)" --pages "$(PAGES)" -- "$$PROMPT"
@@ -22,6 +23,23 @@ test: lint  ## lint and all tests
 
 chaos: $(READY)  ## the long form of the kill and outage tests
 	@$(BIN)/python -m pytest tests/chaos --long -s --timeout 3600
+
+bench: $(READY)  ## what it costs above the database and the socket beneath it, in five minutes
+	@$(BIN)/python -m bench
+
+bench-growth: $(READY)  ## the same operations with 1,000 sessions and with 20,000
+	@$(BIN)/python -m bench.growth
+
+bench-peers: $(READY) $(PEERS)/.ready  ## the same figures of what users would pick instead
+	@$(BIN)/python -m bench.peers
+
+$(PEERS)/.ready: bench/peers-requirements.txt
+	@$(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install -qq --disable-pip-version-check --requirement bench/peers-requirements.txt
+	@touch $@
+
+screenshots: $(READY)  ## the README's pictures, from a real run in Chromium
+	@$(BIN)/python -m tests.browser.screenshots
 
 lint: $(READY)  ## what is checked without running
 	@$(BIN)/ruff check .

@@ -74,7 +74,7 @@ async def inspect(session_id: UUID, admin: Admin, service: Service) -> Inspectio
 
 @router.post(
     "/sessions/{session_id}/cancel",
-    responses=responses("unauthorized", "forbidden", "not_found", "invalid_message", "conflict"),
+    responses=responses("unauthorized", "forbidden", "not_found", "invalid_message", "conflict", "too_large"),
 )
 async def cancel(session_id: UUID, ending: Ending, admin: Admin, service: Service) -> Session:
     """End anybody's session for good, its run stopped at once wherever it is; what is written stays."""
@@ -83,7 +83,7 @@ async def cancel(session_id: UUID, ending: Ending, admin: Admin, service: Servic
 
 @router.post(
     "/sessions/{session_id}/expire",
-    responses=responses("unauthorized", "forbidden", "not_found", "invalid_message", "conflict"),
+    responses=responses("unauthorized", "forbidden", "not_found", "invalid_message", "conflict", "too_large"),
 )
 async def expire(session_id: UUID, ending: Ending, admin: Admin, service: Service) -> Session:
     """End anybody's session as if its time were over, its run stopped at once; its writer may resume it."""

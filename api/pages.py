@@ -1,4 +1,4 @@
-"""The studio: its pages and the files that they are made of. One document for all pages; what it shows, its address says."""
+"""The studio: its pages and the files that they are made of. All pages are one document, and its address says which."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ PAGES = (
 KINDS = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
 """What is served, and as what: a machine's own list of types may be anything."""
 HOST = re.compile(r"[A-Za-z0-9.-]{1,255}(?::\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::\d{1,5})?", re.ASCII)
-SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cross-Origin-Resource-Policy": "same-origin"}
+SAFE = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 REVALIDATE = "no-cache"
 """Kept by the browser, and asked for again with its ETag: after an update nobody has half of the old page."""
 
@@ -57,8 +61,8 @@ for address in PAGES:
 
 
 def policy(host: str, project: str | None) -> str:
-    """The Content-Security-Policy of a page at `host`: nothing but its own files, the service, and the Supabase `project`
-    that people sign in at. No script, style or frame from anywhere else, or written into the page."""
+    """The Content-Security-Policy of a page at `host`: nothing but its own files, the service, and the Supabase
+    `project` that people sign in at. No script, style or frame from anywhere else, or written into the page."""
     connect = ["'self'"]
     if HOST.fullmatch(host):
         # Not every browser takes 'self' for the WebSocket as well.
@@ -66,8 +70,9 @@ def policy(host: str, project: str | None) -> str:
     if project is not None:
         connect.append(project_url(project))
     rules = {
-        "default-src": "'none'", "script-src": "'self'", "style-src": "'self'", "img-src": "'self'", "font-src": "'self'",
-        "connect-src": " ".join(connect), "form-action": "'self'", "base-uri": "'none'", "frame-ancestors": "'none'",
+        "default-src": "'none'", "script-src": "'self'", "style-src": "'self'", "img-src": "'self'",
+        "font-src": "'self'", "connect-src": " ".join(connect), "form-action": "'self'", "base-uri": "'none'",
+        "frame-ancestors": "'none'",
         "require-trusted-types-for": "'script'", "trusted-types": "'none'",
     }  # fmt: skip
     return "; ".join(f"{name} {value}" for name, value in rules.items())

@@ -123,7 +123,7 @@ async def test_a_writer_is_no_admin(shared: Service, theirs: str, name: str) -> 
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
-        ("GET", "/", 404, "not_found"), ("GET", "/api", 404, "not_found"), ("GET", "/api/nothing", 404, "not_found"),
+        ("GET", "/nothing", 404, "not_found"), ("GET", "/api", 404, "not_found"), ("GET", "/api/nothing", 404, "not_found"),
         ("POST", "/api/sessions/x/y/z", 404, "not_found"), ("GET", "/docs", 404, "not_found"),
         ("GET", "/api/sessions/%00", 404, "not_found"), ("GET", "/ws/stories", 404, "not_found"),
         ("PUT", "/api/sessions", 405, "invalid_message"), ("DELETE", "/api/templates", 405, "invalid_message"),
@@ -149,7 +149,9 @@ class _Breaking:
 
 
 async def _asked(error: Exception, service: Service) -> httpx.Response:
-    broken = app(SimpleNamespace(auth=service.auth, manager=_Breaking(error), rates=Rates(service.settings), traces=Traces()))
+    broken = app(
+        SimpleNamespace(auth=service.auth, manager=_Breaking(error), rates=Rates(service.settings), traces=Traces())
+    )
     transport = httpx.ASGITransport(broken, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
         return await http.get("/api/sessions", headers=bearer(service.token))

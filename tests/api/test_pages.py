@@ -89,7 +89,9 @@ async def test_nothing_but_the_studios_files_can_be_asked_for(shared: Service, p
 
 def test_a_supabase_project_may_be_called_and_a_strange_host_adds_nothing() -> None:
     told = policy("stories.example:8000", "https://abcdefgh.supabase.co/")
-    assert "connect-src 'self' ws://stories.example:8000 wss://stories.example:8000 https://abcdefgh.supabase.co;" in told
+    assert (
+        "connect-src 'self' ws://stories.example:8000 wss://stories.example:8000 https://abcdefgh.supabase.co;" in told
+    )
     for host in ("evil.example; script-src *", "a b", "", "x\r\ny", "[::1"):
         assert "connect-src 'self';" in policy(host, None)
     assert "ws://[::1]:8000" in policy("[::1]:8000", None)
@@ -100,4 +102,6 @@ def test_the_wheel_brings_the_studio(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(ROOT)
     wheel = tmp_path / hatchling.build_wheel(str(tmp_path))
     inside = set(zipfile.ZipFile(wheel).namelist())
-    assert {f"api/web/{path.relative_to(ROOT / 'web').as_posix()}" for path in (ROOT / "web").rglob("*") if path.is_file()} <= inside
+    assert {
+        f"api/web/{path.relative_to(ROOT / 'web').as_posix()}" for path in (ROOT / "web").rglob("*") if path.is_file()
+    } <= inside

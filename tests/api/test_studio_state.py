@@ -46,7 +46,13 @@ def in_node(program: str, given: Any, folder: Path, *modules: str) -> Any:
         (folder / f"{name}.mjs").write_text((WEB / f"{name}.js").read_text())
     (folder / "program.mjs").write_text(program)
     done = subprocess.run(
-        [node, "program.mjs"], cwd=folder, input=json.dumps(given), capture_output=True, text=True, check=False, timeout=60
+        [node, "program.mjs"],
+        cwd=folder,
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -65,7 +71,9 @@ async def recorded(service: Service) -> dict[str, Frames]:
     """A run with a gate, seen whole; by one who loses the connection and comes back; by one who comes late; and whole by
     one to whom events come twice and too late."""
     async with service.socket() as whole:
-        session_id = await whole.start("A debt is paid in birdsong, and the birds 🐦 keep count.", approvals=["outline", "draft"])
+        session_id = await whole.start(
+            "A debt is paid in birdsong, and the birds 🐦 keep count.", approvals=["outline", "draft"]
+        )
         await whole.until("approval.requested")
         async with service.socket() as leaving:
             await leaving.send(type="session.attach", session_id=session_id, epoch=0, after_seq=0)

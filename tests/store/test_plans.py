@@ -190,7 +190,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("append_draft", "service", {
         "session_id": "session", "owner": None, "version": 3, "author": "writer", "content": "Text.", "word_count": 1}),
     ("expire_sessions", "service", {"limit": 100}),
-    ("delete_old_sessions", "service", {"keep": Jsonb({"failed": 3600 * 24 * 30}), "limit": 100}),
+    ("delete_old_sessions", "service", {"keep": Jsonb({"failed": 3600 * 24 * 60}), "limit": 100}),
     ("erase_user", "service", {"owner": "owner", "limit": 5}),
     ("beat", "service", {"node": "bench", "about": Jsonb({}), "held": Jsonb({}), "dead_s": 6}),
     ("leave", "service", {"nodes": ["bench"]}),
@@ -246,7 +246,9 @@ async def test_every_function_is_looked_at(grown: Grown) -> None:
         "select proname from pg_catalog.pg_proc where pronamespace = 'public'::regnamespace"
     )
     every = {str(name) for (name,) in await cursor.fetchall()}
-    assert every == NO_READERS | WITHIN | {name for name, _, _ in CALLS}, "list it, and call it where it reads a big table"
+    assert every == NO_READERS | WITHIN | {name for name, _, _ in CALLS}, (
+        "list it, and call it where it reads a big table"
+    )
 
 
 async def test_a_scan_would_be_found(grown: Grown) -> None:

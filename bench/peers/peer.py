@@ -1,0 +1,31 @@
+"""What is asked of a peer. This package's adapters run in the peers' own environment and import nothing of Storyloom."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+
+class Peer(Protocol):
+    """`note` says which documented calls are used, and with which options."""
+
+    name: str
+    note: str
+
+    async def open(self, url: str) -> None:
+        """On a database of its own, with ten connections; makes the tables that the peer needs."""
+
+    async def new_session(self) -> Any: ...
+
+    async def append(self, session: Any, text: str) -> None:
+        """One message, durable on return."""
+
+    async def load(self, session: Any) -> Any:
+        """A session's messages, as if the process had just started; what is returned is held to see what it takes."""
+
+    def count(self, loaded: Any) -> int:
+        """Messages in what was loaded."""
+
+    async def story(self, steps: int, text: str) -> None:
+        """So many steps one after another, each giving the text at once and kept durably before the next."""
+
+    async def close(self) -> None: ...

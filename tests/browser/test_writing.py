@@ -1,0 +1,92 @@
+"""Start, watch, come back: what a writer sees while a story is written, whatever happens to the connection."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.async_api import Page, expect
+
+from tests.browser.conftest import Visitor
+from tests.browser.pages import begin, finished, story, text, writing
+from tests.service import PROMPT, Service
+
+SETTINGS = {"offline_words_per_second": 260}
+
+
+async def test_a_story_is_written_before_ones_eyes_and_is_there_after_a_reload(service: Service, page: Page) -> None:
+    session_id = await begin(page)
+    assert re.fullmatch(r"[0-9a-f-]{36}", session_id)
+    await expect(page.locator(".session .id code")).to_have_text(session_id)
+    await expect(page.get_by_role("list", name="The cast").get_by_role("listitem")).to_have_count(4)
+    await writing(page)
+    await expect(page.locator('.cast [data-agent="writer"]')).to_contain_text("writing")
+    await expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", re.compile(r"\d+"))
+    await expect(page.locator(".figures")).to_contain_text("words")
+    await expect(page.locator(".talk")).to_contain_text(PROMPT)
+    await finished(page)
+    kept = await story(service, page, session_id)
+    assert await text(page) == kept
+    await page.reload()
+    await finished(page)
+    assert await text(page) == kept
+
+
+async def test_a_reload_in_the_middle_finds_the_text_and_goes_on(service: Service, page: Page) -> None:
+    session_id = await begin(page)
+    seen = await writing(page, 40)
+    await page.reload()
+    after = await writing(page, 1)
+    assert after.startswith(seen[:120]), "what was there is not there again"
+    await finished(page)
+    assert await text(page) == await story(service, page, session_id)
+
+
+async def test_a_lost_network_is_told_and_made_good(service: Service, page: Page) -> None:
+    session_id = await begin(page)
+    seen = await writing(page, 20)
+    await page.context.set_offline(True)
+    await expect(page.locator(".session > .trouble")).to_contain_text("You are offline")
+    at_most = await text(page)
+    assert seen[:80] in at_most
+    await page.context.set_offline(False)
+    await expect(page.locator(".session > .trouble")).to_be_hidden()
+    await finished(page)
+    assert await text(page) == await story(service, page, session_id)
+
+
+async def test_two_tabs_show_the_same(service: Service, visitor: Visitor) -> None:
+    first = await visitor.page()
+    session_id = await begin(first)
+    await writing(first)
+    second = await visitor.tab(first.context)
+    await second.goto(first.url)
+    await writing(second, 1)
+    await second.get_by_role("button", name="Cancel").click()
+    await second.get_by_role("button", name="Cancel the story").click()
+    for page in (first, second):
+        await expect(page.locator(".session .status")).to_have_text("Cancelled")
+    assert (await first.locator(".session .id code").inner_text()) == session_id
+    assert await text(first) == await text(second)
+
+
+async def test_a_prompt_with_markup_is_shown_and_never_run(page: Page) -> None:
+    bad = "<img src=x onerror=\"document.title='taken'\"> & <script>document.title='taken'</script> [x](javascript:alert(1))"
+    await begin(page, bad)
+    await expect(page.locator(".talk .mine .said").first).to_have_text(bad)
+    await finished(page)
+    assert await page.locator("#main img, #main script, #main a[href^=javascript]").count() == 0
+    assert "taken" not in await page.title()
+
+
+async def test_on_a_phone_all_of_it_fits(visitor: Visitor) -> None:
+    page = await visitor.page(360, 740, is_mobile=True, has_touch=True)
+    await begin(page)
+    await writing(page)
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 360
+    dock = await page.locator(".dock").bounding_box()
+    assert dock is not None and dock["y"] + dock["height"] <= 741, "the note box is not on the screen"
+    await finished(page)
+    for address in ("/", "/dashboard", "/sign-in", page.url + "/read"):
+        await page.goto(address)
+        await expect(page.locator("h1").first).to_be_visible()
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 360, address

@@ -19,7 +19,7 @@ serve: $(READY)  ## run the service on 127.0.0.1:8000
 	@$(BIN)/storyloom serve
 
 test: lint  ## lint and all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 4 --dist loadgroup
 
 chaos: $(READY)  ## the long form of the kill and outage tests
 	@$(BIN)/python -m pytest tests/chaos --long -s --timeout 3600

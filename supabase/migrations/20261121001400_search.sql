@@ -1,4 +1,4 @@
--- What stays quick as a database grows: an admin's search by words, lists by any filter, and the queue.
+-- What stays quick as a database grows: an admin's search by words, and lists by any filter.
 
 create or replace function public.schema_version() returns text
 language sql stable security invoker set search_path = ''
@@ -84,29 +84,6 @@ end
 $$;
 comment on function public.list_sessions(uuid, text, text, text, timestamptz, text, integer, text) is
   'Users and the service: sessions, newest activity first; p_user_id null means all that the caller may see. p_q is part of the title, prompt or text of one user''s sessions; of all users'' it is words, or beginnings of words, of a prompt or a finished story with its title, found in up to 10,000 of each. Locks nothing.';
-
--- Each waiting session's place and its user's runs in one pass; counted for each by itself, 4,000 active sessions took half
--- a second.
-create or replace function public.waiting_runs(p_node text, p_held uuid[], p_dead_s double precision)
-returns table (id uuid, user_id uuid, queued_at timestamptz, place bigint, running bigint)
-language sql stable security invoker set search_path = ''
-as $$
-  with standing as (
-    select s.id, s.user_id, s.queued_at,
-      -- A node that is gone has no row; one that is silent counts as gone where p_dead_s says after how long.
-      case when s.node = p_node then s.id = any (p_held)
-           else exists (select from public.nodes n where n.id = s.node
-                  and n.seen_at > (select public.silent_since(p_dead_s))) end as runs
-    from public.story_sessions s
-    where s.status = 'active' and s.kind = 'story'
-  ), placed as (
-    select w.id, w.user_id, w.queued_at, w.runs,
-      row_number() over (partition by w.user_id, w.runs order by w.queued_at, w.id) as place,
-      count(*) filter (where w.runs) over (partition by w.user_id) as running
-    from standing w
-  )
-  select p.id, p.user_id, p.queued_at, p.place, p.running from placed p where not p.runs
-$$;
 
 revoke execute on function public.word_query(text) from public, anon, authenticated, service_role;
 grant execute on function public.word_query(text) to authenticated, service_role;

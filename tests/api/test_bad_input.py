@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.api.support import TEST_MODEL, answers, checked_error, closed, held_story, problem, raw, refusal
+from tests.chaos.record import eventually
 from tests.model_server import ModelServer
 from tests.service import PROMPT, Service
 
@@ -471,7 +472,11 @@ async def test_no_first_frame_but_auth_comes_in(shared: Service, frame: str | by
 
 async def test_the_service_is_as_well_as_before(shared: Service) -> None:
     """Last in this file, on the service that has had all of the above."""
-    assert (await shared.http.get("/readyz")).json()["running_stories"] == 0
+
+    async def idle() -> bool:
+        return bool((await shared.http.get("/readyz")).json()["running_stories"] == 0)
+
+    await eventually(idle, "what was started above has ended")
     session_id = await shared.story(pages=1)
     assert (await shared.get(f"/api/sessions/{session_id}/story")).status_code == 200
     assert TEST_MODEL in [one["name"] for one in (await shared.http.get("/api/models")).json()]

@@ -28,7 +28,8 @@ async def test_a_gate_shows_the_outline_takes_a_no_and_then_a_yes(service: Servi
 
 
 async def test_pause_note_and_resume(page: Page) -> None:
-    await begin(page, pages=3)
+    # Long enough to be paused in: between two of its steps.
+    await begin(page, pages=12)
     await writing(page, 5)
     await page.get_by_role("button", name="Pause").click()
     await status(page, "Paused")

@@ -116,7 +116,9 @@ def rest_of_it(request: str) -> str:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("continues", [True, False], ids=["asked to go on", "not asked"])
-async def test_a_model_goes_on_where_it_is_asked_to(folder: Path, continues: bool) -> None:
+async def test_a_model_goes_on_where_it_is_asked_to(folder: Path, continues: bool, long: bool) -> None:
+    if not continues and not long:
+        pytest.skip("in the long form")
     async with ModelServer(pace_s=0.005) as model:
         settings = {"model": "openai:test", "model_base_url": model.url, "model_api_key": "k"}
         async with started(folder, **settings, model_continues=continues) as node:

@@ -49,10 +49,12 @@ class Reader:
 async def test_the_stories_of_a_node_that_stops_go_on_elsewhere(
     folder: Path, long: bool, chance: random.Random, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    if not long:
+        pytest.skip("in the long form")
     took: dict[str, list[float]] = {"kill": [], "freeze": []}
     silences: dict[str, list[float]] = {"kill": [], "freeze": []}
     async with machines(SIZE, folder) as (made, _, url):
-        for what in ("kill", "freeze") * (6 if long else 1):
+        for what in ("kill", "freeze") * 6:
             # Each of the two lives on in its turn.
             chance.shuffle(made)
             stopping, living = (machine.node for machine in made)

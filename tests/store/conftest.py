@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -56,10 +57,14 @@ class Project:
         return await psycopg.AsyncConnection.connect(self.database.admin_url, autocommit=True)
 
 
+_templates = itertools.count(1)
+
+
 @pytest.fixture(scope="session")
 def supabase_template(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A database as a project has it after `supabase db push`. Not async: it is made only where it is asked for."""
-    name = "supabase_template"
+    # Also asked for by tests elsewhere, to whom it is another fixture.
+    name = f"supabase_template_{next(_templates)}"
     _create(postgres, name)
     with serving_lite(_socket_folder(postgres), name, tmp_path_factory.mktemp("lite")):
         pass  # it makes the schema auth when it starts

@@ -189,8 +189,8 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
         "session_id": "session", "owner": None, "id": UUID(int=1), "role": "user", "content": "Text."}),
     ("append_draft", "service", {
         "session_id": "session", "owner": None, "version": 3, "author": "writer", "content": "Text.", "word_count": 1}),
-    ("expire_sessions", "service", {"limit": 100}),
-    ("delete_old_sessions", "service", {"keep": Jsonb({"failed": 3600 * 24 * 60}), "limit": 100}),
+    ("expire_sessions", "service", {"limit": 20}),
+    ("delete_old_sessions", "service", {"keep": Jsonb({"failed": 3600 * 24 * 60}), "limit": 20}),
     ("erase_user", "service", {"owner": "owner", "limit": 5}),
     ("beat", "service", {"node": "bench", "about": Jsonb({}), "held": Jsonb({}), "dead_s": 6}),
     ("leave", "service", {"nodes": ["bench"]}),

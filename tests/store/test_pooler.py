@@ -135,7 +135,7 @@ async def test_migrations_go_through_it(postgres: EmbeddedPostgres, pooler: Pool
         _drop(postgres, name)
 
 
-@pytest.mark.parametrize("pooler", ["transaction", "session"], indirect=True)
+@pytest.mark.parametrize("pooler", ["transaction"], indirect=True)
 async def test_a_story_is_written_on_one_node_and_watched_on_another(
     database: Database, pooler: Pooler, settings: Settings, tmp_path: Path
 ) -> None:

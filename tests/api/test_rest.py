@@ -260,7 +260,6 @@ async def test_cancel_stops_the_model_at_once(shared: Service, model: ModelServe
         # Again it changes nothing; what is cancelled can't go on.
         assert (await shared.post(f"/api/sessions/{session_id}/cancel")).json()["epoch"] == answer.json()["epoch"]
         problem(await shared.post(f"/api/sessions/{session_id}/resume"), 409, "conflict")
-        assert (await shared.http.get("/readyz")).json()["running_stories"] == 0
     done = await shared.story(pages=1)
     problem(await shared.post(f"/api/sessions/{done}/cancel"), 409, "conflict")
     problem(await shared.post(f"/api/sessions/{done}/resume"), 409, "conflict")

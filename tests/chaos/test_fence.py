@@ -114,6 +114,8 @@ async def test_another_node_takes_up_what_a_dead_one_left(
     folder: Path, long: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Two processes on one data folder: a story of the one is watched live on the other, which finishes it."""
+    if not long:
+        pytest.skip("in the long form")
     took: list[float] = []
     async with started(folder, offline_words_per_second=600) as first:
         second = Node(folder, offline_words_per_second=600)

@@ -96,7 +96,7 @@ async def begin_stories(node: Node, seeds: list[int]) -> list[str]:
 async def test_killed_at_any_moment_a_story_goes_on(
     folder: Path, service: Service, chance: random.Random, long: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kills, rounds = (10, 6) if long else (4, 1)
+    kills, rounds = (10, 6) if long else (2, 1)
     took: list[float] = []
     from_start: list[float] = []
     done = 0

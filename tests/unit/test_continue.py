@@ -309,12 +309,14 @@ async def test_three_tries_are_all(go: Go, server: ModelServer) -> None:
 
 
 async def test_the_storyteller_goes_on_from_any_place(make: Callable[..., Models]) -> None:
-    whole = await perform(brief(words=200), make(), OFFLINE, Watcher())
+    whole = await perform(brief(words=200), make(offline_words_per_second=0), OFFLINE, Watcher())
     for at in (1, 30, len(whole.text) // 2, len(whole.text) - 1, len(whole.text)):
         watcher = Watcher()
         watcher.texts[2] = whole.text[:at]
         begun = Begun(whole.text[:at], 2, counted=False)
-        answer = await perform(brief(words=200), make(), OFFLINE, watcher, first_attempt=3, begun=begun)
+        answer = await perform(
+            brief(words=200), make(offline_words_per_second=0), OFFLINE, watcher, first_attempt=3, begun=begun
+        )
         assert answer.text == whole.text
         assert watcher.texts == {2: whole.text}
 
@@ -323,7 +325,7 @@ async def test_the_storyteller_begins_again_where_it_would_write_otherwise(
     make: Callable[..., Models], watcher: Watcher
 ) -> None:
     begun = Begun(SO_FAR, 2, counted=True)
-    answer = await perform(brief(), make(), OFFLINE, watcher, first_attempt=3, begun=begun)
+    answer = await perform(brief(), make(offline_words_per_second=0), OFFLINE, watcher, first_attempt=3, begun=begun)
     assert watcher.texts == {3: answer.text}
     assert answer.text == storyteller.answer(brief())
 

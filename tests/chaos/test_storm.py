@@ -187,7 +187,7 @@ class Storm:
         machine.up.clear()
         await machine.node.kill()
         self.counts["kill"] += 1
-        self._spawn(self._time_taking_over("kill", held))
+        self._spawn(self._time_taking_over("kill", held, lambda: False))
         # Mostly others have to see it: a restart on the same folder says at once that the one before is dead.
         await asyncio.sleep(self._chance.choice((0.0, 2.0, 8.0)))
         await self._back(machine)
@@ -199,7 +199,8 @@ class Storm:
         self.counts["freeze"] += 1
         long = self._chance.random() < 0.7
         if long:
-            self._spawn(self._time_taking_over("freeze", held))
+            # Where nobody else was there to see it, it wakes and goes on.
+            self._spawn(self._time_taking_over("freeze", held, machine.up.is_set))
         await asyncio.sleep(self._chance.uniform(9, 14) if long else self._chance.uniform(0.5, 3))
         self._signal(machine, signal.SIGCONT)
         machine.up.set()
@@ -261,20 +262,26 @@ class Storm:
             return dict(rows)
         return {}
 
-    async def _time_taking_over(self, what: str, held: dict[str, int]) -> None:
+    async def _time_taking_over(self, what: str, held: dict[str, int], awake: Callable[[], bool]) -> None:
         """How long until each has a run elsewhere; not counted while the database itself is away."""
         begun, outages, waiting = time.monotonic(), self._outages, dict(held)
         while waiting and time.monotonic() - begun < 60 and self._outages == outages:
+            woken = awake()
             try:
                 rows = await self._rows(
-                    "select id::text, epoch from story_sessions where id::text = any (%s)", list(waiting)
+                    "select id::text, epoch, status from story_sessions where id::text = any (%s)", list(waiting)
                 )
             except psycopg.Error:
                 return
-            for session_id, epoch in rows:
+            for session_id, epoch, status in rows:
                 if epoch > waiting[session_id]:
                     del waiting[session_id]
                     self.taken_over[what].append(time.monotonic() - begun)
+                elif status == "completed":
+                    # At the last moment before it was to be hit.
+                    del waiting[session_id]
+            if woken:
+                return
             await asyncio.sleep(0.1)
         assert not waiting or self._outages != outages, f"{len(waiting)} stories were not taken over in a minute"
 

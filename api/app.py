@@ -8,7 +8,6 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import httpx
@@ -31,6 +30,7 @@ from coordinator.errors import Misconfigured
 from coordinator.export.press import Press
 from coordinator.hosted import check_keys, project_url
 from coordinator.llm.models import Models
+from coordinator.llm.prices import load_prices
 from coordinator.logs import about
 from coordinator.models import SERVICE, Identity
 from coordinator.sessions import StorySessionManager
@@ -111,11 +111,11 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         stack.push_async_callback(models.close)
         # In a thread: it imports the providers' libraries, which takes a second or two.
         await asyncio.to_thread(models.verify)
-        importing: asyncio.Task[ModuleType] | None = None
+        importing: asyncio.Task[None] | None = None
         if run_stories:
             # The models' library takes a second to import: beside the rest of the start, which mostly waits, but not
             # beside `verify`, which imports it too. Who only reads does not need it.
-            importing = asyncio.create_task(asyncio.to_thread(importlib.import_module, "coordinator.workflow"))
+            importing = asyncio.create_task(asyncio.to_thread(_prepare_stories))
             stack.push_async_callback(asyncio.wait, [importing])
         auth = await _auth(settings, stack)
         lock = await asyncio.to_thread(NodeLock, settings.data_dir)
@@ -168,6 +168,12 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
             settings, app_version(), auth, manager, coordinator, accounts, library, models, vault, engine, sign_in,
             Rates(settings), traces, press, Shares(store.shares), Administration(manager, runs, settings.node_dead_s),
         )  # fmt: skip
+
+
+def _prepare_stories() -> None:
+    """What the first story would else wait for, and the event loop with it."""
+    importlib.import_module("coordinator.workflow")
+    load_prices()
 
 
 async def _auth(settings: Settings, stack: AsyncExitStack) -> LocalAuth | SupabaseAuth:

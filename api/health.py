@@ -63,7 +63,7 @@ def _read(service: State) -> Iterator[Metric]:
         yield gauge("run_places", "Stories that this node writes at once", service.settings.stories_per_node)
         yield gauge("nodes", "Nodes that live, this one included", engine.others + 1)
     yield counter("events_told", "Events of sessions that this node has told of", service.manager.streams.told)
-    cache = service.manager.cache_stats
+    cache = service.manager.memory.stats
     looks = {"hit": cache.hits, "miss": cache.misses}
     yield counter("cache_looks", "Sessions looked up in memory", looks, "outcome")
     yield counter("cache_evictions", "Sessions dropped from memory for age or room", cache.evictions)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from api.errors import responses
 from api.sessions import Items
 from api.state import Caller, Service
-from coordinator.errors import Forbidden
 from coordinator.llm.models import KEY_PROVIDERS
-from coordinator.models import Identity
 from coordinator.store.keys import UserKey
 
 router = APIRouter(prefix="/api/users/me/keys", tags=["keys"])
@@ -34,28 +30,22 @@ class UserKeys(Items[UserKey]):
 @router.get("", responses=responses("unauthorized"))
 async def own_keys(caller: Caller, service: Service) -> UserKeys:
     """The caller's own keys, by provider: their last four characters and dates."""
-    return UserKeys(items=await service.vault.of(_writer(caller)), providers=sorted(KEY_PROVIDERS))
+    return UserKeys(items=await service.vault.of(caller.writer()), providers=sorted(KEY_PROVIDERS))
 
 
 @router.get("/{provider}", responses=responses("unauthorized", "not_found"))
 async def own_key(provider: str, caller: Caller, service: Service) -> UserKey:
     """The caller's own key for a provider: its last four characters and dates."""
-    return await service.vault.one(_writer(caller), provider)
+    return await service.vault.one(caller.writer(), provider)
 
 
 @router.put("/{provider}", responses=responses("unauthorized", "invalid_message", "too_large", "conflict"))
 async def put_key(provider: str, body: NewKey, caller: Caller, service: Service) -> UserKey:
     """Keep a key for a provider, encrypted, in place of the one before. The caller's next runs use it."""
-    return await service.vault.put(_writer(caller), provider, body.key)
+    return await service.vault.put(caller.writer(), provider, body.key)
 
 
 @router.delete("/{provider}", status_code=204, responses=responses("unauthorized", "not_found"))
 async def delete_key(provider: str, caller: Caller, service: Service) -> None:
     """Forget a key. A run that has begun keeps it in memory until it ends; cancel its story to end it now."""
-    await service.vault.delete(_writer(caller), provider)
-
-
-def _writer(caller: Identity) -> UUID:
-    if caller.user_id is None:
-        raise Forbidden("Only a signed-in writer may do that.")
-    return caller.user_id
+    await service.vault.delete(caller.writer(), provider)

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path as File
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 
 from api.state import Service
 from coordinator.errors import NotFound
 from coordinator.hosted import project_url
 
-router = APIRouter(include_in_schema=False)
+
+@asynccontextmanager
+async def _reading(app: FastAPI) -> AsyncIterator[None]:
+    # A running service's files never change: they are read before the first request.
+    await asyncio.to_thread(_files)
+    yield
+
+
+router = APIRouter(include_in_schema=False, lifespan=_reading)
 
 PAGES = (
     "/", "/dashboard", "/sign-in", "/s/{session_id}", "/s/{session_id}/read", "/shared/{token}", "/admin",
@@ -31,6 +43,15 @@ REVALIDATE = "no-cache"
 """Kept by the browser, and asked for again with its ETag: after an update nobody has half of the old page."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file of the studio as it is served."""
+
+    content: bytes
+    kind: str
+    tag: str
+
+
 def folder() -> File:
     """The studio's files: those that the installed package brings, or of the source tree."""
     packaged = File(__file__).with_name("web")
@@ -43,7 +64,7 @@ async def file(path: str, request: Request) -> Response:
     found = _files().get(path)
     if found is None:
         raise NotFound("There is no such file in the studio.")
-    return _answer(request, found, KINDS[found.suffix], SAFE)
+    return _answer(request, found, SAFE)
 
 
 async def page(request: Request, service: Service) -> Response:
@@ -53,7 +74,7 @@ async def page(request: Request, service: Service) -> Response:
         "Cross-Origin-Opener-Policy": "same-origin", "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
         "X-Frame-Options": "DENY",
     }  # fmt: skip
-    return _answer(request, _files()["index.html"], KINDS[".html"], headers)
+    return _answer(request, _files()["index.html"], headers)
 
 
 for address in PAGES:
@@ -79,20 +100,23 @@ def policy(host: str, project: str | None) -> str:
 
 
 @cache
-def _files() -> dict[str, File]:
+def _files() -> dict[str, Asset]:
     """By their path below the folder: what isn't listed can't be asked for."""
     base = folder()
     return {
-        found.relative_to(base).as_posix(): found
+        found.relative_to(base).as_posix(): _asset(found)
         for found in base.rglob("*")
         if found.suffix in KINDS and not any(part.startswith(".") for part in found.relative_to(base).parts)
     }
 
 
-def _answer(request: Request, found: File, kind: str, headers: dict[str, str]) -> Response:
-    content = found.read_bytes()
-    tag = f'"{sha256(content).hexdigest()[:20]}"'
-    headers = {**headers, "ETag": tag, "Cache-Control": REVALIDATE}
-    if tag in request.headers.get("if-none-match", ""):
+def _asset(file: File) -> Asset:
+    content = file.read_bytes()
+    return Asset(content, f"{KINDS[file.suffix]}; charset=utf-8", f'"{sha256(content).hexdigest()[:20]}"')
+
+
+def _answer(request: Request, found: Asset, headers: dict[str, str]) -> Response:
+    headers = {**headers, "ETag": found.tag, "Cache-Control": REVALIDATE}
+    if found.tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    return Response(content, media_type=f"{kind}; charset=utf-8", headers=headers)
+    return Response(found.content, media_type=found.kind, headers=headers)

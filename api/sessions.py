@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
@@ -38,6 +39,7 @@ Search = Annotated[
     str | None, Query(min_length=1, max_length=200, description="a part of the title, the prompt or the text")
 ]
 Version = Annotated[int, Path(ge=1, le=2**31 - 1)]
+Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
 
 
 class Items(BaseModel, Generic[T]):
@@ -45,6 +47,18 @@ class Items(BaseModel, Generic[T]):
 
     items: list[T]
     next_cursor: str | None = None
+
+
+class DraftHead(BaseModel):
+    """A version of the text without the text."""
+
+    version: int
+    current: bool
+    author: str = Field(description="an agent, or `writer` for the person's own edit")
+    step: str | None = None
+    word_count: int
+    scores: dict[str, int] | None = None
+    created_at: datetime
 
 
 class NewStory(BaseModel):
@@ -102,7 +116,7 @@ def page(found: Page[T]) -> Items[T]:
 )  # fmt: skip
 async def start(
     story: NewStory, caller: Caller, service: Service, response: Response,
-    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
+    idempotency_key: Key = None,
 ) -> Session:  # fmt: skip
     """Start a story. The same `Idempotency-Key` from the same writer answers the session that it made before (200)."""
     await service.rates.start(caller, idempotency_key)
@@ -181,9 +195,12 @@ async def pause(session_id: UUID, caller: Caller, service: Service) -> Session:
     "/{session_id}/steer", status_code=202,
     responses=responses("unauthorized", "not_found", "conflict", "invalid_message", "too_large"),
 )  # fmt: skip
-async def steer(session_id: UUID, steering: Steering, caller: Caller, service: Service) -> Message:
-    """A note that the steps to come go by. It is kept; the message that it is answers."""
-    return await service.coordinator.steer(caller, session_id, steering.text)
+async def steer(
+    session_id: UUID, steering: Steering, caller: Caller, service: Service, idempotency_key: Key = None
+) -> Message:
+    """A note that the steps to come go by. It is kept; the message that it is answers. The same `Idempotency-Key` for
+    the same session answers the message that it made before."""
+    return await service.coordinator.steer(caller, session_id, steering.text, idempotency_key)
 
 
 @router.post(
@@ -213,10 +230,15 @@ async def messages(
 
 @router.get("/{session_id}/drafts", responses=responses("unauthorized", "not_found", "invalid_message"))
 async def drafts(
-    session_id: UUID, caller: Caller, service: Service, limit: Limit = 20, cursor: Cursor = None
-) -> Items[Draft]:
+    session_id: UUID, caller: Caller, service: Service, limit: Limit = 20, cursor: Cursor = None,
+    content: Annotated[bool, Query(description="false leaves the text out")] = True,
+) -> Items[Draft] | Items[DraftHead]:  # fmt: skip
     """All versions of the text, oldest first."""
-    return page(await service.manager.list_drafts(caller, session_id, limit, cursor))
+    found = await service.manager.list_drafts(caller, session_id, limit, cursor)
+    if content:
+        return Items[Draft](items=found.items, next_cursor=found.next_cursor)
+    heads = [DraftHead.model_validate(draft, from_attributes=True) for draft in found.items]
+    return Items[DraftHead](items=heads, next_cursor=found.next_cursor)
 
 
 @router.get("/{session_id}/drafts/{version}", responses=responses("unauthorized", "not_found"))

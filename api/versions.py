@@ -7,12 +7,12 @@ from collections.abc import Coroutine
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from api.errors import responses
-from api.sessions import Cursor, Items, Limit, Version, page
+from api.sessions import Cursor, Items, Key, Limit, Version, page
 from api.state import Caller, Service
 from coordinator.alternatives import Alternatives
 from coordinator.difference import Block, difference
@@ -105,7 +105,7 @@ async def estimated(
 )  # fmt: skip
 async def fork(
     session_id: UUID, wanted: NewFork, caller: Caller, service: Service, response: Response,
-    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
+    idempotency_key: Key = None,
 ) -> Session:  # fmt: skip
     """A new session that shares the past of this one, up to a step or a version, and goes its own way. This one is not
     changed. The same `Idempotency-Key` from the same writer answers the session that it made before (200)."""

@@ -35,7 +35,7 @@ async def measure(ground: Ground, effort: Effort) -> list[Figure]:
         async def step() -> None:
             name = f"step-{next(steps)}"
             run.journal.emit("step.started", step=name, stage="drafting", agent="writer", attempt=1)
-            await manager.finish_step(run.journal, step_result(name, draft=False))
+            await manager.runs.finish_step(run.journal, step_result(name, draft=False))
 
         operations: dict[str, Operation] = {
             "create a session": lambda: manager.create_session(
@@ -66,13 +66,13 @@ async def measure(ground: Ground, effort: Effort) -> list[Figure]:
                 )
             )  # fmt: skip
         wire.delay_s = 0
-        await manager.release(run.journal)
+        await manager.runs.release(run.journal)
     return figures
 
 
 async def _claimed(manager, owner) -> None:  # type: ignore[no-untyped-def]
     run = await manager.recover_session(await new_session(manager.store, owner, request_id=str(uuid4())))
-    await manager.release(run.journal)
+    await manager.runs.release(run.journal)
 
 
 async def _timed(operation: Operation) -> float:

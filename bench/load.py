@@ -79,7 +79,7 @@ async def memory(ground: Ground, effort: Effort) -> list[Figure]:
         gc.collect()
         taken = tracemalloc.get_traced_memory()[0] - before
         tracemalloc.stop()
-        assert manager.cache_stats.size == SESSIONS
+        assert manager.memory.stats.size == SESSIONS
     return [
         measured(
             "1,000 cached sessions of 20 messages", "MB", [taken / 1e6], target="≤ 25 MB", most=25,

@@ -12,10 +12,11 @@ from coordinator.agents.cast import Answer
 from coordinator.agents.library import load_library
 from coordinator.agents.render import render
 from coordinator.brief import Brief
+from coordinator.briefing import brief_of
 from coordinator.llm import storyteller
 from coordinator.material import OutlineReview
 from coordinator.models import StoryConfig
-from coordinator.plan import Done, StepSpec, Work
+from coordinator.work import Done, StepSpec, Work
 
 PROMPT = "A lighthouse keeper finds that the light has been signalling something back."
 TEMPLATE = "short-story"
@@ -49,7 +50,7 @@ def record() -> Recording:
 
 
 def _output(work: Work, spec: StepSpec) -> str | BaseModel:
-    output = storyteller.answer(plan.brief(work, spec, [], []))
+    output = storyteller.answer(brief_of(work, spec, [], []))
     if isinstance(output, OutlineReview):
         return output.model_copy(update={"approved": False})
     return output

@@ -40,7 +40,7 @@ async def _ours(
     effort: Effort, database: Database, folder: Path, clients: list[Crowd], count: int, floor: tuple[float, float]
 ) -> list[Figure]:
     token = local_token(Settings(_env_file=None, data_dir=folder))
-    served = await begun(folder, database.admin_url, stories_per_node=1, offline_words_per_second=1, drain_s=0)
+    served = await begun(folder, database.admin_url, stories_per_node=1, offline_words_per_second=1000, drain_s=0)
     try:
         session_id = await _waiting_session(served, token)
         attach = json.dumps({"type": "session.attach", "session_id": session_id})
@@ -150,7 +150,7 @@ async def _storm(
     )
     start, before = time.monotonic(), await _calls(database)
     again = asyncio.create_task(
-        begun(folder, database.admin_url, port=served.port, stories_per_node=1, offline_words_per_second=1, drain_s=0)
+        begun(folder, database.admin_url, port=served.port, stories_per_node=1, offline_words_per_second=1000, drain_s=0)
     )
     answers = await asyncio.gather(
         *(crowd.do("reopen", jitter_s=JITTER_S, frames=[seen], wanted="the note that all missed") for crowd in clients)

@@ -63,9 +63,9 @@ async def measure(ground: Ground, effort: Effort) -> list[Figure]:
                     for number in range(recorded.STEPS):
                         name = f"step-{number}"
                         run.journal.emit("step.started", step=name, stage="drafting", agent="writer", attempt=1)
-                        await manager.finish_step(run.journal, step_result(name, draft=number == 3))
-                    await manager.complete_session(session_id)
-                    await manager.release(run.journal)
+                        await manager.runs.finish_step(run.journal, step_result(name, draft=number == 3))
+                    await manager.runs.complete(session_id)
+                    await manager.runs.release(run.journal)
 
             start = time.perf_counter()
             await asyncio.gather(*map(story, made))

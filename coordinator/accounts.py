@@ -15,7 +15,6 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
 from coordinator.archive import Archive
-from coordinator.errors import Forbidden
 from coordinator.models import Identity
 from coordinator.sessions import StorySessionManager
 from coordinator.signins import SignIns
@@ -52,7 +51,7 @@ class Accounts:
         Read as the user; what changes meanwhile may be in it or not. Raises before the first piece where the database
         is away; an archive that breaks off later lacks its table of contents, so that no program takes it for whole.
         """
-        owner = _owner(identity)
+        owner = identity.writer()
         schema = await self._store.users.schema_version()
         keys = [key.model_dump(mode="json") for key in await self._store.keys.of(owner)]
         shares = [share.model_dump(mode="json") for share in await self._store.shares.of(owner)]
@@ -76,7 +75,7 @@ class Accounts:
 
     async def erase(self, identity: Identity) -> Receipt:
         """All that is kept of the user is gone on return, their runs stopped. Again it removes nothing and says so."""
-        owner = _owner(identity)
+        owner = identity.writer()
         removed: Counter[str] = Counter()
         while True:
             # First in the store, which fences the runs wherever they are; then the runs that are here.
@@ -84,7 +83,7 @@ class Accounts:
             removed.update(batch.removed)
             for session_id in batch.session_ids:
                 await self._runs.stop(session_id)
-                self._manager.session_gone(session_id)
+                self._manager.feed.gone(session_id)
             if not batch.more:
                 break
         of_sign_in, note = await self._sign_ins.erase(owner)
@@ -132,9 +131,3 @@ class Accounts:
 def _add(archive: Archive, name: str, value: Any) -> None:
     with archive.open(name) as file:
         file.write(to_json(value, indent=2) + b"\n")
-
-
-def _owner(identity: Identity) -> UUID:
-    if identity.user_id is None or identity.role != "authenticated":
-        raise Forbidden("Only a signed-in writer may do that.")
-    return identity.user_id

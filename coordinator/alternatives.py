@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from coordinator import passage as passages
-from coordinator import plan
 from coordinator.agents.library import Library
 from coordinator.brief import Brief
 from coordinator.budget import Guard, check_budget
@@ -17,9 +16,11 @@ from coordinator.llm.models import Models
 from coordinator.llm.prices import Spent
 from coordinator.models import Alternative, Draft, Identity, Session
 from coordinator.passage import Passage
+from coordinator.plan import restore
 from coordinator.sessions import StorySessionManager
 from coordinator.store.versions import Made
 from coordinator.vault import Vault
+from coordinator.work import Done
 
 logger = logging.getLogger(__name__)
 
@@ -56,8 +57,8 @@ class Alternatives:
             )
         content = (await self._manager.get_draft(identity, session_id, version)).content
         work = await asyncio.to_thread(
-            plan.restore, so_far.prompt, session.config, self._library.get(session.template),
-            [plan.Done(step["step"], step["output"], step["text"] or "") for step in so_far.steps],
+            restore, so_far.prompt, session.config, self._library.get(session.template),
+            [Done.stored(step) for step in so_far.steps],
         )  # fmt: skip
         passage = passages.find(work, content, start, end, section)
         check_budget(session, next_call=True)

@@ -1,4 +1,4 @@
-"""A brief: all that an agent is told for one step. Built by `plan`, read by prompts and by the offline storyteller."""
+"""A brief: all that an agent is told for one step. Made by `briefing`, read by prompts and the offline storyteller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The memory of sessions: bounded in number and idle time, one load at a time per key, measured."""
+"""A cache that is bounded in number and idle time, with one load at a time per key, and measured."""
 
 from __future__ import annotations
 

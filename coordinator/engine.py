@@ -16,7 +16,8 @@ from uuid import UUID
 
 from coordinator.errors import StoryloomError, Unavailable
 from coordinator.logs import about
-from coordinator.sessions import Recovered, StorySessionManager
+from coordinator.runs import Recovered
+from coordinator.sessions import StorySessionManager
 from coordinator.store.node import NodeLock
 from coordinator.workflow import StoryWorkflow
 
@@ -111,7 +112,7 @@ class Engine:
         """Let each story end the step at hand, for `drain_s` at the most, and leave them all to others."""
         self._closing = True
         await _ended(self._sweeper, self._keeper)
-        for journal in self._manager.held().values():
+        for journal in self._manager.runs.held().values():
             journal.ending = True
         tasks = list(self._runs.values())
         if tasks and self._drain_s:
@@ -127,7 +128,7 @@ class Engine:
         """Tell that this node lives, and learn what to do. Raises Unavailable."""
         now = time.monotonic()
         self._beat_wanted = False
-        beat = await self._manager.beat(
+        beat = await self._manager.runs.beat(
             {**self._about(), "running": len(self._runs), "places": self._stories}, self._dead_s
         )
         self._beaten_at = now
@@ -141,7 +142,7 @@ class Engine:
         now = time.monotonic()
         self._claim_wanted = False
         self._broken = {one: at for one, at in self._broken.items() if now - at < REST_S}
-        found, self.waiting = await self._manager.claim_sessions(
+        found, self.waiting = await self._manager.runs.claim(
             max(self._stories - len(self._runs), 0), self._per_user, [*self._runs, *self._broken],
             self._dead_s,
         )  # fmt: skip

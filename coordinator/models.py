@@ -8,6 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
+from coordinator.errors import Forbidden
+
 Kind = Literal["story", "chat", "adventure"]
 Status = Literal["active", "awaiting_approval", "paused", "completed", "failed", "cancelled", "expired"]
 StepStatus = Literal["running", "done", "failed", "skipped"]
@@ -185,6 +187,12 @@ class Identity(BaseModel):
     def is_admin(self) -> bool:
         metadata = self.claims.get("app_metadata")
         return isinstance(metadata, dict) and metadata.get("role") == "admin"
+
+    def writer(self) -> UUID:
+        """The user id of a signed-in writer. Raises Forbidden for anybody else."""
+        if self.user_id is None or self.role != "authenticated":
+            raise Forbidden("Only a signed-in writer may do that.")
+        return self.user_id
 
 
 SERVICE = Identity(user_id=None, role="service_role")

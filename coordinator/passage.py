@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from coordinator.brief import Brief
 from coordinator.errors import InvalidMessage
-from coordinator.plan import Work, section_count
 from coordinator.sections import spans
 from coordinator.words import count_words
+from coordinator.work import Work, section_count
 
 MOST_CHARACTERS = 20_000
 

@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 
 from coordinator.models import Progress
-from coordinator.plan import Kind, StepSpec, Work, schedule
+from coordinator.plan import schedule
 from coordinator.template import STAGES
+from coordinator.work import Kind, StepSpec, Work
 
 
 def of(work: Work, current: str | None, words: int) -> Progress:

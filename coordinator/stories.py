@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 from uuid import UUID
 
-from coordinator import plan, progress
+from coordinator import gates, plan, progress
 from coordinator.agents.library import Library
 from coordinator.budget import check_budget
 from coordinator.errors import Conflict, InvalidMessage, TooLarge
@@ -17,6 +17,7 @@ from coordinator.models import Budget, Draft, Identity, Message, Session, Status
 from coordinator.sessions import StorySessionManager
 from coordinator.template import Template
 from coordinator.words import count_words
+from coordinator.work import Done, Work, text_of
 
 DEFAULT_TEMPLATE = "short-story"
 RESUMABLE: tuple[Status, ...] = ("failed", "paused", "expired")
@@ -68,7 +69,7 @@ class StoryCoordinator:
         self._check_countable(config.budget, model)
         _check_gates(config, chosen)
         config = config.model_copy(update={"theme_options": options})
-        work = plan.Work(prompt, config, chosen)
+        work = Work(prompt, config, chosen)
         first = plan.next_step(work)
         made = await self.manager.create_session(
             identity, prompt, template=chosen.name, model=model, config=config, title=title, request_id=request_id,
@@ -96,10 +97,7 @@ class StoryCoordinator:
         if "theme_options" in changes:
             options = {**parent.config.theme_options, **changes["theme_options"]}
             changes["theme_options"] = self.library.check_options(template, options)
-        done = [
-            plan.Done(step["step"], step["output"], step["text"] or "", step["duration_ms"] or 0)
-            for step in so_far.steps
-        ]
+        done = [Done.stored(step) for step in so_far.steps]
         made = await asyncio.to_thread(
             fork, so_far.prompt, parent.config, template, done, so_far.versions, from_step=from_step,
             from_version=from_version, changes=changes,
@@ -109,7 +107,7 @@ class StoryCoordinator:
         model = await self.model_for(identity, work.config.model) if "model" in changes else parent.model
         self._check_countable(work.config.budget, model)
         first = plan.next_step(work)
-        words = await asyncio.to_thread(count_words, plan.text(work))
+        words = await asyncio.to_thread(count_words, text_of(work))
         change = await self.manager.fork_session(
             identity, session_id, steps=made.steps, until=made.until, title=title, config=work.config,
             context={"bible": work.bible.model_dump(mode="json"), "summary": work.summary} if work.outline else {},
@@ -172,11 +170,12 @@ class StoryCoordinator:
         """Paused at once where nothing runs, else when the step at hand is done."""
         return (await self.manager.pause_session(identity, session_id)).session
 
-    async def steer(self, identity: Identity, session_id: UUID, text: str) -> Message:
-        """A note for the steps to come; durable on return. Raises InvalidMessage for an empty one."""
+    async def steer(self, identity: Identity, session_id: UUID, text: str, request_id: str | None = None) -> Message:
+        """A note for the steps to come, or with a `request_id` used before in this session the one made then; durable
+        on return. Raises InvalidMessage for an empty one."""
         if not text.replace("\x00", "").strip():
             raise InvalidMessage("The note is empty. Say what should be different from here on.")
-        return await self.manager.steer_session(identity, session_id, text.strip())
+        return await self.manager.steer_session(identity, session_id, text.strip(), request_id)
 
     async def approve(
         self, identity: Identity, session_id: UUID, step: str, *, approved: bool, comment: str | None = None
@@ -202,5 +201,5 @@ class StoryCoordinator:
 
 
 def _check_gates(config: StoryConfig, template: Template) -> None:
-    if missing := set(config.approvals) - set(plan.gates(template)):
+    if missing := set(config.approvals) - set(gates.of(template)):
         raise InvalidMessage(f"The template {template.name} has nothing to approve at: {', '.join(sorted(missing))}.")

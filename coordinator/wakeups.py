@@ -81,7 +81,7 @@ class Wakeups:
         elif kind == "change":
             if self._wanted is not None:
                 self._wanted.add(UUID(rest))
-            if self._engine is not None and UUID(rest) in self._manager.held():
+            if self._engine is not None and UUID(rest) in self._manager.runs.held():
                 self._engine.look()
         elif kind == "queue" and self._engine is not None:
             self._engine.wake()
@@ -102,7 +102,7 @@ class Wakeups:
             self._look.clear()
             wanted, self._wanted = self._wanted, set()
             try:
-                await self._manager.follow(wanted)
+                await self._manager.feed.follow(wanted)
             except Unavailable:
                 # Readers catch up when the database is back.
                 await asyncio.sleep(POLL_S)

@@ -20,19 +20,23 @@ from coordinator.agents.library import Library
 from coordinator.agents.prompts import output_type
 from coordinator.agents.render import render
 from coordinator.agents.repetition import find_repetition
+from coordinator.briefing import brief_of
 from coordinator.budget import Guard
+from coordinator.edits import is_edit
 from coordinator.errors import BudgetExceeded, Fenced, Internal, NotFound, StoryloomError, Unavailable
 from coordinator.journal import Journal
 from coordinator.llm.models import Models
 from coordinator.llm.prices import Spent
 from coordinator.material import Section, Verdict
 from coordinator.models import Failure, Session
-from coordinator.plan import Done, StepSpec, Work
-from coordinator.sessions import Recovered, StorySessionManager
+from coordinator.runs import Recovered
+from coordinator.sessions import StorySessionManager
 from coordinator.store.sessions import Changed
 from coordinator.traces import Fact, Traces
 from coordinator.vault import Vault
+from coordinator.verdicts import scored_by
 from coordinator.words import count_words
+from coordinator.work import Done, StepSpec, Work, newest_texts, text_of
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -67,7 +71,7 @@ class StoryWorkflow:
         recovered.journal.on_fenced = task.cancel
         if recovered.journal.fenced:
             task.cancel()
-        facts = _facts(recovered.journal, template=session.template, model=session.model, node=self._manager.node)
+        facts = _facts(recovered.journal, template=session.template, model=session.model, node=self._manager.runs.node)
         try:
             with self._traces.begin("run", facts):
                 await self._story(recovered)
@@ -78,7 +82,7 @@ class StoryWorkflow:
                 raise
             logger.info("the run ends: a newer one has taken it over")
         finally:
-            await self._manager.release(recovered.journal)
+            await self._manager.runs.release(recovered.journal)
 
     async def _story(self, recovered: Recovered) -> None:
         session, journal, notes = recovered.session, recovered.journal, recovered.notes
@@ -86,7 +90,7 @@ class StoryWorkflow:
         spent = Spent()
         try:
             template = self._library.get(session.template)
-            done = [_done(step) for step in recovered.steps if step["status"] == "done"]
+            done = [Done.stored(step) for step in recovered.steps if step["status"] == "done"]
             # In a thread: an edit of a long text takes a while to be matched to its sections.
             work = await asyncio.to_thread(plan.restore, recovered.prompt, session.config, template, done)
             models = await _patiently(
@@ -107,7 +111,7 @@ class StoryWorkflow:
                 session, notes = change.session, change.notes
                 if session.status != "active":
                     return
-            await _patiently(lambda: self._manager.complete_session(journal.session_id))
+            await _patiently(lambda: self._manager.runs.complete(journal.session_id))
             logger.info("the story is completed")
         except (Fenced, NotFound):
             raise
@@ -138,7 +142,7 @@ class StoryWorkflow:
         begun, clock = datetime.now(UTC), time.monotonic()
         listener = _Telling(journal, spec, attempt)
         listener.begin(step.begun.attempt if step.begun and models.continues else attempt)
-        brief = plan.brief(work, spec, await _repetition(work, spec), step.notes)
+        brief = brief_of(work, spec, await _repetition(work, spec), step.notes)
         metrics = self._manager.metrics
         try:
             answer = await perform(
@@ -159,7 +163,7 @@ class StoryWorkflow:
             "model": answer.model, "output": done.output, "metadata": _shares(answer),
             **await _made(work, after, spec, answer),
         }  # fmt: skip
-        change = await _patiently(lambda: self._manager.finish_step(journal, result))
+        change = await _patiently(lambda: self._manager.runs.finish_step(journal, result))
         metrics.steps(spec.kind).observe(duration_ms / 1000)
         logger.info(
             "the step is done",
@@ -175,11 +179,11 @@ class StoryWorkflow:
         words = await asyncio.to_thread(_written, work)
         asked = {
             "step": spec.name, "stage": spec.stage, "gate": spec.gate,
-            "content": render(work.outline) if outline and work.outline else plan.text(work),
+            "content": render(work.outline) if outline and work.outline else text_of(work),
             "draft_version": None if outline else work.current_version,
             "progress": progress.of(work, spec.name, words).model_dump(mode="json"),
         }  # fmt: skip
-        await _patiently(lambda: self._manager.open_gate(journal, asked))
+        await _patiently(lambda: self._manager.runs.open_gate(journal, asked))
         logger.info("the story waits for its writer")
 
     async def _fail(
@@ -189,7 +193,7 @@ class StoryWorkflow:
         failure = Failure(code=error.code, message=error.message)
         traces.note({"error.type": error.code}, failed=True)
         await _patiently(
-            lambda: self._manager.fail_session(
+            lambda: self._manager.runs.fail(
                 journal.session_id, failure, spec.name if spec else None, agent=spec.agent if spec else None,
                 tokens=spent.tokens, cost_usd=spent.cost_usd, to=to,
             ),
@@ -266,7 +270,7 @@ def _begun(recovered: Recovered, spec: StepSpec) -> Begun | None:
     if partial is None or row is None or spec.kind == "approval" or output_type(spec.kind) is not str:
         return None
     done = [step["step"] for step in recovered.steps if step["status"] == "done"]
-    if done and plan.is_edit(done[-1]):
+    if done and is_edit(done[-1]):
         # It may be of the text as it was before the writer changed it.
         return None
     if partial.message_id != _message_id(recovered.session.id, spec) or partial.attempt != row["attempt"]:
@@ -279,10 +283,6 @@ def _shares(answer: Answer) -> dict[str, Any]:
     if len(answer.by_model) < 2:
         return {}
     return {"by_model": {name: {"tokens": u.tokens, "cost_usd": u.cost_usd} for name, u in answer.by_model.items()}}
-
-
-def _done(step: dict[str, Any]) -> Done:
-    return Done(step["step"], step["output"], step["text"] or "", step["duration_ms"] or 0)
 
 
 def _answered(spec: StepSpec, answer: Answer, duration_ms: int) -> Done:
@@ -299,7 +299,7 @@ async def _made(before: Work, after: Work, spec: StepSpec, answer: Answer) -> di
         words = await asyncio.to_thread(count_words, draft.content)
         made["draft"] = {"content": draft.content, "word_count": words, "current": draft.current}
     if isinstance(answer.output, Verdict):
-        scored = plan.scored_by(before, spec, answer.output)
+        scored = scored_by(before, spec, answer.output)
         made["scored_version"], made["scores"] = scored.version, scored.scores
         if scored.accept:
             made["accept_version"] = scored.version
@@ -314,8 +314,7 @@ async def _made(before: Work, after: Work, spec: StepSpec, answer: Answer) -> di
 
 
 def _written(work: Work) -> int:
-    present = {**work.texts, **work.candidate, **work.polished}
-    return sum(count_words(text) for text in present.values())
+    return sum(count_words(text) for text in newest_texts(work).values())
 
 
 async def _repetition(work: Work, spec: StepSpec) -> list[tuple[int, str]]:

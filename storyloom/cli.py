@@ -12,18 +12,28 @@ from uuid import UUID
 
 import typer
 
+from storyloom import version_commands
+from storyloom.options import (
+    NOTE_CHARACTERS,
+    TITLE_CHARACTERS,
+    Json,
+    Server,
+    SessionId,
+    Token,
+    bounded,
+    commands_of,
+    plain_console,
+    where_of,
+)
 from storyloom.program import Wrong, program, report
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from storyloom.commands import Commands
     from storyloom.doors import Where
     from storyloom.follow import View
     from storyloom.gates import Ask
 
 PROMPT_CHARACTERS = 20_000
-NOTE_CHARACTERS = 4_000
 GATES = ("outline", "draft", "final")
 SEEDS = 2**63
 HOW = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -40,20 +50,10 @@ app = typer.Typer(
     "--server and --token.",
 )
 
-SessionId = Annotated[UUID, typer.Argument(metavar="ID", help="The session's id, as `sessions` lists it.")]
-Server = Annotated[
-    str | None,
-    typer.Option(envvar="STORYLOOM_SERVER", metavar="URL", help="A running server; without it one starts in here."),
-]
-Token = Annotated[
-    str | None,
-    typer.Option(envvar="STORYLOOM_TOKEN", metavar="JWT", help="Who you are at that server; otherwise anonymous."),
-]
 BudgetTokens = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Tokens that the story may use, in and out, all agents together.")
 ]
 BudgetUsd = Annotated[float | None, typer.Option(metavar="X", help="The same in US dollars.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 @app.command()
@@ -81,19 +81,19 @@ def write(
     """Write a story and watch it come to be."""
     if prompt == "-":
         prompt = sys.stdin.read()
-    prompt = _text("PROMPT", prompt, PROMPT_CHARACTERS)
+    prompt = bounded("PROMPT", prompt, PROMPT_CHARACTERS)
     config: dict[str, Any] = {"pages": pages, "seed": seed}
     for name, value in {"protagonist": protagonist, "tone": tone, "language": language, "model": model}.items():
-        config[name] = _text(f"--{name}", value, 200) if value is not None else None
-    title = _text("--title", title, 200) if title is not None else None
+        config[name] = bounded(f"--{name}", value, 200) if value is not None else None
+    title = bounded("--title", title, TITLE_CHARACTERS) if title is not None else None
     config["approvals"] = _gates(approve) if approve is not None else None
     config["budget"] = _budget(budget_tokens, budget_usd)
-    where = _where(server, token)
+    where = where_of(server, token)
 
     from storyloom.doors import open_client
     from storyloom.follow import follow, run
 
-    commands = _commands(where)
+    commands = commands_of(where)
     view = _view(commands, as_json)
 
     async def work() -> int:
@@ -110,7 +110,7 @@ def write(
 @app.command()
 def attach(session_id: SessionId, server: Server = None, token: Token = None, as_json: Json = False) -> None:
     """Watch a story, from where it is to its end."""
-    _watch(session_id, _where(server, token), as_json, resume=False)
+    _watch(session_id, where_of(server, token), as_json, resume=False)
 
 
 @app.command()
@@ -124,19 +124,19 @@ def resume(
 ) -> None:
     """Go on with a story that is paused, failed or expired, and watch it."""
     budget = _budget(budget_tokens, budget_usd)
-    _watch(session_id, _where(server, token), as_json, resume=True, budget=budget)
+    _watch(session_id, where_of(server, token), as_json, resume=True, budget=budget)
 
 
 @app.command()
 def show(session_id: SessionId, server: Server = None, token: Token = None, as_json: Json = False) -> None:
     """Print a story as it is now."""
-    where = _where(server, token)
+    where = where_of(server, token)
 
     from storyloom.doors import open_client
     from storyloom.errors import ClientError
     from storyloom.follow import run
 
-    commands = _commands(where)
+    commands = commands_of(where)
 
     async def work() -> int:
         async with open_client(where, run_stories=False) as client:
@@ -152,7 +152,7 @@ def show(session_id: SessionId, server: Server = None, token: Token = None, as_j
                     go_on = "resume" if session.status in ("failed", "expired") else "attach"
                     said += f" Go on with:\n  {commands.line(go_on, session_id)}"
                 raise ClientError("conflict", said) from error
-        console = _console()
+        console = plain_console()
         if as_json:
             print(story.model_dump_json())
         elif console.is_terminal:
@@ -178,7 +178,7 @@ def sessions(
     as_json: Json = False,
 ) -> None:
     """List your stories, the one last worked on first."""
-    where = _where(server, token)
+    where = where_of(server, token)
 
     from storyloom.doors import open_client
     from storyloom.follow import run
@@ -196,7 +196,7 @@ def sessions(
         else:
             from storyloom.listing import sessions_table
 
-            console = _console()
+            console = plain_console()
             console.print(sessions_table(console, page.items, datetime.now(UTC)))
             if page.next_cursor:
                 print(f"There are more; --limit shows up to 100, now {limit}.")
@@ -208,7 +208,7 @@ def sessions(
 @app.command()
 def cancel(session_id: SessionId, server: Server = None, token: Token = None) -> None:
     """Stop a story for good. What was written is kept."""
-    where = _where(server, token)
+    where = where_of(server, token)
 
     from storyloom.doors import open_client
     from storyloom.follow import run
@@ -225,12 +225,12 @@ def cancel(session_id: SessionId, server: Server = None, token: Token = None) ->
 @app.command()
 def pause(session_id: SessionId, server: Server = None, token: Token = None) -> None:
     """Pause a story, when the step at hand is done."""
-    where = _where(server, token)
+    where = where_of(server, token)
 
     from storyloom.doors import open_client
     from storyloom.follow import run
 
-    commands = _commands(where)
+    commands = commands_of(where)
 
     async def work() -> int:
         async with open_client(where, run_stories=False) as client:
@@ -251,8 +251,8 @@ def steer(
     token: Token = None,
 ) -> None:
     """Tell the cast something for the steps to come."""
-    text = _text("TEXT", sys.stdin.read() if text == "-" else text, NOTE_CHARACTERS)
-    where = _where(server, token)
+    text = bounded("TEXT", sys.stdin.read() if text == "-" else text, NOTE_CHARACTERS)
+    where = where_of(server, token)
 
     from storyloom.doors import open_client
     from storyloom.follow import run
@@ -276,15 +276,15 @@ def approve(
     token: Token = None,
 ) -> None:
     """Approve, or reject, the outline or text that a story waits with."""
-    comment = _text("--comment", comment, NOTE_CHARACTERS) if comment is not None else None
-    where = _where(server, token)
+    comment = bounded("--comment", comment, NOTE_CHARACTERS) if comment is not None else None
+    where = where_of(server, token)
 
     from storyloom.casting import waiting_text
     from storyloom.doors import open_client
     from storyloom.errors import ClientError
     from storyloom.follow import run
 
-    commands = _commands(where)
+    commands = commands_of(where)
 
     async def work() -> int:
         async with open_client(where, run_stories=False) as client:
@@ -323,8 +323,11 @@ def export(
     from storyloom.follow import run
 
     wanted = wanted_format(format, output)
-    where = _where(server, token)
+    where = where_of(server, token)
     raise typer.Exit(run(lambda: export_story(where, session_id, wanted, output)))
+
+
+version_commands.add_to(app)
 
 
 @app.command()
@@ -371,7 +374,7 @@ def doctor() -> None:
     from storyloom.listing import checks_table
 
     checks = asyncio.run(examine(load_settings()))
-    console = _console()
+    console = plain_console()
     console.print(checks_table(console, checks))
     failed = sum(not check.ok for check in checks)
     print(f"{failed} of {len(checks)} checks failed." if failed else "All is well.")
@@ -385,7 +388,7 @@ def _watch(
     from storyloom.errors import ClientError
     from storyloom.follow import follow, run
 
-    commands = _commands(where)
+    commands = commands_of(where)
     view = _view(commands, as_json)
 
     async def work() -> int:
@@ -404,16 +407,6 @@ def _watch(
                 return await follow(client, client.watch(session_id), view, commands, session_id, _ask(view))
 
     raise typer.Exit(run(work))
-
-
-def _text(name: str, value: str, most: int) -> str:
-    """`value` without surrounding space. Raises Wrong where nothing or too much is left."""
-    value = value.strip()
-    if not value:
-        raise Wrong(f"{name} is empty.")
-    if len(value) > most:
-        raise Wrong(f"{name} has {len(value):,} characters; {most:,} is the most.")
-    return value
 
 
 def _gates(value: str) -> list[str]:
@@ -438,44 +431,12 @@ def _ask(view: View) -> Ask | None:
     return None if isinstance(view, Quiet) or not can_ask() else ask
 
 
-def _where(server: str | None, token: str | None) -> Where:
-    from storyloom.doors import Where
-    from storyloom.rest import Address
-
-    if server:
-        try:
-            Address(server)
-        except ValueError as error:
-            raise Wrong(str(error)) from error
-    return Where(server or None, token or None)
-
-
-def _commands(where: Where) -> Commands:
-    from shlex import quote
-
-    from storyloom.commands import Commands
-
-    if where.server is None:
-        from coordinator.settings import load_settings
-        from storyloom.doors import LOG_FILE
-
-        return Commands(program(), log=load_settings().data_dir / LOG_FILE)
-    named = where.server != os.environ.get("STORYLOOM_SERVER")
-    return Commands(program(), f" --server {quote(where.server)}" if named else "")
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    return Console(highlight=False)
-
-
 def _view(commands: Commands, as_json: bool) -> View:
     from storyloom.plain import Frames, Lines
 
     if as_json:
         return Frames()
-    console = _console()
+    console = plain_console()
     if not console.is_terminal or console.is_dumb_terminal:
         return Lines(commands)
 

@@ -242,10 +242,17 @@ class Client:
         """Stops the model at once. A cancelled session can't be resumed; what was written is kept."""
         return _read(Session, await self._post(session_id, "/cancel"))
 
-    async def steer(self, session_id: UUID | str, text: str) -> Message:
-        """A note for the steps to come, of 1 to 4,000 characters; kept on return. Raises ClientError `conflict` where
-        no step is to come."""
-        return _read(Message, await self._post(session_id, "/steer", {"text": text}))
+    async def steer(self, session_id: UUID | str, text: str, *, request_id: str | None = None) -> Message:
+        """A note for the steps to come, of 1 to 4,000 characters; kept on return. The same `request_id` again answers
+        the same note. Raises ClientError `conflict` where no step is to come."""
+        answer = await self._http.call(
+            "POST",
+            f"{_path(session_id)}/steer",
+            json={"text": text},
+            headers={"Idempotency-Key": request_id or str(uuid4())},
+            repeatable=True,
+        )
+        return _read(Message, answer)
 
     async def approve(
         self, session_id: UUID | str, step: str, approved: bool = True, comment: str | None = None

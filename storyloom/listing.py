@@ -1,4 +1,4 @@
-"""Tables for a terminal of 80 columns: sessions, and what `doctor` found."""
+"""Tables for a terminal of 80 columns: sessions, the versions of one, and what `doctor` found."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from storyloom.casting import kind_of, name_of
 from storyloom.prose import clean, shorten
-from storyloom.things import Session
+from storyloom.things import Draft, Session
 
 WORDS_PER_PAGE = 300
 WIDEST = 110
@@ -57,6 +58,25 @@ def sessions_table(console: Console, sessions: Sequence[Session], now: datetime)
         story.append(f"\n{session.id}", style="not bold dim")
         pages = f"{words / WORDS_PER_PAGE:.0f}/{session.config.get('pages', '?')}"
         table.add_row(story, Text(name, style=style), f"{words:,}", pages, ago(session.last_activity_at, now))
+    return table
+
+
+def versions_table(console: Console, drafts: Sequence[Draft], now: datetime) -> Table:
+    """As given; `score` is the mean of a reader's scores, of 10."""
+    table = _table(min(console.width, WIDEST))
+    table.add_column("Version", justify="right", no_wrap=True)
+    table.add_column("By", ratio=1, no_wrap=True, overflow="ellipsis")
+    table.add_column("Words", justify="right", no_wrap=True)
+    table.add_column("Score", justify="right", no_wrap=True)
+    table.add_column("Made", justify="right", no_wrap=True)
+    for draft in drafts:
+        step = draft.step or ""
+        by = Text("you" if kind_of(step) == "edit" else name_of(draft.author))
+        by.append(f" {clean(step)}", style="dim")
+        by.append(" current" if draft.current else "", style="green")
+        score = f"{sum(draft.scores.values()) / len(draft.scores):.1f}" if draft.scores else ""
+        made = ago(draft.created_at, now) if draft.created_at else ""
+        table.add_row(str(draft.version), by, f"{draft.word_count:,}", score, made)
     return table
 
 

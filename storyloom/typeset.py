@@ -28,16 +28,16 @@ def story_text(story: Story) -> RenderableType:
     """Title and text, typeset."""
     title = clean(story.title).strip()
     heading = Text(title, style="bold", justify="center")
-    return Group(heading, Text(), markdown(_without_title(story.content, title)))
+    return Group(heading, Text(), markdown(without_title(story.content, title)))
 
 
 def story_plain(story: Story) -> str:
     """Title and text as Markdown, for a file or another program."""
     title = " ".join(clean(story.title).split())
-    return f"# {title}\n\n{_without_title(clean(story.content), title).strip()}\n"
+    return f"# {title}\n\n{without_title(clean(story.content), title).strip()}\n"
 
 
-def _without_title(content: str, title: str) -> str:
+def without_title(content: str, title: str) -> str:
     """The text without a heading that only repeats the title."""
     first, _, rest = content.lstrip().partition("\n")
     return rest if first.startswith("#") and first.strip("# *\t") == title else content

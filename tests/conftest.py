@@ -4,16 +4,18 @@ real service on a real socket."""
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import platformdirs
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -22,7 +24,12 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 for name in list(os.environ):
     if name.startswith(("STORYLOOM_", "SUPABASE_")) or name in ("DATABASE_URL", "OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
         del os.environ[name]
+# Where no bytecode is kept, each process that a test starts would compile all that it imports.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+    bytecode = platformdirs.user_cache_path("storyloom", appauthor=False) / "tests-bytecode"
+    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(bytecode))
 
+from coordinator import logs
 from coordinator.models import SERVICE, Identity
 from coordinator.settings import Settings
 from coordinator.store import Store
@@ -32,6 +39,19 @@ from coordinator.store.migrate import migrate
 from tests.service import Service, serving
 
 _numbers = itertools.count(1)
+MEMORY = Path("/dev/shm")
+MEMORY_BYTES = 2**31
+"""So much room in memory is enough for the databases of several test processes."""
+
+
+def quick_folder() -> Path:
+    """An empty folder for a database, in memory where there is room: making one there takes an eighth of the work.
+
+    Its path leaves room for a socket's. It is not below pytest's own folder: each run of pytest closes that one to the
+    OS user as which root's PostgreSQL runs.
+    """
+    roomy = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > MEMORY_BYTES
+    return Path(tempfile.mkdtemp(prefix="storyloom-", dir=MEMORY if roomy else None)).resolve()
 
 
 @pytest.fixture(scope="session")
@@ -53,8 +73,7 @@ class Database:
 
 @pytest.fixture(scope="session")
 async def postgres() -> AsyncIterator[EmbeddedPostgres]:
-    # Not below pytest's own folder: each run of pytest closes it to the OS user as which root's PostgreSQL runs.
-    folder = Path(tempfile.mkdtemp(prefix="storyloom-pg-"))
+    folder = quick_folder()
     server = await EmbeddedPostgres.start(folder)
     try:
         # What this server keeps is thrown away with the tests; what survives a crash is judged on servers of its own.
@@ -78,7 +97,7 @@ async def database(postgres: EmbeddedPostgres) -> AsyncIterator[Database]:
 @asynccontextmanager
 async def cloned(postgres: EmbeddedPostgres) -> AsyncIterator[Database]:
     name = f"test_{next(_numbers)}"
-    await _admin(postgres.admin_url, f"create database {name} template prepared")
+    await _admin(postgres.admin_url, f"create database {name} template prepared strategy file_copy")
     try:
         yield Database(name, _on(postgres.admin_url, name), _on(postgres.url, name))
     finally:
@@ -115,6 +134,21 @@ async def new_user(store: Store, *, admin: bool = False) -> Identity:
 def identity_of(user_id: UUID, *, admin: bool = False) -> Identity:
     claims = {"sub": str(user_id), "role": "authenticated", "app_metadata": {"role": "admin"} if admin else {}}
     return Identity(user_id=user_id, role="authenticated", claims=claims)
+
+
+@pytest.fixture
+def own_logging() -> Iterator[None]:
+    """Logging that is set up in here is no other test's."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    levels = {name: logging.getLogger(name).level for name in logs.QUIET}
+    root.handlers[:] = []  # what sets up another closes those that it finds
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name, before in levels.items():
+        logging.getLogger(name).setLevel(before)
+    logging.captureWarnings(False)
 
 
 @pytest.fixture

@@ -22,7 +22,6 @@ EMPTY_ATTRIBUTES = ["", [], []]
 _DEFINITION = re.compile(r"^( {0,3})(?=\[[^\]\n]*\]:)", re.MULTILINE)
 _ORNAMENT = re.compile(r"[\s*#~•·⁂◆◇○●※—–_-]{1,15}")
 _WRAPPERS = frozenset({"Emph", "Strong", "Strikeout"})
-_PARAGRAPHS = frozenset({"Para", "Plain"})
 
 
 def source(content: str) -> str:

@@ -94,3 +94,10 @@ def price_of(name: str) -> Price | None:
 
 def _said(part: object) -> object:
     return getattr(part, "content", None) or getattr(part, "args", None)
+
+
+def load_prices() -> None:
+    """Reads the list, which takes a third of a second once: the models' library would do it with its first model."""
+    from genai_prices.data_snapshot import get_snapshot
+
+    get_snapshot()

@@ -119,13 +119,15 @@ async def _configure(connection: AsyncConnection[Any]) -> None:
 
 
 @functools.lru_cache(maxsize=256)
-def _query(function: str, names: tuple[str, ...]) -> sql.Composed:
+def _query(function: str, names: tuple[str, ...]) -> bytes:
     """The text of a call; its literals have no type of their own, so each takes that of the function's parameter."""
     named = sql.SQL(", ").join(sql.SQL("{} => %s").format(sql.Identifier(parameter(name))) for name in names)
-    return sql.SQL(
+    query = sql.SQL(
         "select set_config('role', %s, true), set_config('request.jwt.claims', %s, true),"
         " set_config('request.jwt.claim.sub', %s, true); select public.{}({})"
     ).format(sql.Identifier(function), named)
+    # Composed anew for each call it would take longer than to send it.
+    return query.as_bytes()
 
 
 def _literal(value: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""Grouped writes: what comes while a write is on its way gathers, and goes as one call with it back.
+"""Grouped writes: what comes while others are on their way gathers, and goes as one call when one of them is back.
 
 An idle node writes at once, one call for one write; the busier it is, the more go together, and the fewer are the
 commits that the database has to make durable.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,9 @@ logger = logging.getLogger(__name__)
 
 GROUPED = frozenset({"append_events", "finish_step", "complete_session", "append_message", "create_session"})
 """The writes that there are many of; the function `write_many` knows them by name."""
-GROUP_CALLS = 256
+FLUSHES = 2
+"""On their way at once: while the database works at one, the node reads the answers of the other and gathers anew."""
+GROUP_CALLS = 64
 """Writes in one call at the most: a longer one would hold its sessions' rows for longer than it saves."""
 GROUP_CHARACTERS = 2_000_000
 """The same for the length of their arguments as JSON, except for one write alone; a project's API takes no more."""
@@ -35,6 +37,7 @@ WAITING_CALLS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Call:
+    session: Hashable
     function: str
     args: Mapping[str, Any]
     text: str
@@ -42,63 +45,76 @@ class Call:
 
 
 class Grouping:
-    """One flush at a time, so that the writes of a session are done in the order in which they came."""
+    """The writes of a session are done in the order in which they came: those of one flush, and one flush at a time."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._waiting: deque[Call] = deque()
-        self._flusher: asyncio.Task[None] | None = None
+        self._waiting: dict[Hashable, deque[Call]] = {}
+        """By session, those first whose oldest write came first."""
+        self._count = 0
+        self._busy: set[Hashable] = set()
+        """Sessions of which writes are on their way."""
+        self._flushes: set[asyncio.Task[None]] = set()
 
     async def call(self, function: str, args: Mapping[str, Any]) -> Any:
         """What the function answers; durable on return. Its errors are its own, whatever it was grouped with.
 
         Cancelled, it is done all the same, once. Raises Unavailable where too many are waiting.
         """
-        if len(self._waiting) >= WAITING_CALLS:
+        if self._count >= WAITING_CALLS:
             raise Unavailable("The service is too busy to store more just now. Try again in a moment.")
         named = {parameter(name): value for name, value in args.items()}
         text = f'{{"function":"{function}","args":{json_text(named)}}}'
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         # Somebody may have stopped waiting for it: then nobody asks what became of it.
         answer.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self._waiting.append(Call(function, args, text, answer))
-        if self._flusher is None:
-            self._flusher = asyncio.create_task(self._flush(), name="grouped writes")
+        # A session that is yet to be made has no order to keep.
+        session = args.get("session_id", answer)
+        self._waiting.setdefault(session, deque()).append(Call(session, function, args, text, answer))
+        self._count += 1
+        if len(self._flushes) < FLUSHES:
+            # Not at once: what else is written in this turn of the loop goes with it.
+            asyncio.get_running_loop().call_soon(self._flush_next)
         return await asyncio.shield(answer)
 
     async def close(self) -> None:
         """What waits is written, or refused, on return."""
-        while self._flusher is not None:
-            await asyncio.wait([self._flusher])
+        self._flush_next()
+        while self._flushes:
+            await asyncio.wait(self._flushes)
 
-    async def _flush(self) -> None:
+    def _flush_next(self) -> None:
+        while len(self._flushes) < FLUSHES and (group := self._next_group()):
+            self._flushes.add(asyncio.create_task(self._flush(group), name="grouped writes"))
+
+    async def _flush(self, group: list[Call]) -> None:
         try:
-            while self._waiting:
-                group = self._next_group()
-                try:
-                    if len(group) == 1:
-                        group[0].answer.set_result(
-                            await self._transport.call(group[0].function, group[0].args, SERVICE)
-                        )
-                    else:
-                        self._settle(
-                            group, await self._transport.call("write_many", {"calls": _together(group)}, SERVICE)
-                        )
-                except Exception as error:
-                    for call in group:
-                        if not call.answer.done():
-                            call.answer.set_exception(_own(error))
+            if len(group) == 1:
+                group[0].answer.set_result(await self._transport.call(group[0].function, group[0].args, SERVICE))
+            else:
+                self._settle(group, await self._transport.call("write_many", {"calls": _together(group)}, SERVICE))
+        except Exception as error:
+            for call in group:
+                if not call.answer.done():
+                    call.answer.set_exception(_own(error))
         finally:
-            self._flusher = None
+            self._busy.difference_update(call.session for call in group)
+            self._flushes = {flush for flush in self._flushes if flush is not asyncio.current_task()}
+            self._flush_next()
 
     def _next_group(self) -> list[Call]:
-        group = [self._waiting.popleft()]
-        length = len(group[0].text)
-        while self._waiting and len(group) < GROUP_CALLS:
-            length += len(self._waiting[0].text)
-            if length > GROUP_CHARACTERS:
+        group: list[Call] = []
+        length = 0
+        for session in [session for session in self._waiting if session not in self._busy]:
+            calls = self._waiting[session]
+            while calls and len(group) < GROUP_CALLS and (not group or length + len(calls[0].text) <= GROUP_CHARACTERS):
+                length += len(calls[0].text)
+                group.append(calls.popleft())
+            if calls:
                 break
-            group.append(self._waiting.popleft())
+            del self._waiting[session]
+        self._count -= len(group)
+        self._busy.update(call.session for call in group)
         return group
 
     def _settle(self, group: list[Call], answers: list[dict[str, Any]]) -> None:

@@ -36,7 +36,8 @@ create table public.story_sessions (
   expires_at timestamptz not null,
   completed_at timestamptz,
   unique (user_id, request_id)
-);
+  -- Room for a row's next versions beside it.
+) with (fillfactor = 70);
 comment on column public.story_sessions.epoch is 'The fencing token: each run claims the next, writes with an older one are refused.';
 comment on column public.story_sessions.node is 'Who runs it; an active session without one waits in the queue, since queued_at.';
 comment on column public.story_sessions.queue_place is 'The place in the queue that was told last, null for none.';
@@ -140,6 +141,14 @@ create table public.stories (
   created_at timestamptz not null default now()
 );
 create index stories_by_user on public.stories (user_id, created_at desc);
+
+-- The prompt is a session's first message, which is never changed. The session's own row is changed with each step, and
+-- each time a search index on it would have to be written anew.
+create index session_messages_by_words on public.session_messages using gin (to_tsvector('simple', content)) where seq = 1;
+create index stories_by_words on public.stories using gin (to_tsvector('simple', title || ' ' || content));
+-- Statistics of words would have every analyze parse thousands of whole stories, and help no plan here.
+alter index public.session_messages_by_words alter column 1 set statistics 0;
+alter index public.stories_by_words alter column 1 set statistics 0;
 
 create table public.chores (
   name text primary key,

@@ -77,16 +77,31 @@ as $$
 $$;
 comment on function public.get_session(uuid) is 'Users and the service: one session with usage by agent, or PT404. Locks nothing.';
 
+create function public.word_query(p_q text) returns tsquery
+language sql immutable security invoker set search_path = ''
+as $$
+  select string_agg('''' || replace(replace(w.lexeme, '\', '\\'), '''', '''''') || ''':*', ' & ')::tsquery
+  from unnest(to_tsvector('simple', p_q)) w
+$$;
+comment on function public.word_query(text) is
+  'Users and the service: what finds texts that have every word of p_q, or one that begins with it; null for no words. Locks nothing.';
+
 create function public.list_sessions(
   p_user_id uuid default null, p_status text default null, p_kind text default null, p_template text default null,
   p_since timestamptz default null, p_q text default null, p_limit integer default 20, p_cursor text default null
 ) returns jsonb
-language plpgsql stable security invoker set search_path = ''
+-- A plan for all filters would suit none.
+language plpgsql stable security invoker set search_path = '' set plan_cache_mode = 'force_custom_plan'
 as $$
 declare
   before_at timestamptz;
   before_id uuid;
   pattern text := '%' || replace(replace(replace(p_q, '\', '\\'), '%', '\%'), '_', '\_') || '%';
+  words tsquery := public.word_query(p_q);
+  -- Who is neither an admin nor the service sees their own anyway; the index by user wants it said.
+  owner uuid := coalesce(p_user_id, case when (select auth.role()) <> 'service_role' and not (select public.is_admin())
+    then (select auth.uid()) end);
+  found_ids uuid[];
   items jsonb;
   last_row jsonb;
 begin
@@ -98,17 +113,28 @@ begin
       raise sqlstate 'PT422' using message = 'The cursor is not one that this list gave.';
     end;
   end if;
+  -- Of one user everything is looked through; of all users there is too much for that.
+  if p_q is not null and owner is null then
+    found_ids := array(
+      (select m.session_id from public.session_messages m
+       where m.seq = 1 and to_tsvector('simple', m.content) @@ words limit 10000)
+      union
+      (select t.session_id from public.stories t
+       where to_tsvector('simple', t.title || ' ' || t.content) @@ words limit 10000));
+  end if;
   select coalesce(jsonb_agg(public.session_json(page) order by page.last_activity_at desc, page.id desc), '[]')
   into items
   from (
     select s.* from public.story_sessions s
-    where (p_user_id is null or s.user_id = p_user_id)
+    where (owner is null or s.user_id = owner)
+      and (found_ids is null or s.id = any (found_ids))
       and (p_status is null or s.status = p_status)
       and (p_kind is null or s.kind = p_kind)
       and (p_template is null or s.template = p_template)
-      and (p_since is null or s.created_at >= p_since)
+      -- What was active last before then was made before then: the index by activity ends there.
+      and (p_since is null or (s.created_at >= p_since and s.last_activity_at >= p_since))
       and (before_at is null or (s.last_activity_at, s.id) < (before_at, before_id))
-      and (p_q is null or s.title ilike pattern or s.prompt ilike pattern or exists (
+      and (p_q is null or found_ids is not null or s.title ilike pattern or s.prompt ilike pattern or exists (
         select from public.session_drafts d where d.session_id = s.id and d.current and d.content ilike pattern))
     order by s.last_activity_at desc, s.id desc
     limit p_limit + 1
@@ -122,7 +148,7 @@ begin
 end
 $$;
 comment on function public.list_sessions(uuid, text, text, text, timestamptz, text, integer, text) is
-  'Users and the service: sessions, newest activity first; p_user_id null means all that the caller may see. Locks nothing.';
+  'Users and the service: sessions, newest activity first; p_user_id null means all that the caller may see. p_q is part of the title, prompt or text of one user''s sessions; of all users'' it is words, or beginnings of words, of a prompt or a finished story with its title, found in up to 10,000 of each. Locks nothing.';
 
 create function public.number_cursor(p_cursor text) returns integer
 language plpgsql immutable security invoker set search_path = ''
@@ -328,6 +354,7 @@ revoke execute on function
   public.session_json(public.story_sessions), public.message_json(public.session_messages),
   public.draft_json(public.session_drafts), public.step_json(public.session_steps),
   public.event_json(public.session_events), public.visible_session(uuid), public.get_session(uuid),
+  public.word_query(text),
   public.list_sessions(uuid, text, text, text, timestamptz, text, integer, text), public.number_cursor(text),
   public.page_json(jsonb, integer, text), public.list_messages(uuid, integer, text),
   public.list_drafts(uuid, integer, text), public.get_draft(uuid, integer), public.list_steps(uuid, integer, text),
@@ -338,6 +365,7 @@ grant execute on function
   public.session_json(public.story_sessions), public.message_json(public.session_messages),
   public.draft_json(public.session_drafts), public.step_json(public.session_steps),
   public.event_json(public.session_events), public.visible_session(uuid), public.get_session(uuid),
+  public.word_query(text),
   public.list_sessions(uuid, text, text, text, timestamptz, text, integer, text), public.number_cursor(text),
   public.page_json(jsonb, integer, text), public.list_messages(uuid, integer, text),
   public.list_drafts(uuid, integer, text), public.get_draft(uuid, integer), public.list_steps(uuid, integer, text),

@@ -22,56 +22,50 @@ create function public.add_events(s public.story_sessions, p_events jsonb) retur
 language plpgsql security invoker set search_path = ''
 as $$
 declare
-  first_seq integer;
-  stored jsonb;
+  last_seq integer;
+  told jsonb;
 begin
-  select coalesce(max(seq), 0) into first_seq from public.session_events where session_id = s.id;
-  with kept as (
-    insert into public.session_events (session_id, user_id, seq, epoch, type, payload)
-    select s.id, s.user_id, first_seq + place, s.epoch, event ->> 'type', event - 'type'
-    from jsonb_array_elements(p_events) with ordinality as listed (event, place)
-    returning session_events
-  )
-  select coalesce(jsonb_agg(kept.session_events order by (kept.session_events).seq), '[]') into stored from kept;
-  return stored;
+  select coalesce(max(e.seq), 0) into last_seq from public.session_events e where e.session_id = s.id;
+  insert into public.session_events (session_id, user_id, seq, epoch, type, payload)
+  select s.id, s.user_id, last_seq + place, s.epoch, event ->> 'type', event - '{type,message}'::text[]
+  from jsonb_array_elements(p_events) with ordinality as listed (event, place);
+  select coalesce(jsonb_agg(event - 'message_seq' || jsonb_build_object(
+    'session_id', s.id, 'epoch', s.epoch, 'seq', last_seq + place, 'at', now()) order by place), '[]') into told
+  from jsonb_array_elements(p_events) with ordinality as listed (event, place);
+  return told;
 end
 $$;
 comment on function public.add_events(public.story_sessions, jsonb) is
-  'The service, holding the session''s row lock: numbers and stores events; answers their rows.';
+  'The service, holding the session''s row lock: numbers and stores events; answers them as the wire shows them.';
 
-create function public.tell(p_session_id uuid, p_events jsonb, p_epoch integer default null) returns void
+create function public.tell(s public.story_sessions, p_events jsonb, p_epoch integer default null) returns jsonb
 language plpgsql security invoker set search_path = ''
 as $$
-declare
-  s public.story_sessions;
 begin
-  select * into s from public.story_sessions where id = p_session_id;
   if p_epoch is not null or s.node is null then
-    perform public.add_events(s, p_events);
-  else
-    update public.story_sessions set outside = outside || p_events where id = s.id;
-    perform pg_notify('storyloom', 'change:' || s.id);
+    return public.add_events(s, p_events);
   end if;
+  update public.story_sessions set outside = outside || p_events where id = s.id;
+  perform pg_notify('storyloom', 'change:' || s.id);
+  return '[]';
 end
 $$;
-comment on function public.tell(uuid, jsonb, integer) is
-  'The service, holding the session''s row lock: events of a change. Where a run holds the session they wait for it, which alone numbers events.';
+comment on function public.tell(public.story_sessions, jsonb, integer) is
+  'The service, holding the session''s row lock: events of a change; answers them. Where a run holds the session they wait for it, which alone numbers events.';
 
-create function public.number_outside(p_session_id uuid) returns void
+create function public.number_outside(s public.story_sessions) returns jsonb
 language plpgsql security invoker set search_path = ''
 as $$
-declare
-  s public.story_sessions;
 begin
-  select * into s from public.story_sessions where id = p_session_id;
-  if s.outside <> '[]' then
-    perform public.add_events(s, s.outside);
-    update public.story_sessions set outside = '[]' where id = s.id;
+  if s.outside = '[]' then
+    return '[]';
   end if;
+  update public.story_sessions set outside = '[]' where id = s.id;
+  return public.add_events(s, s.outside);
 end
 $$;
-comment on function public.number_outside(uuid) is
-  'The service, holding the session''s row lock: numbers and stores the events that others than its run have made.';
+comment on function public.number_outside(public.story_sessions) is
+  'The service, holding the session''s row lock: numbers and stores the events that others than its run have made; answers them.';
 
 create function public.events_since(p_session_id uuid, p_seq integer) returns jsonb
 language sql stable security invoker set search_path = ''
@@ -79,7 +73,14 @@ as $$
   select coalesce(jsonb_agg(public.event_json(e) order by e.seq), '[]')
   from public.session_events e where e.session_id = p_session_id and e.seq > p_seq
 $$;
-comment on function public.events_since(uuid, integer) is 'The service: all events after a number, as the wire shows them. Locks nothing.';
+comment on function public.events_since(uuid, integer) is
+  'The service, where an answer was lost: all events after a number, as the wire shows them. Locks nothing.';
+
+create function public.activity(p_last timestamptz) returns timestamptz
+language sql stable security invoker set search_path = ''
+as $$ select case when p_last > now() - interval '5 seconds' then p_last else now() end $$;
+comment on function public.activity(timestamptz) is
+  'The service: when something happened last, to within five seconds. A value that stays spares the writing of every index of the row. Locks nothing.';
 
 create function public.create_session(
   p_user_id uuid, p_kind text, p_title text, p_prompt text, p_template text, p_config jsonb, p_model text,
@@ -89,6 +90,7 @@ language plpgsql security invoker set search_path = ''
 as $$
 declare
   s public.story_sessions;
+  m public.session_messages;
 begin
   insert into public.story_sessions
     (user_id, kind, title, titled, prompt, template, config, model, ttl_s, expires_at, request_id, message_count, progress)
@@ -101,11 +103,11 @@ begin
     return jsonb_build_object('created', false, 'session', public.session_json(s), 'events', '[]'::jsonb);
   end if;
   insert into public.session_messages (id, session_id, user_id, seq, role, content)
-  values (gen_random_uuid(), s.id, s.user_id, 1, 'user', p_prompt);
-  perform public.add_events(s, jsonb_build_array(
+  values (gen_random_uuid(), s.id, s.user_id, 1, 'user', p_prompt)
+  returning * into m;
+  return jsonb_build_object('created', true, 'session', public.session_json(s), 'events', public.add_events(s, jsonb_build_array(
     jsonb_build_object('type', 'session.created', 'request_id', p_request_id, 'session', public.session_json(s)),
-    jsonb_build_object('type', 'agent.message', 'message_seq', 1)));
-  return jsonb_build_object('created', true, 'session', public.session_json(s), 'events', public.events_since(s.id, 0));
+    public.message_event(m))));
 end
 $$;
 comment on function public.create_session(uuid, text, text, text, text, jsonb, text, integer, text, jsonb) is
@@ -118,14 +120,13 @@ language plpgsql security invoker set search_path = ''
 as $$
 declare
   s public.story_sessions := public.owned_session(p_session_id, p_owner);
-  last_seq integer;
+  told jsonb;
 begin
-  select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
   if p_to = 'active' and s.status = 'active' and s.pausing then
     update public.story_sessions set pausing = false, updated_at = now() where id = s.id returning * into s;
-    perform public.tell(s.id, jsonb_build_array(jsonb_strip_nulls(
+    told := public.tell(s, jsonb_build_array(jsonb_strip_nulls(
       jsonb_build_object('type', 'session.status', 'status', 'active', 'reason', p_reason))));
-    return jsonb_build_object('changed', true, 'session', public.session_json(s), 'events', public.events_since(s.id, last_seq));
+    return jsonb_build_object('changed', true, 'session', public.session_json(s), 'events', told);
   end if;
   -- The same again, as after a lost answer; an active session that a run holds is not moved to where it is.
   if s.status = p_to and s.node is null then
@@ -146,14 +147,13 @@ begin
     status = p_to, epoch = epoch + 1, node = null, error = p_error, pausing = false, queued_at = now(), queue_place = null,
     updated_at = now(), last_activity_at = now(), expires_at = now() + make_interval(secs => ttl_s)
   where id = s.id returning * into s;
-  perform public.number_outside(s.id);
-  perform public.add_events(s, jsonb_build_array(jsonb_strip_nulls(
+  told := public.number_outside(s) || public.add_events(s, jsonb_build_array(jsonb_strip_nulls(
     jsonb_build_object('type', 'session.status', 'status', s.status, 'reason', p_reason, 'error', p_error))));
   if p_to = 'active' then
     -- It may have been asked for where nothing runs, as on the command line.
     perform pg_notify('storyloom', 'queue');
   end if;
-  return jsonb_build_object('changed', true, 'session', public.session_json(s), 'events', public.events_since(s.id, last_seq));
+  return jsonb_build_object('changed', true, 'session', public.session_json(s), 'events', told);
 end
 $$;
 comment on function public.change_status(uuid, uuid, text, text[], text, jsonb) is
@@ -166,9 +166,7 @@ language plpgsql security invoker set search_path = ''
 as $$
 declare
   s public.story_sessions := public.owned_session(p_session_id, p_owner);
-  last_seq integer;
 begin
-  select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
   if s.title = p_title and s.titled then
     return jsonb_build_object('session', public.session_json(s), 'events', '[]'::jsonb);
   end if;
@@ -178,10 +176,9 @@ begin
   if p_epoch is not null then
     perform public.check_epoch(s, p_epoch);
   end if;
-  perform public.tell(s.id, jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
-    'type', 'session.status', 'status', s.status, 'reason', 'renamed', 'title', s.title, 'error', s.error,
-    'pausing', nullif(s.pausing, false), 'queue_place', s.queue_place))), p_epoch);
-  return jsonb_build_object('session', public.session_json(s), 'events', public.events_since(s.id, last_seq));
+  return jsonb_build_object('session', public.session_json(s), 'events', public.tell(s, jsonb_build_array(
+    jsonb_strip_nulls(jsonb_build_object('type', 'session.status', 'status', s.status, 'reason', 'renamed', 'title', s.title,
+      'error', s.error, 'pausing', nullif(s.pausing, false), 'queue_place', s.queue_place))), p_epoch));
 end
 $$;
 comment on function public.rename_session(uuid, uuid, text, integer) is 'The service for p_owner: gives a session, and its story, another title.';
@@ -209,36 +206,50 @@ create function public.append_message(
 language plpgsql security invoker set search_path = ''
 as $$
 declare
-  s public.story_sessions := public.owned_session(p_session_id, p_owner);
+  s public.story_sessions;
   m public.session_messages;
-  last_seq integer;
 begin
-  select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
+  update public.story_sessions set
+    message_count = message_count + 1, tokens = tokens + p_tokens, cost_usd = cost_usd + p_cost_usd, updated_at = now(),
+    last_activity_at = public.activity(last_activity_at),
+    expires_at = public.activity(last_activity_at) + make_interval(secs => ttl_s)
+  where id = p_session_id and (p_owner is null or user_id = p_owner)
+  returning * into s;
+  if not found then
+    raise sqlstate 'PT404' using message = 'There is no such session.';
+  end if;
   if p_epoch is not null then
     perform public.check_epoch(s, p_epoch);
   end if;
   insert into public.session_messages
     (id, session_id, user_id, seq, role, agent, step, content, metadata, model, tokens, cost_usd)
-  values (p_id, s.id, s.user_id, s.message_count + 1, p_role, p_agent, p_step, p_content, p_metadata, p_model,
+  values (p_id, s.id, s.user_id, s.message_count, p_role, p_agent, p_step, p_content, p_metadata, p_model,
     p_tokens, p_cost_usd)
   on conflict (id) do nothing returning * into m;
   if not found then
+    -- The same again, as after a lost answer: it is counted already.
+    update public.story_sessions set
+      message_count = message_count - 1, tokens = tokens - p_tokens, cost_usd = cost_usd - p_cost_usd
+    where id = s.id;
     select * into m from public.session_messages where id = p_id and session_id = s.id;
     if not found then
       raise sqlstate 'PT409' using message = 'That message id belongs to another session.';
     end if;
     return jsonb_build_object('message', public.message_json(m), 'events', '[]'::jsonb);
   end if;
-  update public.story_sessions set
-    message_count = m.seq, tokens = tokens + p_tokens, cost_usd = cost_usd + p_cost_usd, updated_at = now(),
-    last_activity_at = now(), expires_at = now() + make_interval(secs => ttl_s)
-  where id = s.id;
-  perform public.tell(s.id, jsonb_build_array(jsonb_build_object('type', 'agent.message', 'message_seq', m.seq)), p_epoch);
-  return jsonb_build_object('message', public.message_json(m), 'events', public.events_since(s.id, last_seq));
+  return jsonb_build_object('message', public.message_json(m),
+    'events', public.tell(s, jsonb_build_array(public.message_event(m)), p_epoch));
 end
 $$;
 comment on function public.append_message(uuid, uuid, uuid, text, text, integer, text, text, jsonb, text, integer, numeric) is
   'The service for p_owner: the next message of a session; the same id again answers the same message.';
+
+create function public.message_event(m public.session_messages) returns jsonb
+language sql stable security invoker set search_path = ''
+as $$
+  select jsonb_build_object('type', 'agent.message', 'message_seq', m.seq, 'message', public.message_json(m))
+$$;
+comment on function public.message_event(public.session_messages) is 'The service: the agent.message event of a message. Locks nothing.';
 
 create function public.draft_event(d public.session_drafts) returns jsonb
 language sql immutable security invoker set search_path = ''
@@ -258,9 +269,7 @@ as $$
 declare
   s public.story_sessions := public.owned_session(p_session_id, p_owner);
   d public.session_drafts;
-  last_seq integer;
 begin
-  select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
   if p_epoch is not null then
     perform public.check_epoch(s, p_epoch);
   end if;
@@ -282,8 +291,8 @@ begin
     draft_count = p_version, draft_version = case when p_current then p_version else draft_version end,
     updated_at = now(), last_activity_at = now(), expires_at = now() + make_interval(secs => ttl_s)
   where id = s.id;
-  perform public.tell(s.id, jsonb_build_array(public.draft_event(d)), p_epoch);
-  return jsonb_build_object('draft', public.draft_json(d), 'events', public.events_since(s.id, last_seq));
+  return jsonb_build_object('draft', public.draft_json(d),
+    'events', public.tell(s, jsonb_build_array(public.draft_event(d)), p_epoch));
 end
 $$;
 comment on function public.append_draft(uuid, uuid, integer, text, text, integer, boolean, text, jsonb, integer) is
@@ -321,11 +330,9 @@ begin
     if due.node is not null then
       perform pg_notify('storyloom', 'change:' || s.id);
     end if;
-    perform public.number_outside(s.id);
-    perform public.add_events(s, jsonb_build_array(jsonb_build_object(
-      'type', 'session.status', 'status', 'expired', 'reason', 'idle', 'error', s.error)));
     expired := expired || jsonb_build_array(jsonb_build_object('session', public.session_json(s), 'events',
-      (select jsonb_agg(public.event_json(e)) from public.session_events e where e.session_id = s.id and e.epoch = s.epoch)));
+      public.number_outside(s) || public.add_events(s, jsonb_build_array(jsonb_build_object(
+        'type', 'session.status', 'status', 'expired', 'reason', 'idle', 'error', s.error)))));
   end loop;
   return expired;
 end
@@ -335,7 +342,8 @@ comment on function public.expire_sessions(integer) is
 
 revoke execute on function
   public.owned_session(uuid, uuid), public.add_events(public.story_sessions, jsonb), public.events_since(uuid, integer),
-  public.tell(uuid, jsonb, integer), public.number_outside(uuid),
+  public.tell(public.story_sessions, jsonb, integer), public.number_outside(public.story_sessions),
+  public.message_event(public.session_messages), public.activity(timestamptz),
   public.create_session(uuid, text, text, text, text, jsonb, text, integer, text, jsonb),
   public.change_status(uuid, uuid, text, text[], text, jsonb), public.rename_session(uuid, uuid, text, integer),
   public.delete_session(uuid, uuid),
@@ -345,7 +353,8 @@ revoke execute on function
   from public, anon, authenticated, service_role;
 grant execute on function
   public.owned_session(uuid, uuid), public.add_events(public.story_sessions, jsonb), public.events_since(uuid, integer),
-  public.tell(uuid, jsonb, integer), public.number_outside(uuid),
+  public.tell(public.story_sessions, jsonb, integer), public.number_outside(public.story_sessions),
+  public.message_event(public.session_messages), public.activity(timestamptz),
   public.create_session(uuid, text, text, text, text, jsonb, text, integer, text, jsonb),
   public.change_status(uuid, uuid, text, text[], text, jsonb), public.rename_session(uuid, uuid, text, integer),
   public.delete_session(uuid, uuid),

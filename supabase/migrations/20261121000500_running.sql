@@ -116,7 +116,6 @@ declare
   placed jsonb := '[]';
   taken uuid[] := '{}';
   s public.story_sessions;
-  last_seq integer;
 begin
   -- One claim at a time, so that no user gets more than their share by asking two nodes at once.
   perform pg_advisory_xact_lock(1400139634, 1);
@@ -145,10 +144,8 @@ begin
       and (wanted.place <= 10 or wanted.place * 2 <= queue_place)))
     returning * into s;
     if found then
-      select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
-      perform public.add_events(s, jsonb_build_array(jsonb_build_object(
+      placed := placed || public.add_events(s, jsonb_build_array(jsonb_build_object(
         'type', 'session.status', 'status', 'active', 'reason', 'queued', 'queue_place', s.queue_place)));
-      placed := placed || public.events_since(s.id, last_seq);
     end if;
   end loop;
   return jsonb_build_object('claimed', claimed, 'placed', placed, 'waiting', (
@@ -163,22 +160,20 @@ language plpgsql security invoker set search_path = ''
 as $$
 declare
   s public.story_sessions := public.owned_session(p_session_id, null);
-  last_seq integer;
+  told jsonb;
   reason text;
 begin
   if s.status <> 'active' then
     raise sqlstate 'PT409' using message = format('A session that is %s has nothing to run.', replace(s.status, '_', ' '));
   end if;
-  select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
   reason := case when s.epoch = 0 then 'started' when s.node is null then 'resumed' else 'recovered' end;
   update public.story_sessions set epoch = epoch + 1, node = p_node, queue_place = null, error = null, updated_at = now(),
     last_activity_at = now(), expires_at = now() + make_interval(secs => ttl_s)
   where id = s.id returning * into s;
-  perform public.number_outside(s.id);
-  perform public.add_events(s, jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+  told := public.number_outside(s) || public.add_events(s, jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
     'type', 'session.status', 'status', 'active', 'reason', reason, 'pausing', nullif(s.pausing, false)))));
   return jsonb_build_object(
-    'session', public.session_json(s), 'prompt', s.prompt, 'context', s.context, 'events', public.events_since(s.id, last_seq),
+    'session', public.session_json(s), 'prompt', s.prompt, 'context', s.context, 'events', told,
     'delta_from', (select min(seq) from public.session_events where session_id = s.id and type = 'agent.delta'),
     'partial', public.partial_json(s.id), 'notes', public.notes_json(s.id), 'usage_by_agent', s.usage_by_agent,
     'steps', (
@@ -208,22 +203,22 @@ language plpgsql security invoker set search_path = ''
 as $$
 declare
   s public.story_sessions := public.owned_session(p_session_id, null);
-  last_seq integer;
 begin
   perform public.check_epoch(s, p_epoch);
   perform public.keep_events(s, p_events);
-  select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
-  perform public.number_outside(s.id);
-  return jsonb_build_object('events', public.events_since(s.id, last_seq));
+  return jsonb_build_object('events', public.number_outside(s));
 end
 $$;
 comment on function public.number_changes(uuid, integer, jsonb) is
   'The service for a run: numbers what others have changed in its session, after its own p_events. Locks the session''s row.';
 
-create function public.keep_events(s public.story_sessions, p_events jsonb) returns void
+create function public.keep_events(s public.story_sessions, p_events jsonb, p_done text default null) returns void
 language plpgsql security invoker set search_path = ''
 as $$
 begin
+  if p_events = '[]' then
+    return;
+  end if;
   insert into public.session_events (session_id, user_id, seq, epoch, type, payload, at)
   select s.id, s.user_id, (event ->> 'seq')::integer, s.epoch, event ->> 'type', event - 'type' - 'seq' - 'at',
     (event ->> 'at')::timestamptz
@@ -236,7 +231,7 @@ begin
     (select count(*) + 1 from public.session_steps t where t.session_id = s.id), event ->> 'stage', event ->> 'agent',
     'running', (event ->> 'attempt')::integer, (event ->> 'at')::timestamptz, s.epoch
   from jsonb_array_elements(p_events) as listed (event)
-  where event ->> 'type' = 'step.started'
+  where event ->> 'type' = 'step.started' and event ->> 'step' is distinct from p_done
   order by event ->> 'step', (event ->> 'seq')::integer desc
   on conflict (session_id, step) do update set
     status = 'running', attempt = excluded.attempt, started_at = excluded.started_at, epoch = excluded.epoch,
@@ -244,8 +239,8 @@ begin
     where session_steps.status <> 'done';
 end
 $$;
-comment on function public.keep_events(public.story_sessions, jsonb) is
-  'The service, within a run''s write: stores events that the run has numbered, and the steps that they begin.';
+comment on function public.keep_events(public.story_sessions, jsonb, text) is
+  'The service, within a run''s write: stores events that the run has numbered, and the steps that they begin, but for p_done.';
 
 create function public.append_events(p_session_id uuid, p_epoch integer, p_events jsonb) returns jsonb
 language plpgsql security invoker set search_path = ''
@@ -283,13 +278,13 @@ declare
   s public.story_sessions := public.owned_session(p_session_id, null);
   m public.session_messages;
   d public.session_drafts;
-  last_seq integer;
   draft jsonb := p_result -> 'draft';
   accepted integer := (p_result ->> 'accept_version')::integer;
   spent_tokens integer := (p_result ->> 'tokens')::integer;
   spent_usd numeric := (p_result ->> 'cost_usd')::numeric;
   agent_name text := p_result ->> 'agent';
-  told jsonb := '[]';
+  made jsonb := '[]';
+  told jsonb;
 begin
   perform public.check_epoch(s, p_epoch);
   if exists (select from public.session_steps where session_id = s.id and step = p_result ->> 'step' and status = 'done') then
@@ -297,16 +292,15 @@ begin
     return jsonb_build_object('session', public.session_json(s), 'notes', public.notes_json(s.id),
       'events', public.events_since(s.id, (p_result ->> 'after_seq')::integer));
   end if;
-  perform public.keep_events(s, p_events);
-  select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
-  perform public.number_outside(s.id);
+  perform public.keep_events(s, p_events, p_result ->> 'step');
+  told := public.number_outside(s);
 
   insert into public.session_messages
     (id, session_id, user_id, seq, role, agent, step, content, metadata, model, tokens, cost_usd)
   values ((p_result ->> 'message_id')::uuid, s.id, s.user_id, s.message_count + 1, 'assistant', agent_name,
     p_result ->> 'step', p_result ->> 'content', coalesce(p_result -> 'metadata', '{}'), p_result ->> 'model', spent_tokens, spent_usd)
   returning * into m;
-  told := told || jsonb_build_array(jsonb_build_object('type', 'agent.message', 'message_seq', m.seq));
+  made := made || public.message_event(m);
 
   if accepted is not null or (draft is not null and (draft ->> 'current')::boolean) then
     update public.session_drafts set current = false where session_id = s.id and current;
@@ -316,7 +310,7 @@ begin
     values (s.id, s.user_id, s.draft_count + 1, (draft ->> 'current')::boolean, agent_name, p_result ->> 'step',
       draft ->> 'content', (draft ->> 'word_count')::integer)
     returning * into d;
-    told := told || jsonb_build_array(public.draft_event(d));
+    made := made || public.draft_event(d);
   end if;
   if p_result ? 'scored_version' then
     update public.session_drafts set scores = p_result -> 'scores'
@@ -326,7 +320,7 @@ begin
     end if;
     select * into d from public.session_drafts
     where session_id = s.id and version = (p_result ->> 'scored_version')::integer;
-    told := told || jsonb_build_array(public.draft_event(d));
+    made := made || public.draft_event(d);
   end if;
 
   insert into public.session_steps
@@ -356,26 +350,28 @@ begin
     status = case when pausing then 'paused' else status end,
     node = case when pausing then null else node end,
     pausing = false,
-    updated_at = now(), last_activity_at = now(), expires_at = now() + make_interval(secs => ttl_s)
+    updated_at = now(), last_activity_at = public.activity(last_activity_at),
+    expires_at = public.activity(last_activity_at) + make_interval(secs => ttl_s)
   where id = s.id returning * into s;
 
   if p_result ->> 'title' is not null and not s.titled then
-    told := told || jsonb_build_array(
-      jsonb_build_object('type', 'session.status', 'status', s.status, 'reason', 'titled', 'title', s.title));
+    made := made
+      || jsonb_build_object('type', 'session.status', 'status', s.status, 'reason', 'titled', 'title', s.title);
   end if;
-  perform public.add_events(s, told || jsonb_build_array(
+  made := made || jsonb_build_array(
     jsonb_build_object('type', 'usage', 'tokens', s.tokens, 'cost_usd', s.cost_usd, 'by_agent', s.usage_by_agent),
     jsonb_build_object('type', 'progress') || s.progress,
     jsonb_build_object('type', 'step.finished', 'step', p_result ->> 'step', 'duration_ms', p_result -> 'duration_ms',
-      'tokens', spent_tokens, 'cost_usd', spent_usd)));
+      'tokens', spent_tokens, 'cost_usd', spent_usd));
   if s.status = 'paused' then
-    perform public.add_events(s, jsonb_build_array(jsonb_build_object('type', 'session.status', 'status', 'paused', 'reason', 'asked')));
+    made := made || jsonb_build_object('type', 'session.status', 'status', 'paused', 'reason', 'asked');
   end if;
+  told := told || public.add_events(s, made);
   -- After the events above, whose numbers go on from the deltas': a number is never given twice.
   delete from public.session_events
   where session_id = s.id and type = 'agent.delta' and seq >= (p_result ->> 'delta_from')::integer;
   return jsonb_build_object('session', public.session_json(s), 'notes', public.notes_json(s.id),
-    'events', public.events_since(s.id, last_seq));
+    'events', told);
 end
 $$;
 comment on function public.finish_step(uuid, integer, jsonb, jsonb) is
@@ -388,9 +384,7 @@ declare
   s public.story_sessions := public.owned_session(p_session_id, p_owner);
   d public.session_drafts;
   st public.stories;
-  last_seq integer;
 begin
-  select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
   if s.status = 'completed' then
     return jsonb_build_object('session', public.session_json(s), 'events', '[]'::jsonb);
   end if;
@@ -416,12 +410,11 @@ begin
       'completed_steps', progress -> 'total_steps',
       'stages', (select jsonb_object_agg(stage, 1) from jsonb_object_keys(progress -> 'stages') as stage)))
   where id = s.id returning * into s;
-  perform public.number_outside(s.id);
-  perform public.add_events(s, jsonb_build_array(
-    jsonb_build_object('type', 'progress') || s.progress,
-    jsonb_build_object('type', 'story.completed', 'story_id', st.id, 'title', st.title, 'word_count', st.word_count),
-    jsonb_build_object('type', 'session.status', 'status', 'completed')));
-  return jsonb_build_object('session', public.session_json(s), 'events', public.events_since(s.id, last_seq));
+  return jsonb_build_object('session', public.session_json(s),
+    'events', public.number_outside(s) || public.add_events(s, jsonb_build_array(
+      jsonb_build_object('type', 'progress') || s.progress,
+      jsonb_build_object('type', 'story.completed', 'story_id', st.id, 'title', st.title, 'word_count', st.word_count),
+      jsonb_build_object('type', 'session.status', 'status', 'completed'))));
 end
 $$;
 comment on function public.complete_session(uuid, uuid, integer) is
@@ -436,13 +429,12 @@ language plpgsql security invoker set search_path = ''
 as $$
 declare
   s public.story_sessions := public.owned_session(p_session_id, p_owner);
-  last_seq integer;
+  told jsonb;
 begin
   if p_epoch is not null then
     perform public.check_epoch(s, p_epoch);
     perform public.keep_events(s, p_events);
   end if;
-  select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
   if s.status = p_to then
     return jsonb_build_object('session', public.session_json(s), 'events', '[]'::jsonb);
   end if;
@@ -458,14 +450,14 @@ begin
     tokens = tokens + p_tokens, cost_usd = cost_usd + p_cost_usd,
     usage_by_agent = case when p_tokens > 0 then public.usage_after(s, p_agent, p_tokens, p_cost_usd) else usage_by_agent end
   where id = s.id returning * into s;
-  perform public.number_outside(s.id);
+  told := public.number_outside(s);
   if p_tokens > 0 then
-    perform public.add_events(s, jsonb_build_array(
+    told := told || public.add_events(s, jsonb_build_array(
       jsonb_build_object('type', 'usage', 'tokens', s.tokens, 'cost_usd', s.cost_usd, 'by_agent', s.usage_by_agent)));
   end if;
-  perform public.add_events(s, jsonb_build_array(jsonb_build_object(
+  told := told || public.add_events(s, jsonb_build_array(jsonb_build_object(
     'type', 'session.status', 'status', p_to, 'reason', p_error ->> 'message', 'error', p_error)));
-  return jsonb_build_object('session', public.session_json(s), 'events', public.events_since(s.id, last_seq));
+  return jsonb_build_object('session', public.session_json(s), 'events', told);
 end
 $$;
 comment on function public.fail_session(uuid, uuid, jsonb, integer, text, jsonb, text, integer, numeric, text) is
@@ -476,14 +468,12 @@ language plpgsql security invoker set search_path = ''
 as $$
 declare
   s public.story_sessions := public.owned_session(p_session_id, null);
-  last_seq integer;
 begin
   perform public.check_epoch(s, p_epoch);
   if s.status = 'awaiting_approval' then
     return jsonb_build_object('session', public.session_json(s), 'events', public.events_since(s.id, (p_gate ->> 'after_seq')::integer));
   end if;
   perform public.keep_events(s, p_events);
-  select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
   insert into public.session_steps (session_id, user_id, step, position, stage, agent, status, started_at, epoch)
   values (s.id, s.user_id, p_gate ->> 'step', (select count(*) + 1 from public.session_steps t where t.session_id = s.id),
     p_gate ->> 'stage', 'writer', 'running', now(), s.epoch)
@@ -492,13 +482,11 @@ begin
     status = 'awaiting_approval', node = null, pausing = false, progress = p_gate -> 'progress', updated_at = now(),
     last_activity_at = now(), expires_at = now() + make_interval(secs => ttl_s)
   where id = s.id returning * into s;
-  perform public.number_outside(s.id);
-  perform public.add_events(s, jsonb_build_array(
+  return jsonb_build_object('session', public.session_json(s), 'events', public.number_outside(s) || public.add_events(s, jsonb_build_array(
     jsonb_build_object('type', 'progress') || s.progress,
     jsonb_strip_nulls(jsonb_build_object('type', 'approval.requested', 'step', p_gate ->> 'step',
       'content', p_gate ->> 'content', 'draft_version', p_gate -> 'draft_version')),
-    jsonb_build_object('type', 'session.status', 'status', 'awaiting_approval', 'reason', p_gate ->> 'gate')));
-  return jsonb_build_object('session', public.session_json(s), 'events', public.events_since(s.id, last_seq));
+    jsonb_build_object('type', 'session.status', 'status', 'awaiting_approval', 'reason', p_gate ->> 'gate'))));
 end
 $$;
 comment on function public.open_gate(uuid, integer, jsonb, jsonb) is
@@ -525,7 +513,7 @@ revoke execute on function
   public.leave(text[]),
   public.waiting_runs(text, uuid[], double precision), public.claim_runs(text, integer, integer, uuid[], double precision),
   public.claim_run(uuid, text), public.notes_json(uuid), public.number_changes(uuid, integer, jsonb),
-  public.keep_events(public.story_sessions, jsonb), public.append_events(uuid, integer, jsonb),
+  public.keep_events(public.story_sessions, jsonb, text), public.append_events(uuid, integer, jsonb),
   public.finish_step(uuid, integer, jsonb, jsonb), public.complete_session(uuid, uuid, integer),
   public.fail_session(uuid, uuid, jsonb, integer, text, jsonb, text, integer, numeric, text), public.open_gate(uuid, integer, jsonb, jsonb),
   public.events_after(jsonb, integer), public.usage_after(public.story_sessions, text, integer, numeric)
@@ -535,7 +523,7 @@ grant execute on function
   public.leave(text[]),
   public.waiting_runs(text, uuid[], double precision), public.claim_runs(text, integer, integer, uuid[], double precision),
   public.claim_run(uuid, text), public.notes_json(uuid), public.number_changes(uuid, integer, jsonb),
-  public.keep_events(public.story_sessions, jsonb), public.append_events(uuid, integer, jsonb),
+  public.keep_events(public.story_sessions, jsonb, text), public.append_events(uuid, integer, jsonb),
   public.finish_step(uuid, integer, jsonb, jsonb), public.complete_session(uuid, uuid, integer),
   public.fail_session(uuid, uuid, jsonb, integer, text, jsonb, text, integer, numeric, text), public.open_gate(uuid, integer, jsonb, jsonb),
   public.events_after(jsonb, integer), public.usage_after(public.story_sessions, text, integer, numeric)

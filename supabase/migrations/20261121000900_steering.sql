@@ -5,9 +5,7 @@ language plpgsql security invoker set search_path = ''
 as $$
 declare
   s public.story_sessions := public.owned_session(p_session_id, p_owner);
-  last_seq integer;
 begin
-  select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
   if s.status = 'paused' or s.pausing then
     return jsonb_build_object('changed', false, 'session', public.session_json(s), 'events', '[]'::jsonb);
   end if;
@@ -21,9 +19,9 @@ begin
     return public.change_status(p_session_id, p_owner, 'paused', array['active'], 'asked');
   end if;
   update public.story_sessions set pausing = true, updated_at = now() where id = s.id returning * into s;
-  perform public.tell(s.id, jsonb_build_array(jsonb_build_object(
-    'type', 'session.status', 'status', 'active', 'reason', 'pausing', 'pausing', true)));
-  return jsonb_build_object('changed', true, 'session', public.session_json(s), 'events', public.events_since(s.id, last_seq));
+  return jsonb_build_object('changed', true, 'session', public.session_json(s),
+    'events', public.tell(s, jsonb_build_array(jsonb_build_object(
+      'type', 'session.status', 'status', 'active', 'reason', 'pausing', 'pausing', true))));
 end
 $$;
 comment on function public.pause_session(uuid, uuid) is
@@ -52,9 +50,8 @@ as $$
 declare
   s public.story_sessions := public.owned_session(p_session_id, p_owner);
   t public.session_steps;
-  last_seq integer;
+  told jsonb := '[]';
 begin
-  select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
   select * into t from public.session_steps where session_id = s.id and step = p_step;
   if t.output ->> 'call' = p_call::text then
     return jsonb_build_object('changed', false, 'session', public.session_json(s), 'events', '[]'::jsonb);
@@ -71,18 +68,18 @@ begin
     output = jsonb_build_object('approved', p_approved, 'comment', p_comment, 'call', p_call)
   where session_id = s.id and step = p_step;
   if p_comment is not null then
-    perform public.append_message(p_session_id, p_owner, p_call, 'user', p_comment, p_step => p_step,
-      p_metadata => jsonb_build_object('approved', p_approved));
+    told := public.append_message(p_session_id, p_owner, p_call, 'user', p_comment, p_step => p_step,
+      p_metadata => jsonb_build_object('approved', p_approved)) -> 'events';
   end if;
   update public.story_sessions set
     status = 'active', epoch = epoch + 1, queued_at = now(), queue_place = null, error = null, updated_at = now(),
     last_activity_at = now(), expires_at = now() + make_interval(secs => ttl_s)
   where id = s.id returning * into s;
-  perform public.add_events(s, jsonb_build_array(jsonb_build_object('type', 'session.status', 'status', 'active',
+  told := told || public.add_events(s, jsonb_build_array(jsonb_build_object('type', 'session.status', 'status', 'active',
     'reason', case when p_approved then 'approved' else 'rejected' end)));
   -- It may have been answered where nothing runs, as on the command line.
   perform pg_notify('storyloom', 'queue');
-  return jsonb_build_object('changed', true, 'session', public.session_json(s), 'events', public.events_since(s.id, last_seq));
+  return jsonb_build_object('changed', true, 'session', public.session_json(s), 'events', told);
 end
 $$;
 comment on function public.answer_gate(uuid, uuid, text, boolean, text, uuid) is

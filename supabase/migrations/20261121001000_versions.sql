@@ -127,7 +127,7 @@ declare
   step_name text;
   gate text;
   place integer;
-  last_seq integer;
+  made jsonb;
 begin
   if p_alternative_id is not null then
     select a.accepted_version into accepted from public.session_alternatives a
@@ -156,7 +156,6 @@ begin
     raise sqlstate 'PT409' using message =
       format('The text has changed since: version %s is the current one, not %s.', d.version, p_base_version);
   end if;
-  select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
 
   -- A step that has begun and is not done comes after it, so that the steps done stand in their order.
   select coalesce(min(t.position) filter (where t.status <> 'done'), count(*) + 1) into place
@@ -183,17 +182,17 @@ begin
     progress = case when status = 'completed' then progress || jsonb_build_object('words', d.word_count) else progress end,
     updated_at = now(), last_activity_at = now(), expires_at = now() + make_interval(secs => ttl_s)
   where id = s.id returning * into s;
-  perform public.tell(s.id, jsonb_build_array(public.draft_event(d)));
+  made := jsonb_build_array(public.draft_event(d));
   if s.status = 'completed' then
-    perform public.tell(s.id, jsonb_build_array(jsonb_build_object('type', 'progress') || s.progress));
+    made := made || (jsonb_build_object('type', 'progress') || s.progress);
   elsif s.status = 'awaiting_approval' then
     -- What waits to be approved is the text as it is now.
     select t.step into gate from public.session_steps t
     where t.session_id = s.id and t.status = 'running' order by t.position desc limit 1;
-    perform public.tell(s.id, jsonb_build_array(jsonb_build_object(
-      'type', 'approval.requested', 'step', gate, 'content', d.content, 'draft_version', d.version)));
+    made := made || jsonb_build_object(
+      'type', 'approval.requested', 'step', gate, 'content', d.content, 'draft_version', d.version);
   end if;
-  return jsonb_build_object('draft', public.draft_json(d), 'events', public.events_since(s.id, last_seq));
+  return jsonb_build_object('draft', public.draft_json(d), 'events', public.tell(s, made));
 end
 $$;
 comment on function public.edit_draft(uuid, uuid, integer, text, integer, uuid) is
@@ -207,12 +206,11 @@ language plpgsql security invoker set search_path = ''
 as $$
 declare
   s public.story_sessions := public.owned_session(p_session_id, p_owner);
-  last_seq integer;
+  told jsonb := '[]';
   last_number integer;
   spent_tokens integer;
   spent_usd numeric;
 begin
-  select coalesce(max(seq), 0) into last_seq from public.session_events where session_id = s.id;
   select coalesce(max(a.number), 0) into last_number from public.session_alternatives a where a.session_id = s.id;
   with kept as (
     insert into public.session_alternatives
@@ -231,10 +229,10 @@ begin
       usage_by_agent = public.usage_after(s, 'writer', spent_tokens, spent_usd),
       updated_at = now(), last_activity_at = now(), expires_at = now() + make_interval(secs => ttl_s)
     where id = s.id returning * into s;
-    perform public.tell(s.id, jsonb_build_array(jsonb_build_object(
+    told := public.tell(s, jsonb_build_array(jsonb_build_object(
       'type', 'usage', 'tokens', s.tokens, 'cost_usd', s.cost_usd, 'by_agent', s.usage_by_agent)));
   end if;
-  return jsonb_build_object('events', public.events_since(s.id, last_seq), 'items', (
+  return jsonb_build_object('events', told, 'items', (
     select coalesce(jsonb_agg(public.alternative_json(a) order by a.number), '[]')
     from public.session_alternatives a
     where a.session_id = s.id and a.content is not null
@@ -255,6 +253,7 @@ declare
   parent public.story_sessions;
   s public.story_sessions;
   until timestamptz;
+  told jsonb;
 begin
   -- It may go on meanwhile: what it has done stays as it is.
   select * into parent from public.story_sessions
@@ -304,17 +303,17 @@ begin
     draft_count = (select count(*) from public.session_drafts d where d.session_id = s.id)
   where id = s.id returning * into s;
 
-  perform public.add_events(s,
+  told := public.add_events(s,
     jsonb_build_array(jsonb_build_object(
       'type', 'session.created', 'request_id', p_request_id, 'session', public.session_json(s)))
-    || (select coalesce(jsonb_agg(jsonb_build_object('type', 'agent.message', 'message_seq', m.seq) order by m.seq), '[]')
+    || (select coalesce(jsonb_agg(public.message_event(m) order by m.seq), '[]')
         from public.session_messages m where m.session_id = s.id)
     || (select coalesce(jsonb_agg(public.draft_event(d) order by d.version), '[]')
         from public.session_drafts d where d.session_id = s.id));
   if s.status = 'active' then
     perform pg_notify('storyloom', 'queue');
   end if;
-  return jsonb_build_object('created', true, 'session', public.session_json(s), 'events', public.events_since(s.id, 0));
+  return jsonb_build_object('created', true, 'session', public.session_json(s), 'events', told);
 end
 $$;
 comment on function public.fork_session(uuid, uuid, text[], text, text, jsonb, jsonb, jsonb, jsonb, integer, text, integer, text, text) is

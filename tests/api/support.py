@@ -37,7 +37,7 @@ def signed(*, secret: str = JWT_SECRET, algorithm: str = "HS256", **changed: Any
 @asynccontextmanager
 async def raw(service: Service, **options: Any) -> AsyncIterator[Socket]:
     """A connection on which nothing has been said yet."""
-    async with connect(service.ws_url, max_size=None, **options) as connection:
+    async with connect(service.ws_url, max_size=None, max_queue=None, **options) as connection:
         yield Socket(connection)
 
 

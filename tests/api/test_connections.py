@@ -15,7 +15,9 @@ from websockets.asyncio.client import connect
 from api import serve
 from coordinator.settings import Settings
 from tests.api.support import TEST_MODEL, answers, closed
+from tests.api.test_metrics import seen
 from tests.api.test_replay import check_course, check_each_place, log, stuck
+from tests.chaos.record import eventually
 from tests.model_server import ModelServer
 from tests.service import Service, Socket, bearer, serving
 
@@ -72,6 +74,29 @@ async def test_a_reader_that_does_not_read_is_sent_away_and_delays_nobody(
             rest = [frame for frame in again.frames if "seq" in frame]
         settled = [frame["seq"] for frame in [*got, *rest] if frame["type"] != "agent.delta"]
         assert settled == [event["seq"] for event in kept]
+
+
+async def test_a_reader_that_never_reads_again_is_let_go_of_and_delays_nobody(
+    settings: Settings, small_buffers: None
+) -> None:
+    """Not even the close frame reaches it: the server waits a heartbeat for that, and then drops the connection."""
+    small = settings.model_copy(update={"reader_queue": 16, "heartbeat_s": 8.0})
+    async with serving(small) as service, service.socket() as other:
+        reader = await slow(service)
+        assert (await seen(service))("sockets") == 2
+        session_id = await other.start(pages=8, max_revisions=0)
+        await reader.send(type="session.attach", session_id=session_id, epoch=0, after_seq=0)
+        # The run and who reads it go on while it hangs there: nobody reads for it from here on.
+        assert (await other.until_finished(session_id))["status"] == "completed"
+        check_course([frame for frame in other.frames if "seq" in frame], await log(service, session_id))
+
+        async def gone() -> bool:
+            return (await seen(service))("sockets") == 1
+
+        await eventually(gone, "the connection is dropped", 3 * small.heartbeat_s)
+        assert (await seen(service))("slow_readers_closed_total") == 1
+        assert await answers(other) == []
+        reader.connection.transport.abort()
 
 
 async def test_who_asks_faster_than_it_reads_is_not_sent_away(settings: Settings) -> None:

@@ -23,7 +23,6 @@ from coordinator.settings import Settings
 from coordinator.store import Store
 from coordinator.streams import Streams
 from tests.api.support import held_story
-from tests.api.test_connections import slow, small_buffers  # noqa: F401 a fixture
 from tests.api.test_replay import log
 from tests.model_server import ModelServer, Reply
 from tests.service import PROMPT, WAIT_S, Service, serving
@@ -163,22 +162,12 @@ async def test_failed_tries_count_their_calls_and_tokens(shared: Service, model:
     assert more("model_tokens_total") == session["tokens"]
 
 
-async def test_a_reader_that_is_sent_away_is_counted(settings: Settings, small_buffers: None) -> None:  # noqa: F811
-    async with serving(settings.model_copy(update={"reader_queue": 16})) as service, service.socket() as other:
-        reader = await slow(service)
-        session_id = await other.start(pages=20, max_revisions=0)
-        await reader.send(type="session.attach", session_id=session_id, epoch=0, after_seq=0)
-        await other.until_finished(session_id)
-        assert await until(service, "slow_readers_closed_total", 1)
-        reader.connection.transport.abort()
-
-
 async def test_a_run_that_is_taken_over_is_a_recovery(store: Store, user: Any) -> None:
     writer: Identity = await user()
     first, second = (StorySessionManager(store, Streams(), node=name) for name in ("a", "b"))
     made = await first.create_session(writer, PROMPT, template="short-story", model=OFFLINE, config=StoryConfig())
     for manager in (first, second):
-        await manager.release((await manager.recover_session(made.session.id)).journal)
+        await manager.runs.release((await manager.recover_session(made.session.id)).journal)
     assert Seen(store.metrics.text().decode()).by("reason", "claims_total") == {"started": 1, "recovered": 1}
 
 

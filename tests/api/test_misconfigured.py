@@ -13,6 +13,8 @@ from pathlib import Path
 import jwt
 import pytest
 
+from storyloom.cli import main
+
 PROJECT = "https://abcdefghijklmnopqrst.supabase.co"
 SECRET = "the-jwt-secret-of-the-project-that-is-long-enough"
 OTHER_SECRET = "the-jwt-secret-of-another-project-long-enough-too"
@@ -72,19 +74,39 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("wrong", WRONG)
-def test_what_cannot_work_is_told_in_a_sentence(wrong: str, tmp_path: Path) -> None:
+def checked(wrong: str, code: int, out: str, told: str) -> None:
     settings, expected = WRONG[wrong]
-    done = subprocess.run(
-        [sys.executable, "-m", "storyloom.cli", "serve"], capture_output=True, text=True, timeout=90, cwd=tmp_path,
-        env={**os.environ, "STORYLOOM_DATA_DIR": str(tmp_path / "data"), "STORYLOOM_PORT": "0", **settings}, check=False,
-    )  # fmt: skip
-    told = done.stderr
     # Before it there may be lines of the log.
     sentences = [line for line in told.splitlines() if line.startswith("storyloom: ")]
     assert sentences == told.splitlines()[-1:], told
     assert re.search(expected, sentences[0]) and sentences[0].endswith("."), told
-    assert done.returncode == 1 and done.stdout == "" and "Traceback" not in told
+    assert code == 1 and out == "" and "Traceback" not in told
     for name, value in settings.items():
         assert value not in told or ("KEY" not in name and "SECRET" not in name)
     assert "hunter2" not in told and "someone@" not in told
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_cannot_work_is_told_in_a_sentence(
+    wrong: str, tmp_path: Path, own_logging: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["storyloom", "serve"])
+    for name, value in surroundings(wrong, tmp_path).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    checked(wrong, int(ended.value.code or 0), *capsys.readouterr())
+
+
+def test_a_process_ends_so(tmp_path: Path) -> None:
+    wrong = "nobody there for the database"
+    done = subprocess.run(
+        [sys.executable, "-m", "storyloom.cli", "serve"], capture_output=True, text=True, timeout=90, cwd=tmp_path,
+        env={**os.environ, **surroundings(wrong, tmp_path)}, check=False,
+    )  # fmt: skip
+    checked(wrong, done.returncode, done.stdout, done.stderr)
+
+
+def surroundings(wrong: str, folder: Path) -> dict[str, str]:
+    return {"STORYLOOM_DATA_DIR": str(folder / "data"), "STORYLOOM_PORT": "0", **WRONG[wrong][0]}

@@ -78,6 +78,17 @@ async def test_a_file_is_kept_by_the_browser_until_it_changes(shared: Service) -
     assert (again.status_code, again.content) == (304, b"")
 
 
+async def test_versions_are_listed_without_their_text_for_who_asks_so(shared: Service) -> None:
+    session_id = await shared.story()
+    whole = (await shared.get(f"/api/sessions/{session_id}/drafts", limit=100)).json()
+    heads = (await shared.get(f"/api/sessions/{session_id}/drafts", limit=100, content="false")).json()
+    assert all(draft["content"] for draft in whole["items"])
+    expected = [{name: value for name, value in draft.items() if name != "content"} for draft in whole["items"]]
+    assert heads == {"items": expected, "next_cursor": None}
+    first = (await shared.get(f"/api/sessions/{session_id}/drafts", limit=1, content="false")).json()
+    assert first["items"] == expected[:1] and first["next_cursor"]
+
+
 @pytest.mark.parametrize(
     "path", ["../api/app.py", "%2e%2e/pyproject.toml", "js/../../pyproject.toml", "js", "js/none.js", "", "/etc/passwd"]
 )

@@ -16,12 +16,12 @@ PROMPTS = [json.loads(line) for line in (Path(__file__).parents[1] / "data/promp
 
 
 @pytest.mark.parametrize("wanted", PROMPTS, ids=lambda wanted: wanted["prompt"][:30])
-async def test_a_story_of_the_length_asked_for(service: Service, wanted: dict[str, object]) -> None:
+async def test_a_story_of_the_length_asked_for(shared: Service, wanted: dict[str, object]) -> None:
     config: dict[str, object] = wanted["config"]  # type: ignore[assignment]
-    async with service.socket() as socket:
+    async with shared.socket() as socket:
         session_id = await socket.start(str(wanted["prompt"]), template=wanted["template"], **config)
         assert (await socket.until_finished(session_id))["status"] == "completed"
-    story = (await service.get(f"/api/sessions/{session_id}/story")).json()
+    story = (await shared.get(f"/api/sessions/{session_id}/story")).json()
     target = int(str(config["pages"])) * WORDS_PER_PAGE
     margin = 0.10 if target >= 9_000 else 0.15
     assert target * (1 - margin) <= story["word_count"] <= target * (1 + margin)

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from coordinator.agents.cast import ACTIVITIES
+from coordinator.agents.library import load_library
 from storyloom.events import parse
 from storyloom.state import SessionState
 from tests.service import Service, Socket
@@ -151,18 +153,38 @@ async def test_the_page_shows_all_that_is_written_each_section_once(shared: Serv
 
 WORDS = """
 import en from "./en.mjs";
-import es from "./es.mjs";
-console.log(JSON.stringify([en, es]));
+import es, { said } from "./es.mjs";
+console.log(JSON.stringify([en, es, said]));
 """
 
 
 def test_every_language_has_every_text_with_the_same_blanks(tmp_path: Path) -> None:
     for name in ("en", "es"):
         (tmp_path / f"{name}.mjs").write_text((WEB.parent / "strings" / f"{name}.js").read_text())
-    english, spanish = in_node(WORDS, None, tmp_path)
+    english, spanish, _ = in_node(WORDS, None, tmp_path)
     assert list(english) == list(spanish) == sorted(english)
     for key, text in english.items():
         assert blanks(text) == blanks(spanish[key]), key
+
+
+def test_what_the_built_in_templates_say_is_there_in_every_language(tmp_path: Path) -> None:
+    for name in ("en", "es"):
+        (tmp_path / f"{name}.mjs").write_text((WEB.parent / "strings" / f"{name}.js").read_text())
+    said = in_node(WORDS, None, tmp_path)[2]
+    templates = load_library().all()
+    shown = {text for one in templates for text in (one.title, one.description, one.example_prompt)}
+    for option in (option for one in templates for option in one.theme.options):
+        shown |= {option.title, *option.values, *option.effects.values()}
+    assert shown == set(said)
+
+
+def test_an_agent_is_said_to_do_what_its_step_does(tmp_path: Path) -> None:
+    """The page names it by the step, in its own language: in English as the service does."""
+    (tmp_path / "en.mjs").write_text((WEB.parent / "strings" / "en.js").read_text())
+    english = in_node('import en from "./en.mjs";\nconsole.log(JSON.stringify(en));', None, tmp_path)
+    for kind, activity in ACTIVITIES.items():
+        if kind != "rewrite":  # of a passage, which is no step
+            assert english[f"doing.{kind}"] == activity.replace("{section}", "section {section}"), kind
 
 
 def blanks(text: str | dict[str, str]) -> set[str]:

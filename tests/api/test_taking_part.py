@@ -236,6 +236,29 @@ async def test_a_note_reaches_the_next_step_and_those_after(shared: Service, mod
     assert [message["seq"] for message in messages] == list(range(1, len(messages) + 1))
 
 
+async def test_the_same_note_again_is_the_same_note(shared: Service, model: ModelServer) -> None:
+    async def steer(session_id: str, text: str, key: str) -> Any:
+        answer = await shared.http.post(
+            f"/api/sessions/{session_id}/steer", json={"text": text},
+            headers={**bearer(shared.token), "Idempotency-Key": key},
+        )  # fmt: skip
+        assert answer.status_code == 202, answer.text
+        return answer.json()
+
+    async with held_story(shared, model) as session_id:
+        first = await steer(session_id, "Make it rain.", "mine")
+        assert await steer(session_id, "Make it snow.", "mine") == first and first["content"] == "Make it rain."
+        # A key may be any word, also one that names a step.
+        others = [await steer(session_id, "Call her Ada.", key) for key in ("yours", "draft-1", "outline")]
+        assert len({first["id"], *(one["id"] for one in others)}) == 4
+        model.open.set()
+        async with shared.socket() as socket:
+            await socket.send(type="session.attach", session_id=session_id)
+            assert (await socket.until_finished(session_id))["status"] == "completed"
+    said = [one["content"] for one in await items(shared, session_id, "messages") if one["role"] == "user"][1:]
+    assert said == ["Make it rain.", *["Call her Ada."] * 3]
+
+
 # -- Pausing -----------------------------------------------------------------------------------------------------------
 
 

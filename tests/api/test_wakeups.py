@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,8 @@ from pydantic import SecretStr
 
 from coordinator import wakeups
 from coordinator.settings import Settings
-from tests.service import PROMPT, WAIT_S, serving
+from tests.chaos.record import eventually
+from tests.service import PROMPT, WAIT_S, Service, serving
 
 
 @pytest.fixture(autouse=True)
@@ -19,17 +19,20 @@ def never_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wakeups, "LISTENING_POLL_S", 600.0)
 
 
+async def know_each_other(service: Service) -> bool:
+    nodes = (await service.get("/api/admin/nodes", service.admin_token())).json()["nodes"]
+    newest = max(node["started_at"] for node in nodes)
+    return len(nodes) == 2 and all(node["seen_at"] > newest for node in nodes)
+
+
 async def test_a_reader_on_another_node_is_woken(settings: Settings, tmp_path: Path) -> None:
     first_settings = settings.model_copy(
         update={"offline_words_per_second": 400.0, "jwt_secret": SecretStr("s" * 40), "node_dead_s": 1.5}
     )
     reading = first_settings.model_copy(update={"data_dir": tmp_path / "elsewhere"})
     async with serving(first_settings) as first, serving(reading) as second:
-        # Both know of each other, and the second hears.
-        async with asyncio.timeout(WAIT_S):
-            while (await first.get("/api/config")).status_code != 200:
-                await asyncio.sleep(0.05)
-        await asyncio.sleep(1.0)  # two beats: who is alone wakes nobody
+        # Who is alone wakes nobody: both have beaten since the second came.
+        await eventually(lambda: know_each_other(first), "two nodes that know of each other", WAIT_S)
         async with first.socket() as writing, second.socket(token=first.token) as watching:
             session_id = await writing.start(PROMPT, pages=1)
             await watching.send(type="session.attach", session_id=session_id)

@@ -39,10 +39,9 @@ def source() -> str:
     return script.read_text()
 
 
-async def faults(page: Page, script: str) -> list[str]:
-    """What axe finds, one line a fault, with where it is."""
-    await page.evaluate(script)
-    found = await page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
+async def faults(page: Page) -> list[str]:
+    """What axe finds on a page that has its script, one line a fault, with where it is."""
+    found = await page.evaluate("rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", RULES)
     return [
         f"{fault['id']}: {fault['help']}: {node['target']} {(node['failureSummary'] or '').splitlines()[-1]}"
         for fault in found["violations"]

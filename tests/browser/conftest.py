@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright
 
 from coordinator.settings import Settings
 from coordinator.store.embedded import EmbeddedPostgres
@@ -25,6 +25,12 @@ ARGUMENTS = [
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 ]  # fmt: skip
 WAIT_MS = 20_000
+VIOLATIONS = """
+document.addEventListener("securitypolicyviolation", (event) =>
+  console.error(`not allowed by ${event.violatedDirective}: ${event.blockedURI} ${event.sample}`));
+"""
+TOKEN = "eyJ"
+"""What every JWT begins with."""
 
 
 def chromium() -> str | None:
@@ -76,12 +82,14 @@ class Visitor:
         self.complaints: list[str] = []
         self.expected: tuple[str, ...] = ()
 
-    async def page(self, width: int = 1280, height: int = 900, **options: Any) -> Page:
+    async def page(self, width: int = 1280, height: int = 900, *, script: str = "", **options: Any) -> Page:
+        """`script` is run in each of its documents, before their own."""
         context = await self.browser.new_context(
             base_url=self.service.url, viewport={"width": width, "height": height}, reduced_motion="reduce",
             locale="en-GB", **options,
         )  # fmt: skip
         self.contexts.append(context)
+        await context.add_init_script(VIOLATIONS + script)
         return await self.tab(context)
 
     async def tab(self, context: BrowserContext) -> Page:
@@ -89,7 +97,12 @@ class Visitor:
         page.set_default_timeout(WAIT_MS)
         page.on("pageerror", lambda error: self.complaints.append(f"{page.url}: {error}"))
         page.on("console", lambda told: told.type == "error" and self.complaints.append(f"{page.url}: {told.text}"))
+        page.on("request", self._address)
         return page
+
+    def _address(self, request: Request) -> None:
+        if TOKEN in request.url.partition("#")[0] or request.headers.get("referer"):
+            self.complaints.append(f"{request.url} tells a token, or comes from {request.headers.get('referer')}")
 
     async def close(self) -> None:
         for context in self.contexts:

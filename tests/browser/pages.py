@@ -25,6 +25,13 @@ async def begin(
     return page.url.rpartition("/")[2]
 
 
+async def sign_in_with(page: Page, key: str) -> None:
+    await page.goto("/sign-in")
+    await page.locator("summary", has_text="I have a key").click()
+    await page.get_by_label("Key", exact=True).fill(key)
+    await page.locator("details form").get_by_role("button", name="Sign in").click()
+
+
 async def status(page: Page, words: str) -> None:
     await expect(page.locator(".session .status")).to_have_text(words, timeout=30_000)
 

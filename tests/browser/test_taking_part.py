@@ -1,4 +1,4 @@
-"""Steering, gates, versions, and what is kept: each journey to what a person sees at its end."""
+"""Steering, gates, versions, what is kept, and text that stays text: each journey to what a person sees at its end."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import re
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Visitor
-from tests.browser.pages import begin, finished, status, story, text, writing
+from tests.browser.pages import begin, finished, sign_in_with, status, story, text, writing
 from tests.service import Service
 
-SETTINGS = {"offline_words_per_second": 900}
+SETTINGS = {"offline_words_per_second": 2000}
 
 
 async def test_a_gate_shows_the_outline_takes_a_no_and_then_a_yes(service: Service, page: Page) -> None:
@@ -29,7 +29,7 @@ async def test_a_gate_shows_the_outline_takes_a_no_and_then_a_yes(service: Servi
 
 async def test_pause_note_and_resume(page: Page) -> None:
     # Long enough to be paused in: between two of its steps.
-    await begin(page, pages=12)
+    await begin(page, pages=10)
     await writing(page, 5)
     await page.get_by_role("button", name="Pause").click()
     await status(page, "Paused")
@@ -188,5 +188,44 @@ async def test_spanish_is_whole_and_kept(page: Page) -> None:
     await page.get_by_label("Language of the page").select_option("es")
     await expect(page.get_by_role("heading", level=1)).to_have_text("¿De qué debería tratar la historia?")
     assert await page.locator("html").get_attribute("lang") == "es"
+    await page.get_by_role("radio", name="Novela negra").check()
+    await expect(page.get_by_label("El tiempo en la ciudad").locator("option:checked")).to_have_text("Calor")
+    await page.get_by_label("De qué debería tratar la historia").fill("Un faro que contesta.")
+    await page.get_by_role("button", name="Empezar la historia").click()
+    await expect(page.locator('.cast [data-agent="writer"]')).to_contain_text(re.compile("reuniendo|esbozando|escribiendo"))
+    await expect(page.locator(".session .meta")).to_contain_text("Novela negra")
     await page.goto("/dashboard")
     await expect(page.get_by_role("heading", level=1)).to_have_text("Mis historias")
+
+
+async def test_a_prompt_with_markup_is_shown_and_never_run(visitor: Visitor, service: Service, page: Page) -> None:
+    bad = "<img src=x onerror=\"document.title='taken'\"> & <script>document.title='taken'</script> [x](javascript:alert(1))"
+    session_id = await begin(page, bad)
+    await expect(page.locator(".talk .mine .said").first).to_have_text(bad)
+    await finished(page)
+    await page.get_by_role("button", name="Rename").click()
+    await page.get_by_label("Title", exact=True).fill(bad)
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text(bad)
+    admin = await visitor.page()
+    await sign_in_with(admin, service.admin_token())
+    await admin.get_by_role("link", name="Admin").click()
+    await expect(admin.locator(".data th a").first).to_have_text(bad)
+    await admin.goto(f"/admin/s/{session_id}")
+    await expect(admin.locator(".admin .passage")).to_have_text(bad)
+    for there in (page, admin):
+        await expect(there).to_have_title(f"{bad} · Storyloom")
+        assert await there.locator("#main img, #main script, #main a[href^=javascript]").count() == 0
+
+
+async def test_text_goes_in_its_own_direction(page: Page) -> None:
+    await begin(page)
+    await finished(page)
+    await page.get_by_role("button", name="Edit").click()
+    await page.get_by_label("The story's text, in Markdown").fill(
+        "كان الحارس يعرف كل موجة باسمها.\n\n> اقتباس قصير من السجل.\n\n- موجة\n\nThe lamp answered."
+    )
+    await page.get_by_role("button", name="Save as a new version").click()
+    prose = page.locator(".session .prose")
+    for place, direction in (("blockquote", "rtl"), ("ul", "rtl"), ("p >> nth=0", "rtl"), ("p >> nth=-1", "ltr")):
+        await expect(prose.locator(place)).to_have_css("direction", direction)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import quick_folder
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,7 +36,7 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A data folder with a path short enough for the database's socket."""
-    made = Path(tempfile.mkdtemp(prefix="chaos-", dir="/tmp"))
+    made = quick_folder()
     try:
         yield made / "data"
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import tempfile
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from coordinator.store.direct import DirectTransport
 from coordinator.store.embedded import EmbeddedPostgres
 from coordinator.store.gateway import Transport
 from coordinator.store.migrate import migrate
-from tests.conftest import Database, _on, cloned, identity_of, new_user
+from tests.conftest import Database, _on, cloned, identity_of, new_user, quick_folder
 from tests.lite_server import Lite, serving_lite
 
 BOTH = ["direct", pytest.param("rpc", marks=pytest.mark.xdist_group("lite"))]
@@ -155,7 +155,9 @@ def _socket_folder(postgres: EmbeddedPostgres) -> str:
 def _create(postgres: EmbeddedPostgres, name: str, template: str = "template0") -> None:
     with psycopg.connect(postgres.admin_url, autocommit=True) as connection:
         connection.execute(
-            sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
+            sql.SQL("create database {} template {} strategy file_copy").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
         )
 
 
@@ -164,8 +166,22 @@ def _drop(postgres: EmbeddedPostgres, name: str) -> None:
         connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
 
+@pytest.fixture(scope="session")
+def made() -> Iterator[Path]:
+    """A database that was made once, for the tests that only need one to be there: they copy it."""
+    folder = quick_folder()
+    with ThreadPoolExecutor(1) as thread:
+        server = thread.submit(asyncio.run, EmbeddedPostgres.start(folder)).result()
+        thread.submit(asyncio.run, server.stop()).result()
+    yield folder / "postgres"
+    shutil.rmtree(folder)
+
+
 @pytest.fixture
 def short_folder() -> Iterator[Path]:
     """For a data folder: the path of the database's socket in it has room for about a hundred bytes."""
-    with tempfile.TemporaryDirectory(prefix="storyloom-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+    folder = quick_folder()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

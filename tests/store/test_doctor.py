@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import socket
-import tempfile
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -26,18 +26,20 @@ from coordinator.settings import Settings
 from coordinator.store import migrate, schema
 from coordinator.store.embedded import EmbeddedPostgres
 from storyloom.listing import checks_table
+from tests.conftest import quick_folder
 from tests.store.conftest import Project
 
 
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="sl-", dir="/tmp")).resolve()
+    folder = quick_folder()
     yield folder
     shutil.rmtree(folder)
 
 
 @pytest_asyncio.fixture
-async def server(data_dir: Path) -> AsyncIterator[EmbeddedPostgres]:
+async def server(made: Path, data_dir: Path) -> AsyncIterator[EmbeddedPostgres]:
+    subprocess.run(["cp", "-a", made, data_dir / "postgres"], check=True)
     server = await EmbeddedPostgres.start(data_dir)
     yield server
     await server.stop()

@@ -9,7 +9,6 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ import pytest
 from coordinator.errors import Misconfigured
 from coordinator.store import binaries, embedded
 from coordinator.store.embedded import EmbeddedPostgres
+from tests.conftest import quick_folder
 
 ROOT = Path(__file__).parents[2]
 HOLDER = """
@@ -38,19 +38,9 @@ sys.stdin.read()
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
     """A short path, because a socket's may have 103 bytes only; whatever server is left in it is stopped."""
-    folder = Path(tempfile.mkdtemp(prefix="sl-", dir="/tmp")).resolve()
+    folder = quick_folder()
     yield folder
     embedded._shut_down(folder / "postgres")
-    shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="module")
-def made() -> Iterator[Path]:
-    """A database that was made once, for the tests that only need one to be there."""
-    folder = Path(tempfile.mkdtemp(prefix="sl-", dir="/tmp")).resolve()
-    server = asyncio.run(EmbeddedPostgres.start(folder))
-    asyncio.run(server.stop())
-    yield folder / "postgres"
     shutil.rmtree(folder)
 
 

@@ -103,7 +103,9 @@ async def test_what_comes_while_one_is_written_goes_as_one(
     others = asyncio.gather(*(append(ids[number % 5], f"number {number}") for number in range(41, 50)))
     counting.open.set()
     await asyncio.gather(first, others)
-    assert counting.calls == ["write_many", "append_message", "write_many"] and counting.sizes == [40, 9]
+    # The others go at once beside the first, but for one of its session, which keeps its place.
+    assert counting.calls == ["write_many", "append_message", "write_many", "append_message"]
+    assert counting.sizes == [40, 8]
     for session_id in ids:
         kept = (await grouped.record.messages(SERVICE, session_id, 100, None)).items
         assert [message.seq for message in kept] == list(range(1, 12))

@@ -14,8 +14,9 @@ import pytest
 from coordinator.errors import Conflict, Fenced, Forbidden, NotFound, Unavailable
 from coordinator.events import from_storage
 from coordinator.journal import Journal
+from coordinator.memory import FRESH_S, HELD_FRESH_S
 from coordinator.models import SERVICE, Failure, Identity, Session
-from coordinator.sessions import FRESH_S, HELD_FRESH_S, StorySessionManager
+from coordinator.sessions import StorySessionManager
 from coordinator.store import Store
 from coordinator.store.direct import DirectTransport
 from coordinator.store.gateway import Transport
@@ -84,8 +85,8 @@ async def nodes(database: Database) -> Any:
     made = [Node(database, name, await DirectTransport.open(database.url, 4)) for name in ("here", "there")]
     yield made
     for node in made:
-        for journal in node.manager.held().values():
-            await node.manager.release(journal)
+        for journal in node.manager.runs.held().values():
+            await node.manager.runs.release(journal)
         await node.store.close()
 
 
@@ -139,7 +140,7 @@ async def test_memory_answers_only_whose_it_is(here: Node, user: Callable[..., A
             assert (await here.manager.get_session(who, session.id)).id == session.id
         if journal is not None:
             draft = {"content": "One.", "word_count": 1, "current": True}
-            await here.manager.finish_step(journal, result(journal, draft=draft))
+            await here.manager.runs.finish_step(journal, result(journal, draft=draft))
         draft_calls = here.transport.calls["get_draft"]
         kept = [await here.manager.get_latest_draft(owner, session.id) for _ in range(2)]
         assert here.transport.calls["get_draft"] == draft_calls + (1 if kept[0] else 2)
@@ -176,7 +177,7 @@ async def test_concurrent_loads_of_one_session_are_one_call_each_asker(here: Nod
     assert all(isinstance(outcome, Session) for outcome in outcomes[1:30])
     assert all(isinstance(outcome, NotFound) for outcome in outcomes[30:])
     assert here.transport.calls["get_session"] == 2
-    assert not here.manager._loads._flights
+    assert not here.manager.memory._loads._flights
 
 
 # -- How old it is -----------------------------------------------------------------------------------------------------
@@ -207,14 +208,14 @@ async def test_what_is_awaited_is_seen_at_once_here_and_there(
             draft = await node.manager.get_latest_draft(owner, session.id)
             assert draft is not None and (draft.version, draft.content, draft.current) == (2, "Two.", True)
             assert (await node.manager.get_draft(owner, session.id, 3)).current is False
-        done = await here.manager.complete_session(session.id)
+        done = await here.manager.runs.complete(session.id)
         assert done.status == "completed"
         for node in (here, there):
             node.clock.now += FRESH_S
             assert (await node.manager.get_session(owner, session.id)).status == "completed"
             assert (await node.manager.get_story(owner, session.id)).content == "Two."
     failed = await here.create(owner)
-    await here.manager.fail_session(failed.id, Failure(code="unavailable", message="No model."))
+    await here.manager.runs.fail(failed.id, Failure(code="unavailable", message="No model."))
     seen = await here.manager.get_session(owner, failed.id)
     assert seen.status == "failed" and seen.error is not None and seen.error.message == "No model."
     await here.manager.delete_session(owner, failed.id)
@@ -262,14 +263,14 @@ async def test_memory_is_bounded_and_measured(here: Node, user: Callable[..., An
         await here.manager.get_session(owner, session.id)
     for session in sessions[3:]:
         await here.manager.get_session(owner, session.id)
-    stats = here.manager.cache_stats
+    stats = here.manager.memory.stats
     assert (stats.size, stats.evictions, stats.hits, stats.misses) == (5, 3, 5, 8)
     here.clock.now += FRESH_S
     await here.manager.get_session(owner, sessions[-1].id)
-    assert here.manager.cache_stats.hits == 5, "an answer from the store is no hit"
+    assert here.manager.memory.stats.hits == 5, "an answer from the store is no hit"
     here.clock.now += 61
     await here.manager.get_session(owner, sessions[0].id)
-    assert here.manager.cache_stats.size == 1
+    assert here.manager.memory.stats.size == 1
 
 
 # -- Runs --------------------------------------------------------------------------------------------------------------
@@ -285,7 +286,7 @@ async def test_what_is_remembered_of_a_run_is_what_the_store_has(
         assert recovered.prompt == "A bell under water." and recovered.session.epoch == recovered.journal.epoch
         for agent, name in (("writer", "a"), ("reader", "b"), ("writer", "c")):
             journal = recovered.journal
-            await node.manager.finish_step(journal, result(journal, f"{name}-{journal.epoch}", agent=agent))
+            await node.manager.runs.finish_step(journal, result(journal, f"{name}-{journal.epoch}", agent=agent))
             remembered = await node.manager.get_session(owner, session.id)
             assert remembered == await node.store.sessions.get(owner, session.id)
             assert remembered.usage_by_agent["writer"].tokens > 0
@@ -336,7 +337,7 @@ async def test_people_and_a_run_write_at_once_and_numbers_do_not_clash(
         ]
         assert messages == list(range(2, 27))
         assert [one["version"] for one in seen if one["type"] == "draft.saved"] == [1, 2, 3, 4, 5]
-    await there.manager.follow()
+    await there.manager.feed.follow()
     assert (await drained(far))[-1]["seq"] == covered[-1]
 
 
@@ -345,10 +346,10 @@ async def test_released_it_is_an_ordinary_session_again(here: Node, user: Callab
     session = await here.create(owner)
     journal = (await here.manager.recover_session(session.id)).journal
     journal.emit("agent.state", agent="writer", state="writing", activity="x")
-    assert here.manager.held() == {session.id: journal}
-    await here.manager.release(journal)
-    await here.manager.release(journal)
-    assert here.manager.held() == {} and here.streams.last_told(session.id) == 0
+    assert here.manager.runs.held() == {session.id: journal}
+    await here.manager.runs.release(journal)
+    await here.manager.runs.release(journal)
+    assert here.manager.runs.held() == {} and here.streams.last_told(session.id) == 0
     assert [row["type"] for row in await stored(here, owner, session.id)][-1] == "agent.state", "it was stored first"
     await here.manager.get_session(owner, session.id)
     here.clock.now += FRESH_S
@@ -365,7 +366,7 @@ async def test_a_claim_that_can_not_be_told_holds_nothing(here: Node, there: Nod
     here.transport.away = {"events_after"}
     with pytest.raises(Unavailable):
         await here.manager.recover_session(session.id)
-    assert here.manager.held() == {}
+    assert here.manager.runs.held() == {}
     here.transport.away = set()
     assert (await here.manager.recover_session(session.id)).session.epoch == 2
 
@@ -385,7 +386,7 @@ async def test_a_replaced_run_writes_nothing_and_stops(here: Node, there: Node, 
     assert stopped == ["run"] and old.fenced
     old.emit("agent.state", agent="writer", state="writing", activity="of the old run")
     for refused in (
-        here.manager.finish_step(old, result(old)), here.manager.complete_session(session.id),
+        here.manager.runs.finish_step(old, result(old)), here.manager.runs.complete(session.id),
         here.manager.save_message(None, session.id, "assistant", "x"),
     ):  # fmt: skip
         with pytest.raises(Fenced):
@@ -439,7 +440,7 @@ async def test_only_what_is_active_is_taken_up(here: Node, user: Callable[..., A
         await here.manager.recover_session(session.id)
     with pytest.raises(NotFound):
         await here.manager.recover_session(uuid4())
-    assert here.manager.held() == {}
+    assert here.manager.runs.held() == {}
 
 
 # -- Readers of what others do -----------------------------------------------------------------------------------------
@@ -461,7 +462,7 @@ async def test_a_change_here_is_told_after_what_was_done_there(
     assert [(one["seq"], one["type"], one.get("text")) for one in told] == [
         (3, "session.status", None), (6, "agent.delta", "abc"), (7, "session.status", None),
     ]  # fmt: skip
-    await here.manager.follow()
+    await here.manager.feed.follow()
     assert await drained(reader) == []
 
 
@@ -473,7 +474,7 @@ async def test_readers_at_different_places_each_get_the_rest(here: Node, there: 
         journal.emit("agent.delta", message_id="m", agent="writer", attempt=1, offset=offset, text=text)
     await journal.flush()
     readers = {place: here.watch(session.id, 3 + place)[0] for place in range(7)}
-    await here.manager.follow()
+    await here.manager.feed.follow()
     for place, reader in readers.items():
         assert "".join(one["text"] for one in await drained(reader)) == "abcdef"[place:]
 
@@ -493,7 +494,7 @@ async def test_sessions_whose_time_is_over_are_ended_once(here: Node, there: Nod
         )
     ended = await asyncio.gather(here.manager.cleanup_expired_sessions(), there.manager.cleanup_expired_sessions())
     assert sorted(session.id for some in ended for session in some) == sorted(session.id for session in due)
-    await here.manager.follow()
+    await here.manager.feed.follow()
     assert [(one["type"], one["status"]) for one in await drained(reader)] == [("session.status", "expired")]
     assert (await there.manager.get_session(owner, due[0].id)).status == "expired"
     assert (await here.manager.get_session(owner, fresh.id)).status == "active"

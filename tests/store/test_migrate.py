@@ -6,7 +6,6 @@ import asyncio
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from coordinator.settings import Settings
 from coordinator.store import binaries, embedded, migrate
 from coordinator.store.embedded import EmbeddedPostgres
 from coordinator.store.survey import survey
+from tests.conftest import quick_folder
 
 ACCOUNT = "6a0e0c9e-7d0c-4d3c-9a55-0d5f6a1c0b11"
 
@@ -39,7 +39,7 @@ def binaries_of_15() -> Path | None:
 @pytest.fixture(scope="module", params=[18, 16, 15])
 def server(request: pytest.FixtureRequest) -> Iterator[str]:
     """Admin address of a server; {} stands for the database."""
-    folder = Path(tempfile.mkdtemp(prefix="sl-", dir="/tmp")).resolve()
+    folder = quick_folder()
     try:
         if request.param == 15:
             if (programs := binaries_of_15()) is None:
@@ -270,7 +270,7 @@ async def test_the_configured_database(url: str, files: Path) -> None:
 
 
 async def test_the_embedded_database_is_started_and_stopped_for_it(files: Path) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="sl-", dir="/tmp")).resolve()
+    folder = quick_folder()
     try:
         settings = Settings(data_dir=folder, database_url=None)
         assert await migrate.migrate_configured(settings) == ["20260101000000_first"]

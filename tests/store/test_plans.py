@@ -17,7 +17,7 @@ from bench.grow import grow
 from coordinator.store.embedded import EmbeddedPostgres
 from tests.conftest import cloned
 
-SESSIONS, MESSAGES = 6000, 3
+SESSIONS, MESSAGES = 3000, 3
 BIG = {"story_sessions", "session_messages", "session_events", "session_steps", "session_drafts", "stories"}
 """Tables that grow with every story. The others have rows for few sessions, or for nodes."""
 MOST_ROWS = 1000
@@ -28,7 +28,7 @@ TIMES = 8
 
 NO_READERS = {
     "is_admin", "session_json", "message_json", "draft_json", "step_json", "number_cursor", "page_json", "draft_event",
-    "check_epoch", "usage_after", "silent_since", "schema_version", "schema_state", "local_sign_in", "alternative_json",
+    "check_epoch", "message_event", "activity", "usage_after", "silent_since", "schema_version", "schema_state", "local_sign_in", "alternative_json",
     "check_at_rest", "audit_json", "share_json", "word_query", "user_key_json", "add_profile", "wake", "take_chore",
     "put_user_key", "list_user_keys", "get_user_keys", "reseal_user_key", "delete_user_key", "audit_of", "list_audit",
     "note_inspection", "list_shares", "revoke_share", "read_share", "create_share", "local_erase",
@@ -69,7 +69,9 @@ class Grown:
             f"select user_id from public.story_sessions where id = '{self.values['paused']}'"
         )
 
-    async def read_by(self, function: str, role: str, args: dict[str, Any]) -> dict[str, tuple[int, int]]:
+    async def read_by(
+        self, function: str, role: str, args: dict[str, Any], times: int = TIMES
+    ) -> dict[str, tuple[int, int]]:
         """Of each big table the sequential scans and the rows read, by the last of several calls."""
         found: dict[str, tuple[int, int]] = {}
         call = sql.SQL("select public.{}({})").format(
@@ -77,7 +79,7 @@ class Grown:
             sql.SQL(", ").join(sql.SQL("{} => {}").format(sql.Identifier(f"p_{name}"), sql.Literal(value))
                                for name, value in args.items()),
         )  # fmt: skip
-        for _ in range(TIMES):
+        for _ in range(times):
             async with self.connection.transaction(force_rollback=True):
                 before = await self._counters()
                 await self._become(role)
@@ -256,7 +258,7 @@ async def test_a_scan_would_be_found(grown: Grown) -> None:
     connection = grown.connection
     async with connection.transaction(force_rollback=True):
         await connection.execute("drop index public.stories_by_words")
-        read = await grown.read_by("list_sessions", "service", {"q": "lamp17"})
+        read = await grown.read_by("list_sessions", "service", {"q": "lamp17"}, times=1)
     assert read["stories"][0] > 0
-    read = await grown.read_by("list_sessions", "service", {"template": "absent"})
+    read = await grown.read_by("list_sessions", "service", {"template": "absent"}, times=1)
     assert read["story_sessions"][1] >= SESSIONS

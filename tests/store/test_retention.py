@@ -14,13 +14,14 @@ import pytest
 from pydantic import SecretStr
 
 from api.app import running
-from coordinator import sessions as sessions_module
+from coordinator import sweep as sweep_module
 from coordinator.errors import NotFound
 from coordinator.models import Identity
-from coordinator.sessions import SWEEP_BATCH, StorySessionManager
+from coordinator.sessions import StorySessionManager
 from coordinator.settings import Settings
 from coordinator.store import Store
 from coordinator.streams import Reader, Streams
+from coordinator.sweep import SWEEP_BATCH
 from tests.conftest import Database
 from tests.store.test_store import create
 
@@ -78,16 +79,16 @@ async def kept(database: Database, store: Store, user: Any) -> Kept:
 async def test_each_status_is_kept_for_its_own_time(kept: Kept) -> None:
     old = {status: (await kept.add(status, 31))[0] for status in EVERY}
     young = [(await kept.add(status, 29))[0] for status in EVERY]
-    deleted = await kept.manager({**MONTH, "cancelled": 0}).delete_old_sessions()
+    deleted = await kept.manager({**MONTH, "cancelled": 0}).sweep.delete_old()
     assert {status: count for status, count in deleted.items() if count} == {"failed": 1, "expired": 1}
     stay = {old[status] for status in EVERY if status not in ("failed", "expired")}
     assert await kept.left() == stay | set(young)
     # What hung on the deleted is gone with them.
     assert await kept.count("session_messages") == len(stay) + len(young)
     assert await kept.count("session_events") == 2 * (len(stay) + len(young))
-    deleted = await kept.manager({"cancelled": 28 * DAY, "failed": 1}).delete_old_sessions()
+    deleted = await kept.manager({"cancelled": 28 * DAY, "failed": 1}).sweep.delete_old()
     assert deleted["cancelled"] == 2 and deleted["failed"] == 1
-    assert await kept.manager(MONTH).delete_old_sessions() == {"failed": 0, "cancelled": 0, "expired": 0}
+    assert await kept.manager(MONTH).sweep.delete_old() == {"failed": 0, "cancelled": 0, "expired": 0}
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ async def test_each_status_is_kept_for_its_own_time(kept: Kept) -> None:
 )
 async def test_nothing_is_deleted_that_is_kept_for_ever(kept: Kept, keep: dict[str, float]) -> None:
     every = [(await kept.add(status, 10_000))[0] for status in EVERY]
-    assert not any((await kept.manager(keep).delete_old_sessions()).values())
+    assert not any((await kept.manager(keep).sweep.delete_old()).values())
     assert await kept.left() == set(every)
 
 
@@ -107,14 +108,14 @@ async def test_a_session_with_a_story_stays_whatever_became_of_it(kept: Kept) ->
             " values (%s, %s, 't', 'c', 1, 1, 'noir', 'm')", session_id, kept.owner.user_id,
         )  # fmt: skip
     await kept.run("update story_sessions set status = 'completed' where id = %s", finished)
-    assert (await kept.manager(MONTH).delete_old_sessions())["failed"] == 1
+    assert (await kept.manager(MONTH).sweep.delete_old())["failed"] == 1
     assert await kept.left() == {finished, failed} and bare not in await kept.left()
 
 
 async def test_what_came_of_a_deleted_session_stays(kept: Kept) -> None:
     (parent,), (child,) = await kept.add("failed", 31), await kept.add("active", 0)
     await kept.run("update story_sessions set parent_session_id = %s where id = %s", parent, child)
-    await kept.manager(MONTH).delete_old_sessions()
+    await kept.manager(MONTH).sweep.delete_old()
     assert await kept.run("select id, parent_session_id from story_sessions") == [(child, None)]
 
 
@@ -124,7 +125,7 @@ async def test_a_deleted_session_leaves_memory_and_watchers(kept: Kept) -> None:
     assert (await manager.get_session(kept.owner, session_id)).status == "failed"
     reader = Reader(10)
     kept.streams.attach(reader, session_id, 10).go_live()
-    await manager.delete_old_sessions()
+    await manager.sweep.delete_old()
     told = json.loads(await asyncio.wait_for(reader.next(), 5))
     assert (told["type"], told["code"], told["session_id"]) == ("error", "not_found", str(session_id))
     with pytest.raises(NotFound):
@@ -135,12 +136,12 @@ async def test_a_sweep_goes_on_batch_by_batch_to_its_bound(kept: Kept, monkeypat
     await kept.add_many("failed", 31, 2 * SWEEP_BATCH + 20)
     await kept.add_many("expired", 40, SWEEP_BATCH)
     await kept.add_many("completed", 40, 10)
-    monkeypatch.setattr(sessions_module, "RETENTION_BATCHES", 2)
+    monkeypatch.setattr(sweep_module, "RETENTION_BATCHES", 2)
     manager = kept.manager(MONTH)
     # The order of statuses is the database's; of each the oldest go first.
-    assert (await manager.delete_old_sessions()).total() == 2 * SWEEP_BATCH
-    assert (await manager.delete_old_sessions()).total() == SWEEP_BATCH + 20
-    assert (await manager.delete_old_sessions()).total() == 0
+    assert (await manager.sweep.delete_old()).total() == 2 * SWEEP_BATCH
+    assert (await manager.sweep.delete_old()).total() == SWEEP_BATCH + 20
+    assert (await manager.sweep.delete_old()).total() == 0
     assert await kept.count("story_sessions") == 10
 
 
@@ -152,10 +153,10 @@ async def test_rows_that_others_hold_are_left_to_the_next_sweep(kept: Kept, data
         await other.execute(
             "update story_sessions set status = 'active', last_activity_at = now() where id = %s", [held]
         )
-        assert (await asyncio.wait_for(manager.delete_old_sessions(), 5))["failed"] == 1
+        assert (await asyncio.wait_for(manager.sweep.delete_old(), 5))["failed"] == 1
         await other.commit()
     assert await kept.left() == {held} and free != held
-    assert (await manager.delete_old_sessions())["failed"] == 0
+    assert (await manager.sweep.delete_old())["failed"] == 0
     assert await kept.left() == {held}
 
 

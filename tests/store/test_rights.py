@@ -44,7 +44,7 @@ FOR_THE_SERVICE = FOR_USERS | {
     "append_message", "append_draft", "draft_event", "check_epoch", "expire_sessions", "claim_run", "keep_events",
     "append_events", "finish_step", "complete_session", "fail_session", "events_after", "usage_after",
     "beat", "silent_since", "take_chore", "leave", "waiting_runs", "claim_runs", "number_changes", "notes_json", "open_gate", "tell",
-    "number_outside", "write_many", "pause_session", "steer", "answer_gate", "set_budget", "wake",
+    "number_outside", "message_event", "activity", "write_many", "pause_session", "steer", "answer_gate", "set_budget", "wake",
     "local_sign_in", "schema_version", "schema_state", "local_erase", "erase_user", "delete_old_sessions",
     "check_at_rest", "edit_draft", "add_alternatives", "fork_session",
     "share_json", "create_share", "list_shares", "revoke_share", "read_share",

@@ -3,111 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
 from coordinator.agents import cast
-from coordinator.agents.cast import Answer, perform
-from coordinator.agents.evidence import NO_PASSAGE
-from coordinator.agents.library import load_library
-from coordinator.brief import Brief
+from coordinator.agents.cast import perform
 from coordinator.errors import InvalidMessage, ModelFailed
 from coordinator.llm import storyteller
-from coordinator.llm.models import OFFLINE, Models
+from coordinator.llm.models import OFFLINE
 from coordinator.llm.prices import Spent
-from coordinator.material import Bible, Fact, LoreReview, Notes, Outline, Section, Verdict
-from coordinator.models import StoryConfig
-from coordinator.settings import Settings
+from coordinator.material import Outline
 from coordinator.template import StepKind
 from tests.model_server import ModelServer, Reply
-
-GPT = "openai:gpt-test"
-SECRET = "sk-very-secret-key"
-TEMPLATE = load_library().get("noir")
-WAITS = [("waiting", "waiting for a free place among the model calls")]
-TEXT = "Mara counted the brass lamps. “Seven,” she said, and the eighth went out.\n\nNobody had lit it."
-
-
-class Watcher:
-    """Puts deltas together as a client does, and fails where they do not fit."""
-
-    def __init__(self) -> None:
-        self.states: list[tuple[str, str]] = []
-        self.deltas: list[tuple[int, int, str]] = []
-        self.texts: dict[int, str] = {}
-        self.begun = asyncio.Event()
-
-    def state(self, state: str, activity: str) -> None:
-        self.states.append((state, activity))
-
-    def delta(self, attempt: int, offset: int, text: str) -> None:
-        so_far = self.texts.setdefault(attempt, "")
-        assert offset == len(so_far)
-        assert attempt == max(self.texts)
-        self.texts[attempt] = so_far + text
-        self.deltas.append((attempt, offset, text))
-        self.begun.set()
-
-    @property
-    def attempts(self) -> list[int]:
-        return sorted(self.texts)
-
-
-def brief(kind: StepKind = "draft", **values: Any) -> Brief:
-    step = TEMPLATE.step(kind)
-    assert step is not None
-    given: dict[str, Any] = {"section": 1, "sections": 2, "words": 60} if kind in ("draft", "revise", "polish") else {}
-    if kind in ("notes", "lore-review", "review"):
-        given = {"reading": [Section(number=1, text=TEXT)]}
-    if kind in ("revise", "polish"):
-        given["text"] = TEXT
-    return Brief(
-        step=f"{kind}-1", kind=kind, agent=step.agent, template=TEMPLATE, prompt="A lamp goes out.",
-        config=StoryConfig(), **(given | values),
-    )  # fmt: skip
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[ModelServer]:
-    async with ModelServer() as running:
-        yield running
-
-
-MakeModels = Callable[..., Models]
-
-
-@pytest.fixture
-async def make(server: ModelServer) -> AsyncIterator[MakeModels]:
-    made: list[Models] = []
-
-    def models(**values: Any) -> Models:
-        chosen: dict[str, Any] = {"model": GPT, "model_base_url": server.url, "model_api_key": SECRET}
-        chosen |= {"model_timeout_s": 5} | values
-        made.append(Models(Settings(_env_file=None, **chosen), backoff_s=0.01))
-        return made[-1]
-
-    yield models
-    for each in made:
-        await each.close()
-
-
-Ask = Callable[..., Awaitable[Answer]]
-
-
-@pytest.fixture
-def watcher() -> Watcher:
-    return Watcher()
-
-
-@pytest.fixture
-def ask(make: MakeModels, watcher: Watcher) -> Ask:
-    async def answer(kind: StepKind = "draft", **values: Any) -> Answer:
-        return await perform(brief(kind), make(**values), GPT, watcher)
-
-    return answer
-
+from tests.unit.agent_call import GPT, SECRET, TEMPLATE, TEXT, WAITS, Ask, MakeModels, Watcher, brief
 
 # What comes back
 
@@ -455,65 +364,6 @@ async def test_the_storyteller_waits_for_nobody(
     models = make(model_concurrency=1, offline_words_per_second=0)
     async with models.turn(GPT):
         assert (await perform(brief(), models, OFFLINE, watcher)).text == TEXT
-
-
-# Quotes
-
-
-def _note(quote: str) -> dict[str, Any]:
-    return {"section": 1, "quote": quote, "comment": "Mend this."}
-
-
-async def test_a_false_quote_is_asked_for_once_and_then_dropped(ask: Ask, server: ModelServer) -> None:
-    true, false = '"seven," she SAID, and   the eighth…went out.', "The lamp spoke to her."
-    args = {"impression": "Good.", "notes": [_note(true), _note(false), _note("")]}
-    server.script(Reply.call(args), Reply.call(args))
-    answer = await ask("notes")
-    assert isinstance(answer.output, Notes)
-    assert [note.quote for note in answer.output.notes] == [true, ""]
-    assert len(server.requests) == 2
-    assert false in server.requests[1].text
-    assert "word for word" in server.requests[1].text
-
-
-async def test_a_quote_mended_is_kept(ask: Ask, server: ModelServer) -> None:
-    server.script(
-        Reply.call({"impression": "Good.", "notes": [_note("Nobody lit it, ever.")]}),
-        Reply.call({"impression": "Good.", "notes": [_note("Nobody had lit it.")]}),
-    )
-    answer = await ask("notes")
-    assert isinstance(answer.output, Notes)
-    assert len(answer.output.notes) == 1
-
-
-async def test_a_verdict_says_where_it_quotes_nothing(ask: Ask, server: ModelServer) -> None:
-    names = ("plot", "character", "prose", "pacing", "originality", "fit")
-    scores = {name: {"score": 7, "evidence": "Mara counted the brass lamps.", "comment": "Fine."} for name in names}
-    scores["plot"] = scores["plot"] | {"evidence": "A dragon came."}
-    args = scores | {"approved": True, "summary": "Good."}
-    server.script(*[Reply.call(args)] * 2)
-    answer = await ask("review")
-    assert isinstance(answer.output, Verdict)
-    assert (answer.output.plot.evidence, answer.output.plot.score) == (NO_PASSAGE, 7)
-    assert answer.output.prose.evidence == "Mara counted the brass lamps."
-    assert NO_PASSAGE in answer.text
-    assert "> Mara counted" in answer.text
-
-
-async def test_a_contradiction_may_quote_the_bible(make: MakeModels, server: ModelServer, watcher: Watcher) -> None:
-    def found(earlier: str, later: str) -> dict[str, Any]:
-        return {"section": 1, "earlier": earlier, "later": later, "remedy": "Light it."}
-
-    known, invented = "There are nine lamps.", "There are ninety lamps."
-    args = {
-        "remarks": "One.",
-        "contradictions": [found(known, "“Seven,” she said"), found(invented, "Nobody had lit it.")],
-    }
-    server.script(*[Reply.call(args)] * 2)
-    given = brief("lore-review", bible=Bible(facts=[Fact(text=known, section=0)]))
-    answer = await perform(given, make(), GPT, watcher)
-    assert isinstance(answer.output, LoreReview)
-    assert [item.earlier for item in answer.output.contradictions] == [known]
 
 
 async def _soon(event: asyncio.Event) -> bool:

@@ -8,18 +8,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from coordinator import plan, progress
+from coordinator import progress
 from coordinator.agents import prompts
 from coordinator.agents.fence import defuse, weigh
 from coordinator.agents.library import load_library
+from coordinator.briefing import brief_of
 from coordinator.errors import InvalidMessage
 from coordinator.fork import fork
 from coordinator.llm import storyteller
 from coordinator.models import Gate, StoryConfig
 from coordinator.passage import brief, find, placed
-from coordinator.plan import Done, StepSpec, Work, advance, next_step, restore, schedule
+from coordinator.plan import advance, next_step, restore, schedule
 from coordinator.sections import paragraphs, realign, spans
 from coordinator.template import Template
+from coordinator.work import Done, StepSpec, Work, text_of
 from tests.unit.test_plan import (
     BUILT_IN,
     GATES,
@@ -120,7 +122,7 @@ def test_edits_at_any_time_are_gone_on_with(
                 approved = spec.round > REFUSALS or answers.draw(st.booleans())
                 done = Done(spec.name, {"approved": approved})
             else:
-                told_to = plan.brief(work, spec)
+                told_to = brief_of(work, spec)
                 assert all(section.text for section in told_to.reading)
                 done = answers.to(work, spec)
             after = advance(work, done)
@@ -158,19 +160,19 @@ def test_an_edit_is_what_is_revised_and_polished() -> None:
     told = story(BUILT_IN, 3, 1, verdict([5] * 6, False, [2]), verdict([8] * 6, True, []))
     work = after_edit(told, "revise-1-2", "<draft-1>\n\nMine.\n\n<draft-3>")
     spec = next_step(work)
-    assert spec is not None and spec.name == "revise-1-2" and plan.brief(work, spec).text == "Mine."
+    assert spec is not None and spec.name == "revise-1-2" and brief_of(work, spec).text == "Mine."
     work = after_edit(told, "polish-2", "Mine, too.\n\n<revise-1-2>\n\nThe end.")
     assert work.polished == {1: "Mine, too."}, "what was polished is what they changed"
     spec = next_step(work)
-    assert spec is not None and spec.name == "polish-2" and plan.brief(work, spec).previous == "Mine, too."
+    assert spec is not None and spec.name == "polish-2" and brief_of(work, spec).previous == "Mine, too."
     work, did = run_out(work)
-    assert did == ["polish-2", "polish-3"] and plan.text(work) == "Mine, too.\n\n<polish-2>\n\n<polish-3>"
+    assert did == ["polish-2", "polish-3"] and text_of(work) == "Mine, too.\n\n<polish-2>\n\n<polish-3>"
 
 
 def test_what_a_revision_had_changed_and_nobody_saw_gives_way_to_an_edit() -> None:
     told = story(BUILT_IN, 3, 1, verdict([5] * 6, False, [1, 2]), verdict([8] * 6, True, []))
     work = after_edit(told, "review-2", "Mine.\n\n<draft-2>\n\n<draft-3>")
-    assert plan.text(work) == "Mine.\n\n<draft-2>\n\n<draft-3>"
+    assert text_of(work) == "Mine.\n\n<draft-2>\n\n<draft-3>"
     work, _ = run_out(work)
     assert work.scores[work.versions - 1]["plot"] == 8, "the reader judged the edit"
 

@@ -16,7 +16,8 @@ import pytest
 from coordinator import engine as module
 from coordinator.engine import Engine
 from coordinator.models import Identity, StoryConfig
-from coordinator.sessions import Recovered, StorySessionManager
+from coordinator.runs import Recovered
+from coordinator.sessions import StorySessionManager
 from coordinator.store import Store
 from coordinator.store.node import NodeLock
 from coordinator.streams import Streams
@@ -58,7 +59,7 @@ class Workflow:
         finally:
             self.now.discard(session_id)
             self.changed.set()
-            await self._manager.release(journal)
+            await self._manager.runs.release(journal)
 
     def end(self, session_id: UUID) -> None:
         self._ends.setdefault(session_id, asyncio.Event()).set()
@@ -83,7 +84,7 @@ def workflow(manager: StorySessionManager) -> Workflow:
 @pytest.fixture
 def lock(tmp_path: Path, manager: StorySessionManager) -> Any:
     lock = NodeLock(tmp_path)
-    manager.node = lock.node_id
+    manager.runs.node = lock.node_id
     yield lock
     lock.release()
 
@@ -200,7 +201,7 @@ async def test_two_nodes_never_run_the_same_session(
 ) -> None:
     second = StorySessionManager(store, Streams(), node="b", ttl_s=600)
     other, lock = Workflow(second), NodeLock(tmp_path / "elsewhere")
-    second.node = lock.node_id
+    second.runs.node = lock.node_id
     try:
         async with launched(second, other, lock, stories=3) as there:
             ids = [await session() for _ in range(5)]
@@ -221,23 +222,23 @@ async def test_a_silent_node_is_dead_and_fenced_when_it_wakes(
     manager: StorySessionManager, workflow: Workflow, lock: NodeLock, session: Make, store: Store, tmp_path: Path
 ) -> None:
     frozen = StorySessionManager(store, Streams(), node="frozen-1", ttl_s=600)
-    await frozen.beat({}, DEAD_S)
+    await frozen.runs.beat({}, DEAD_S)
     session_id = await session()
-    ((taken,), _) = await frozen.claim_sessions(10, 10, [], None)
+    ((taken,), _) = await frozen.runs.claim(10, 10, [], None)
     fenced = asyncio.Event()
     taken.journal.on_fenced = fenced.set
     async with launched(manager, workflow, lock):
         # It says nothing for as long as a dead one.
         await workflow.until(lambda: session_id in workflow.now)
         taken.journal.emit("agent.state", agent="writer", state="thinking", activity="dreaming")
-        await frozen.beat({}, DEAD_S)
+        await frozen.runs.beat({}, DEAD_S)
         assert fenced.is_set() and taken.journal.fenced
         from coordinator.models import SERVICE
 
         events = (await store.record.events(SERVICE, session_id, 0, 100)).items
         assert not [event for event in events if event.get("activity") == "dreaming"]
         assert [event["epoch"] for event in events if event["type"] == "session.status"] == [1, 2]
-    await frozen.release(taken.journal)
+    await frozen.runs.release(taken.journal)
 
 
 async def test_after_a_silence_of_all_nobody_is_dead_at_once(
@@ -245,17 +246,17 @@ async def test_after_a_silence_of_all_nobody_is_dead_at_once(
 ) -> None:
     """It was the database that was away: the first node back must not take all there is."""
     other = StorySessionManager(store, Streams(), node="other-1", ttl_s=600)
-    await other.beat({}, 60)
+    await other.runs.beat({}, 60)
     session_id = await session()
-    ((taken,), _) = await other.claim_sessions(10, 10, [], None)
+    ((taken,), _) = await other.runs.claim(10, 10, [], None)
     await asyncio.sleep(DEAD_S)
     async with launched(manager, workflow, lock) as engine:
         await engine.beat()
         assert await engine.claim() == 0
-        await other.beat({}, 60)
+        await other.runs.beat({}, 60)
         assert not taken.journal.fenced
         assert session_id not in workflow.now
-    await other.release(taken.journal)
+    await other.runs.release(taken.journal)
 
 
 async def test_a_run_that_broke_without_a_word_is_taken_up_after_a_rest(
@@ -321,7 +322,7 @@ async def test_a_node_that_ends_lets_its_steps_end_first(
     )
     await workflow.until(lambda: session_id in workflow.now)
     closing = asyncio.create_task(engine.close())
-    await eventually(lambda: all(journal.ending for journal in manager.held().values()))
+    await eventually(lambda: all(journal.ending for journal in manager.runs.held().values()))
     assert not closing.done()
     workflow.end(session_id)
     await asyncio.wait_for(closing, WAIT_S)

@@ -9,12 +9,14 @@ from coordinator import plan
 from coordinator.agents import prompts
 from coordinator.agents.library import load_library
 from coordinator.agents.render import render
+from coordinator.briefing import brief_of
 from coordinator.estimate import TOKENS_PER_WORD, Estimate, estimate
 from coordinator.llm import storyteller
 from coordinator.llm.models import OFFLINE
 from coordinator.llm.prices import Price
 from coordinator.models import StoryConfig
 from coordinator.words import count_words
+from coordinator.work import Done, Work
 
 LIBRARY = load_library()
 PROMPT = "A lighthouse keeper finds that the light has been signalling something back."
@@ -30,16 +32,16 @@ def of(pages: int, template: str = "short-story", model: str = "openai:x", round
 
 def taken(pages: int, template: str, rounds: int) -> tuple[int, int, int]:
     """Calls, words read and words written of a whole story by the built-in storyteller."""
-    work = plan.Work(PROMPT, StoryConfig(pages=pages, max_revisions=rounds), LIBRARY.get(template))
+    work = Work(PROMPT, StoryConfig(pages=pages, max_revisions=rounds), LIBRARY.get(template))
     calls = read = written = 0
     while (spec := plan.next_step(work)) is not None:
-        brief = plan.brief(work, spec)
+        brief = brief_of(work, spec)
         answer = storyteller.answer(brief)
         calls += 1
         read += len(prompts.instructions(brief).split()) + len(prompts.request(brief).split())
         written += count_words(render(answer))
         output = answer.model_dump(mode="json") if isinstance(answer, BaseModel) else None
-        work = plan.advance(work, plan.Done(spec.name, output, "" if output else str(answer)))
+        work = plan.advance(work, Done(spec.name, output, "" if output else str(answer)))
     return calls, read, written
 
 

@@ -20,7 +20,7 @@ from pypdf import PdfReader
 
 from coordinator.errors import Conflict, TooLarge, Unavailable
 from coordinator.export import press as press_module
-from coordinator.export.book import Book, clean, disposition
+from coordinator.export.book import Book, clean
 from coordinator.export.language import is_right_to_left, language_of, quotes
 from coordinator.export.press import CONTENT_CHARACTERS, FORMATS, Format, Press
 from coordinator.export.tree import safe
@@ -464,26 +464,6 @@ async def test_who_goes_away_takes_the_process_along(monkeypatch: pytest.MonkeyP
 def test_the_language_is_the_wish_or_what_the_letters_tell(wanted: str | None, text: str, tag: str) -> None:
     assert language_of(wanted, text) == tag
     assert is_right_to_left(tag) == (tag in ("ar", "he")) and len(quotes(tag)) == 4
-
-
-@pytest.mark.parametrize(
-    ("title", "simple", "whole"),
-    [
-        ("The Lamp & the Sea", "the-lamp-the-sea", "The%20Lamp%20%26%20the%20Sea"), ("L'été à Évian", "l-ete-a-evian", "L%27%C3%A9t%C3%A9"),
-        ("明天的邮戳", "story", "%E6%98%8E"), ('../../etc/"passwd"\r\nX: y', "etc-passwd-x-y", ""), ("🐈", "story", "%F0%9F%90%88"), ("...", "story", "story"),
-    ],
-)  # fmt: skip
-def test_a_file_is_named_by_its_title(title: str, simple: str, whole: str) -> None:
-    header = disposition(title, "epub")
-    assert header.isascii() and header.isprintable()
-    assert f'filename="{simple}.epub"' in header and f"filename*=UTF-8''{whole}" in header and header.endswith(".epub")
-    assert not re.search(r"\.\.|%2F|%22|%0D", header)
-
-
-@given(st.text(max_size=300))
-def test_any_title_names_a_file(title: str) -> None:
-    header = disposition(title, "pdf")
-    assert re.fullmatch(r"attachment; filename=\"[a-z0-9-]+\.pdf\"; filename\*=UTF-8''[A-Za-z0-9._~%-]+\.pdf", header)
 
 
 def test_every_kind_of_block_that_the_reader_knows_is_known_here() -> None:

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from coordinator import plan, progress
+from coordinator import gates, plan, progress
 from coordinator.agents import prompts
 from coordinator.agents.fence import weigh
 from coordinator.agents.library import load_library
 from coordinator.brief import WORDS_PER_PAGE, Brief
+from coordinator.briefing import WINDOW_WORDS, brief_of
 from coordinator.material import (
     Beat,
     Bible,
@@ -35,10 +36,12 @@ from coordinator.material import (
     Verdict,
 )
 from coordinator.models import Gate, StoryConfig
-from coordinator.plan import Done, StepSpec, Work, advance, draft_of, next_step, restore, schedule, scored_by
+from coordinator.plan import advance, draft_of, next_step, restore, schedule
 from coordinator.sections import SECTION_LEAST, SECTION_MOST, SECTION_WORDS, group_beats
 from coordinator.template import KINDS, STAGES, Template
+from coordinator.verdicts import scored_by
 from coordinator.words import count_words
+from coordinator.work import Done, Kind, StepSpec, Work
 
 BUILT_IN = load_library().get("short-story")
 PROMPT = "A bell under water."
@@ -159,7 +162,7 @@ def test_any_story_comes_to_its_end_and_can_be_taken_up_anywhere(
     while (spec := next_step(work)) is not None:
         assert len(log) < bound, "it does not end"
         if spec.kind == "approval":
-            assert spec.gate in approvals and spec.gate in plan.gates(template)
+            assert spec.gate in approvals and spec.gate in gates.of(template)
             assert spec.gate == "outline" or work.current_version == drafts.current
             approved = spec.round > REFUSALS or answers.draw(st.booleans())
             refused += not approved
@@ -167,7 +170,7 @@ def test_any_story_comes_to_its_end_and_can_be_taken_up_anywhere(
                 spec.name, {"approved": approved, "comment": "Make it rain." if refused % 2 else None}, "", 9**9
             )
         else:
-            told = plan.brief(work, spec)
+            told = brief_of(work, spec)
             assert (told.step, told.kind, told.round) == (spec.name, spec.kind, spec.round)
             done = answers.to(work, spec)
         after = advance(work, done)
@@ -181,7 +184,7 @@ def test_any_story_comes_to_its_end_and_can_be_taken_up_anywhere(
         shown = check_progress(shown, after)
         work = after
     assert len(log) == len(work.done)
-    for gate in approvals & set(plan.gates(template)):
+    for gate in approvals & set(gates.of(template)):
         assert [reply.approved for reply in work.replies[gate]][-1], "nothing is saved that was not approved"
         assert sum(reply.approved for reply in work.replies[gate]) == 1
     assert shown.percent == 100 and shown.eta_s == 0 and shown.completed_steps == shown.total_steps
@@ -243,13 +246,13 @@ def story(
     return told
 
 
-def names(told: list[tuple[Work, StepSpec]], *kinds: plan.Kind) -> list[str]:
+def names(told: list[tuple[Work, StepSpec]], *kinds: Kind) -> list[str]:
     return [spec.name for _, spec in told[:-1] if spec.kind in kinds]
 
 
 def at(told: list[tuple[Work, StepSpec]], name: str, repetition: Any = ()) -> Brief:
     work, spec = next((work, spec) for work, spec in told if spec.name == name)
-    return plan.brief(work, spec, repetition)
+    return brief_of(work, spec, repetition)
 
 
 # -- Gates -------------------------------------------------------------------------------------------------------------
@@ -282,7 +285,7 @@ def test_a_refused_final_text_is_revised_and_polished_again() -> None:
     assert names(told, "polish", "revise", "review", "approval") == [
         "review-1", "polish-1", "approve-final", "revise-1-1", "review-2", "polish-2-1", "approve-final-2",
     ]  # fmt: skip
-    assert at(told, "revise-1-1").text == "<polish-1>" and at(told, "revise-1-1").notes == [plan.ANYHOW]
+    assert at(told, "revise-1-1").text == "<polish-1>" and at(told, "revise-1-1").notes == [gates.ANYHOW]
     assert at(told, "polish-2-1").text == "<revise-1-1>"
 
 
@@ -290,7 +293,7 @@ def test_what_the_writer_asks_for_is_told_to_each_agent_that_follows_notes() -> 
     work = Work(PROMPT, StoryConfig(), BUILT_IN)
     spec = next_step(work)
     assert spec is not None
-    brief = plan.brief(work, spec, (), ["Make it rain.", "Call her Ada."])
+    brief = brief_of(work, spec, (), ["Make it rain.", "Call her Ada."])
     assert "Make it rain." in prompts.request(brief) and "Call her Ada." in prompts.request(brief)
 
 
@@ -439,9 +442,9 @@ CHINESE = long_story(100, 400, "钟")
 @pytest.mark.parametrize("told", [LONG, CHINESE], ids=["words", "no spaces"])
 def test_nothing_is_ever_given_the_whole_of_a_long_story(told: list[tuple[Work, StepSpec]]) -> None:
     for work, spec in told[:-1]:
-        brief = plan.brief(work, spec)
+        brief = brief_of(work, spec)
         read = [section.text for section in brief.reading] + [brief.text, brief.previous]
-        assert sum(count_words(text) for text in read) <= plan.WINDOW_WORDS + 800, spec.name
+        assert sum(count_words(text) for text in read) <= WINDOW_WORDS + 800, spec.name
         assert len({section.number for section in brief.reading}) == len(brief.reading)
         assert [section.number for section in brief.reading] == sorted(section.number for section in brief.reading)
 
@@ -449,7 +452,7 @@ def test_nothing_is_ever_given_the_whole_of_a_long_story(told: list[tuple[Work, 
 def test_what_is_read_of_a_long_story_has_room_in_the_request() -> None:
     for work, spec in LONG[:-1]:
         if spec.kind in ("notes", "lore-review", "review"):
-            brief = plan.brief(work, spec, [(1, "The same sentence comes twice, which it should not.")] * 8)
+            brief = brief_of(work, spec, [(1, "The same sentence comes twice, which it should not.")] * 8)
             given_words = sum(weigh(section.text) + 8 for section in brief.reading)
             assert given_words <= prompts.reading_room(brief), (spec.name, len(brief.reading))
             assert given_words > 1_500 or spec.name == names(LONG, "lore-review")[-1], "and makes use of it"

@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordinator.brief import Brief
+from coordinator.gates import ANYHOW
 from coordinator.llm.storyteller import NAME, answer
 from coordinator.llm.storyteller.seedwork import read
 from coordinator.material import Beat, LoreReview, Notes, Outline, OutlineReview, Person, Record, Section, Verdict
 from coordinator.models import StoryConfig
-from coordinator.plan import ANYHOW
 from coordinator.template import Template, parse
 
 PROMPTS = [

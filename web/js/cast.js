@@ -13,6 +13,13 @@ export const stageName = (stage) => tOr(`stage.${stage}`, stage);
 /** @param {string} status */
 export const statusName = (status) => tOr(`status.${status}`, status);
 
+/** What an agent does in a step, as a person would say it; null for a step of another name. @param {string | null | undefined} step */
+export function doingName(step) {
+  const prose = proseOf(step);
+  if (prose) return t(`doing.${prose.kind}`, { section: prose.section });
+  return tOr(`doing.${(step ?? "").replace(/-?\d*$/, "")}`, "") || null;
+}
+
 /** `draft-2` as a person would say it. @param {string | null | undefined} step */
 export function stepName(step) {
   if (!step) return "";

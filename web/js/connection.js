@@ -193,7 +193,7 @@ export class Connection extends EventTarget {
   _lost(socket) {
     if (socket !== this._socket) return;
     this._forget();
-    socket.close();
+    hangUp(socket);
     if (this._watchers.size) this._later();
   }
 
@@ -215,7 +215,7 @@ export class Connection extends EventTarget {
   _drop() {
     const socket = this._socket;
     this._forget();
-    socket?.close();
+    hangUp(socket);
     clearTimeout(this._timers.retry);
     if (this._watchers.size) this._tell("waiting");
   }
@@ -224,7 +224,7 @@ export class Connection extends EventTarget {
     const socket = this._socket;
     this._forget();
     clearTimeout(this._timers.retry);
-    socket?.close(1000);
+    hangUp(socket);
     this._tell("idle");
   }
 
@@ -251,4 +251,10 @@ export class Connection extends EventTarget {
     this.status = status;
     this.dispatchEvent(new Event("status"));
   }
+}
+
+/** One that is still opening is closed once it is open: before that, the browser would tell of a fault. @param {WebSocket | null} socket */
+function hangUp(socket) {
+  if (socket?.readyState === 0) socket.onopen = () => socket.close(1000);
+  else socket?.close(1000);
 }

@@ -5,7 +5,7 @@ import { Connection } from "./connection.js";
 import { h, icon, put, say } from "./dom.js";
 import { Refusal, request } from "./rest.js";
 import { SignIn } from "./signin.js";
-import { LANGUAGES, chooseLanguage, language, loadLanguage, t } from "./t.js";
+import { LANGUAGES, chooseLanguage, language, loadLanguage, t, translated } from "./t.js";
 import { SCHEMES, applyScheme, chooseScheme, paint, scheme } from "./theme.js";
 import { askDialog, toast } from "./parts/dialogs.js";
 
@@ -52,7 +52,7 @@ function makeContext(config, signin) {
         return request(method, `/api${path}`, { ...call, token: await signin.token(true) });
       }
     },
-    templates: () => (templates ??= lasting(request("GET", "/api/templates"), () => (templates = null))),
+    templates: () => (templates ??= lasting(request("GET", "/api/templates").then(inLanguage), () => (templates = null))),
     models: () => (models ??= lasting(request("GET", "/api/models"), () => (models = null))),
     /** Whether this service has such a call. @param {string} method @param {string} path as in /openapi.json */
     async offers(method, path) {
@@ -90,6 +90,11 @@ async function calls() {
   return new Set(Object.entries(document_.paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`)));
 }
+
+/** @param {any[]} templates */
+const inLanguage = (templates) => templates.map((one) => ({
+  ...one, title: translated(one.title), description: translated(one.description), example_prompt: translated(one.example_prompt),
+}));
 
 /** What failed is asked for again next time. @template T @param {Promise<T>} promise @param {() => void} failed */
 function lasting(promise, failed) {

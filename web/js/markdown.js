@@ -128,18 +128,25 @@ function blockNode(block) {
     case "quote":
       return h("blockquote", { dir: "auto" }, ...inner(block.lines.join("\n")));
     case "list":
-      return h(block.ordered ? "ol" : "ul", { start: block.ordered && block.first !== 1 ? block.first : null },
-        ...block.items.map((item) => h("li", { dir: "auto" }, ...inline(item))));
+      return h(block.ordered ? "ol" : "ul", { dir: "auto", start: block.ordered && block.first !== 1 ? block.first : null },
+        ...block.items.map((item) => h("li", {}, ...inline(item))));
     default:
       return h("p", { dir: "auto" }, ...inline(block.text));
   }
 }
 
-/** What a quotation holds: a heading or another one in it is text. @param {string} text */
+/**
+ * What a quotation holds: a heading or another one in it is text. Its direction is that of the whole: text with one of
+ * its own would not count for it.
+ * @param {string} text
+ */
 function inner(text) {
   return blocks(text).map((part) => {
     if (part.kind === "quote") return h("p", {}, ...inline(part.lines.join("\n")));
-    return part.kind === "heading" ? h("p", {}, h("strong", {}, ...inline(part.text))) : blockNode(part);
+    if (part.kind === "heading") return h("p", {}, h("strong", {}, ...inline(part.text)));
+    const node = blockNode(part);
+    node.removeAttribute("dir");
+    return node;
   });
 }
 

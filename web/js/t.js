@@ -8,6 +8,8 @@ export const LANGUAGES = Object.freeze({ en: "English", es: "Español" });
 
 /** @type {Record<string, string | Record<string, string>>} */
 let words = en;
+/** @type {Record<string, string>} what the service says in English, by that English */
+let said = {};
 let plurals = new Intl.PluralRules("en");
 export let language = "en";
 
@@ -15,7 +17,11 @@ export let language = "en";
 export async function loadLanguage() {
   const wanted = [recall("language"), ...navigator.languages].map((one) => String(one ?? "").split("-")[0]);
   language = wanted.find((one) => one in LANGUAGES) ?? "en";
-  if (language !== "en") words = { ...en, ...(await import(`../strings/${language}.js`)).default };
+  if (language !== "en") {
+    const found = await import(`../strings/${language}.js`);
+    words = { ...en, ...found.default };
+    said = found.said;
+  }
   plurals = new Intl.PluralRules(language);
   document.documentElement.lang = language;
 }
@@ -41,6 +47,9 @@ export function t(key, values = {}) {
 
 /** What `t` says, or `otherwise` where there are no words for it: agents and steps may have any name. @param {string} key @param {string} otherwise */
 export const tOr = (key, otherwise) => (key in words ? t(key) : otherwise);
+
+/** A text that the service brings with its own templates, in the language of the page; any other as it is. @param {string} text */
+export const translated = (text) => said[text] ?? text;
 
 /** @param {number} value @param {Intl.NumberFormatOptions} [options] */
 export const number = (value, options) => new Intl.NumberFormat(language, options).format(value);

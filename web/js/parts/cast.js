@@ -1,7 +1,7 @@
 // @ts-check
 /** The cast, and who is thinking or writing. */
 
-import { agentName } from "../cast.js";
+import { agentName, doingName } from "../cast.js";
 import { h, put, say } from "../dom.js";
 import { t } from "../t.js";
 
@@ -14,15 +14,15 @@ export class Cast {
     for (const name of names) this._row(name);
   }
 
-  /** @param {import("../state.js").State} state @param {string | null} [running] the agent of the running step */
-  draw(state, running) {
+  /** @param {import("../state.js").State} state @param {string | null} running the agent of the running step @param {string | null} step */
+  draw(state, running, step) {
     for (const name of Object.keys(state.cast)) this._row(name);
     for (const [name, row] of this._rows) {
       const told = state.cast[name];
       const active = state.status === "active";
       const doing = !active ? "waiting" : told ? told.state : name === running ? "thinking" : "waiting";
       if (row.node.dataset.state !== doing) row.node.dataset.state = doing;
-      say(row.doing, what(doing, told?.activity));
+      say(row.doing, what(doing, (name === running ? doingName(step) : null) ?? told?.activity));
     }
   }
 

@@ -4,7 +4,8 @@
 import { h, svg } from "../dom.js";
 import { language, number, t } from "../t.js";
 
-const WIDTH = 720;
+const WIDEST = 1200;
+const LABEL = 84;
 const HEIGHT = 180;
 const FOOT = 20;
 
@@ -19,10 +20,12 @@ export function barChart(items, caption) {
 /** Started and completed, day by day. @param {{day: string, started: number, completed: number}[]} days */
 export function dayChart(days) {
   const most = Math.max(1, ...days.flatMap((one) => [one.started, one.completed]));
-  const step = WIDTH / Math.max(1, days.length);
+  // As wide as it is shown, so that its letters are as large as the page's.
+  const width = Math.min(WIDEST, document.documentElement.clientWidth - 48);
+  const step = width / Math.max(1, days.length);
   const high = (/** @type {number} */ value) => (value / most) * (HEIGHT - FOOT - 12);
   const date = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", timeZone: "UTC" });
-  const every = Math.ceil(days.length / 8);
+  const every = Math.ceil(days.length / Math.floor(width / LABEL));
   const started = days.reduce((sum, one) => sum + one.started, 0);
   const completed = days.reduce((sum, one) => sum + one.completed, 0);
   /** @param {"started" | "completed"} what @param {number} shift @param {number} share */
@@ -32,8 +35,8 @@ export function dayChart(days) {
       svg("title", {}, `${date.format(new Date(one.day))}: ${t(`admin.${what}`)} ${number(one[what])}`));
   });
   return h("figure.days", {},
-    svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": t("admin.perDay.told", { started, completed, most }) },
-      svg("path.grid", { d: `M0 ${HEIGHT - FOOT}H${WIDTH}M0 12H${WIDTH}` }), svg("text", { x: 0, y: 9 }, number(most)),
+    svg("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": t("admin.perDay.told", { started, completed, most }) },
+      svg("path.grid", { d: `M0 ${HEIGHT - FOOT}H${width}M0 12H${width}` }), svg("text", { x: 0, y: 9 }, number(most)),
       ...bars("started", 0.1, 0.38), ...bars("completed", 0.52, 0.38),
       ...days.flatMap((one, index) => index % every ? [] : [svg("text", { x: index * step + 2, y: HEIGHT - 5 }, date.format(new Date(one.day)))])),
     h("figcaption", {}, h("span.key.started", {}, `${t("admin.started.stories")} ${number(started)}`), h("span.key.completed", {}, `${t("admin.completed")} ${number(completed)}`)));

@@ -29,9 +29,17 @@ export function toast(message, options = {}) {
     options.action ? h("button.link", { type: "button", on: { click: () => end(true) } }, options.action.words) : null,
     h("button.icon-button", { type: "button", "aria-label": t("close"), on: { click: leave } }, icon("close")));
   region.append(node);
+  lift();
   const timer = setTimeout(leave, options.forMs ?? (options.bad ? 2 * SHOWN_MS : SHOWN_MS));
   addEventListener("pagehide", leave);
   return leave;
+}
+
+/** What stands outside of an open dialog can't be used: the notices go into it, and come out with its end. */
+function lift() {
+  const region = /** @type {HTMLElement} */ (document.getElementById("toasts"));
+  const place = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
+  if (region.parentElement !== place) place.append(region);
 }
 
 /**
@@ -45,6 +53,7 @@ export function openDialog(title, content, options = {}) {
     h("dialog", { "aria-labelledby": heading, class: options.wide ? "wide" : null }));
   const close = () => dialog.close();
   dialog.addEventListener("close", () => {
+    lift();
     dialog.remove();
     options.closed?.();
   });
@@ -54,6 +63,7 @@ export function openDialog(title, content, options = {}) {
     ...content(close));
   document.body.append(dialog);
   dialog.showModal();
+  lift();
   return close;
 }
 

@@ -29,10 +29,12 @@ export function passageTool(view) {
   };
   document.addEventListener("selectionchange", look);
   addEventListener("scroll", look, { passive: true });
+  addEventListener("resize", look);
   return {
     end() {
       document.removeEventListener("selectionchange", look);
       removeEventListener("scroll", look);
+      removeEventListener("resize", look);
       button.remove();
     },
   };

@@ -4,35 +4,18 @@
 import { h, put, svg } from "../dom.js";
 import { render } from "../markdown.js";
 import { number, t, tOr } from "../t.js";
-import { allDrafts, mean } from "./versions.js";
+import { draftsPanel, mean } from "./versions.js";
 
 const WIDTH = 132;
 const HEIGHT = 34;
 const HIGHEST = 10;
 
 /** @param {any} view */
-export function scoresPanel(view) {
-  const node = h("div.scores", {}, h("p.hint", {}, t("scores.none")));
-  let loaded = false;
-  return {
-    node,
-    stale() {
-      loaded = false;
-    },
-    async load() {
-      if (loaded) return;
-      loaded = true;
-      try {
-        const scored = (await allDrafts(view.context, view.id)).filter((draft) => draft.scores);
-        const reviews = view._messages(view.state).filter((/** @type {any} */ one) => /^review-\d+$/.test(one.step ?? ""));
-        put(node, ...(scored.length ? content(scored, reviews) : [h("p.hint", {}, t("scores.none"))]));
-      } catch (error) {
-        loaded = false;
-        view.context.tell(error);
-      }
-    },
-  };
-}
+export const scoresPanel = (view) => draftsPanel(view, "scores", (drafts) => {
+  const scored = drafts.filter((draft) => draft.scores);
+  const reviews = view._messages(view.state).filter((/** @type {any} */ one) => /^review-\d+$/.test(one.step ?? ""));
+  return scored.length ? content(scored, reviews) : [];
+});
 
 /** @param {any[]} scored @param {any[]} reviews @returns {Node[]} */
 function content(scored, reviews) {

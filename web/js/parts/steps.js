@@ -46,7 +46,7 @@ export function stepsPanel(context, id) {
       const now = `${changed} ${state.tokens} ${state.cost_usd} ${state.status}`;
       if (told === now) return;
       told = now;
-      put(usage, table(state));
+      put(usage, usageTable(state));
       let stage = "";
       put(list, ...[...steps.values()].flatMap((step) => {
         const head = step.stage !== stage ? [h("li.stage", {}, stageName(step.stage))] : [];
@@ -62,8 +62,8 @@ export function stepsPanel(context, id) {
   };
 }
 
-/** @param {import("../state.js").State} state */
-function table(state) {
+/** @param {Pick<import("../state.js").State, "tokens" | "cost_usd" | "usage_by_agent">} state */
+export function usageTable(state) {
   const agents = Object.entries(state.usage_by_agent).sort(([, a], [, b]) => b.tokens - a.tokens);
   if (!agents.length) return h("p.hint", {}, t("usage.none"));
   return h("table", {},

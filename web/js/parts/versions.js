@@ -8,28 +8,26 @@ import { ago, number, t } from "../t.js";
 import { openDialog } from "./dialogs.js";
 import { openFork } from "./fork.js";
 
-/** All versions, oldest first. @param {import("../main.js").Context} context @param {string} id */
-export async function allDrafts(context, id) {
+/** All versions without their text, oldest first. @param {import("../main.js").Context} context @param {string} id */
+async function allDrafts(context, id) {
   /** @type {any[]} */
   const drafts = [];
   let cursor = null;
   do {
-    const found = await context.api("GET", `/sessions/${id}/drafts`, { query: { limit: 100, cursor } });
+    const found = await context.api("GET", `/sessions/${id}/drafts`, { query: { content: false, limit: 100, cursor } });
     drafts.push(...found.items);
     cursor = found.next_cursor;
   } while (cursor);
   return drafts;
 }
 
-/** @param {Record<string, number> | null | undefined} scores */
-export const mean = (scores) => {
-  const all = Object.values(scores ?? {});
-  return all.length ? all.reduce((sum, one) => sum + one, 0) / all.length : null;
-};
-
-/** @param {any} view */
-export function versionsPanel(view) {
-  const node = h("div.versions", {}, h("p.hint", {}, t("versions.none")));
+/**
+ * What a panel shows of all versions, asked for once somebody looks at it.
+ * @param {any} view @param {"versions" | "scores"} name @param {(drafts: any[]) => Node[]} content none where there is nothing to show
+ */
+export function draftsPanel(view, name, content) {
+  const none = h("p.hint", {}, t(`${name}.none`));
+  const node = h(`div.${name}`, {}, none);
   let loaded = false;
   return {
     node,
@@ -40,8 +38,8 @@ export function versionsPanel(view) {
       if (loaded) return;
       loaded = true;
       try {
-        const drafts = await allDrafts(view.context, view.id);
-        put(node, drafts.length ? list(view, drafts) : h("p.hint", {}, t("versions.none")));
+        const nodes = content(await allDrafts(view.context, view.id));
+        put(node, nodes.length ? nodes : none);
       } catch (error) {
         loaded = false;
         view.context.tell(error);
@@ -49,6 +47,15 @@ export function versionsPanel(view) {
     },
   };
 }
+
+/** @param {Record<string, number> | null | undefined} scores */
+export const mean = (scores) => {
+  const all = Object.values(scores ?? {});
+  return all.length ? all.reduce((sum, one) => sum + one, 0) / all.length : null;
+};
+
+/** @param {any} view */
+export const versionsPanel = (view) => draftsPanel(view, "versions", (drafts) => (drafts.length ? [list(view, drafts)] : []));
 
 /** @param {any} view @param {any[]} drafts */
 function list(view, drafts) {
@@ -62,17 +69,21 @@ function list(view, drafts) {
       h("p.hint", {}, [draft.author === "writer" && !draft.step ? t("you") : draft.step ? stepName(draft.step) : agentName(draft.author),
         t("words", { count: draft.word_count }), ago(draft.created_at)].join(" · ")),
       h("div.buttons", {},
-        h("button.button.small", { type: "button", on: { click: () => read(draft) } }, t("read"), h("span.visually-hidden", {}, ` ${t("version", { version: draft.version })}`)),
+        h("button.button.small", { type: "button", on: { click: () => read(view, draft.version) } }, t("read"), h("span.visually-hidden", {}, ` ${t("version", { version: draft.version })}`)),
         before ? h("button.button.small", { type: "button", on: { click: () => compare(view, before, draft) } }, t("version.diff", { version: before.version })) : null,
         h("button.button.small", { type: "button", on: { click: () => openFork(view, draft.version) } }, t("fork"), h("span.visually-hidden", {}, ` ${t("version", { version: draft.version })}`))));
   }));
 }
 
-/** @param {any} draft */
-function read(draft) {
-  const text = h("div.prose", {});
-  text.append(render(draft.content));
-  openDialog(t("version", { version: draft.version }), () => [text], { wide: true });
+/** @param {any} view @param {number} version */
+async function read(view, version) {
+  try {
+    const text = h("div.prose", {});
+    text.append(render((await view.draft(version)).content));
+    openDialog(t("version", { version }), () => [text], { wide: true });
+  } catch (error) {
+    view.context.tell(error);
+  }
 }
 
 /** @param {any} view @param {any} before @param {any} after */

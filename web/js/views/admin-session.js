@@ -6,6 +6,7 @@ import { h, put } from "../dom.js";
 import { render } from "../markdown.js";
 import { timeline } from "../parts/charts.js";
 import { openDialog } from "../parts/dialogs.js";
+import { usageTable } from "../parts/steps.js";
 import { tabs } from "../parts/tabs.js";
 import { messageNode } from "../parts/talk.js";
 import { diffNode, mean } from "../parts/versions.js";
@@ -16,14 +17,16 @@ const OVER = ["completed", "cancelled"];
 
 /** @param {import("../main.js").Context} context @param {string} id */
 export async function view(context, id) {
-  const told = await context.api("GET", `/admin/sessions/${id}`);
+  const [told, templates] = await Promise.all([context.api("GET", `/admin/sessions/${id}`), context.templates()]);
   const { session } = told;
+  const template = templates.find((one) => one.name === session.template);
   const again = () => context.go(`/admin/s/${id}`, { replace: true });
   const focus = h("h1", { tabindex: -1, dir: "auto" }, session.title);
   /** @param {string} words @param {(Node | string)} value */
   const fact = (words, value) => [h("div", {}, h("dt", {}, words), h("dd", {}, value))];
   const panels = tabs(session.title, [
-    { id: "timeline", words: t("admin.timeline"), panel: h("div", {}, timeline(told.steps, (step) => `${stepName(step.step)} · ${agentName(step.agent)}${step.attempt > 1 ? ` · ×${step.attempt}` : ""}`)) },
+    { id: "timeline", words: t("admin.timeline"), panel: h("div", {}, timeline(told.steps, (step) => `${stepName(step.step)} · ${agentName(step.agent)}${step.attempt > 1 ? ` · ×${step.attempt}` : ""}`),
+      h("section.usage", {}, h("h2", {}, t("usage.title")), usageTable({ ...told.usage, usage_by_agent: told.usage.by_agent }))) },
     { id: "transcript", words: t("admin.transcript"), panel: h("div", {}, paged(context, `/sessions/${id}/messages`, told.messages, (list, items) => list.append(...items.map(messageNode)), h("ol.talk", {}))) },
     { id: "drafts", words: t("panel.versions"), panel: h("div", {}, drafts(context, id, told.drafts)) },
     { id: "events", words: t("admin.events"), panel: h("div", {}, paged(context, `/sessions/${id}/events`, told.events, (list, items) =>
@@ -38,13 +41,13 @@ export async function view(context, id) {
       session.error ? h("p.trouble", { dir: "auto" }, `${session.error.code}: ${session.error.message}`) : null,
       h("blockquote.passage", { dir: "auto" }, session.prompt),
       h("dl.facts.grid", {},
-        ...fact(t("admin.user"), h("code", {}, session.user_id)), ...fact(t("start.template"), session.template), ...fact(t("start.model"), session.model),
+        ...fact(t("account.id"), h("code", {}, session.user_id)), ...fact(t("start.template"), template?.title ?? session.template), ...fact(t("start.model"), session.model),
         ...fact(t("admin.node"), told.node ?? "–"), ...fact(t("admin.epoch"), String(session.epoch)), ...fact(t("usage.tokens"), number(told.usage.tokens)), ...fact(t("usage.cost"), money(told.usage.cost_usd)),
-        ...fact(t("admin.created"), dateTime(session.created_at)), ...fact(t("admin.activity"), dateTime(session.last_activity_at)), ...fact(t("admin.expires"), dateTime(session.expires_at)),
-        ...Object.entries(told.usage.by_agent).flatMap(([agent, used]) => fact(agentName(agent), `${t("tokens.short", { count: used.tokens })} · ${money(used.cost_usd)}`))),
-      OVER.includes(session.status) ? null : h("div.buttons", {},
-        h("button.button.danger", { type: "button", on: { click: () => end(context, id, "cancel", again) } }, t("cancel.yes")),
-        session.status === "expired" ? null : h("button.button", { type: "button", on: { click: () => end(context, id, "expire", again) } }, t("admin.expire"))),
+        ...fact(t("admin.created"), dateTime(session.created_at)), ...fact(t("admin.activity"), dateTime(session.last_activity_at)), ...fact(t("admin.expires"), dateTime(session.expires_at))),
+      h("div.buttons", {},
+        OVER.includes(session.status) ? null : h("button.button.danger", { type: "button", on: { click: () => end(context, id, "cancel", again) } }, t("cancel.yes")),
+        [...OVER, "expired"].includes(session.status) ? null : h("button.button", { type: "button", on: { click: () => end(context, id, "expire", again) } }, t("admin.expire")),
+        h("button.button", { type: "button", on: { click: () => remove(context, id) } }, t("admin.delete"))),
       panels.list, ...panels.panels),
   };
 }
@@ -72,16 +75,27 @@ function end(context, id, action, done) {
   ]);
 }
 
+/** @param {import("../main.js").Context} context @param {string} id */
+async function remove(context, id) {
+  if (!(await context.ask(t("admin.delete.title"), t("admin.delete.message"), t("admin.delete"), { danger: true }))) return;
+  try {
+    await context.api("DELETE", `/sessions/${id}`);
+    await context.go("/admin", { replace: true });
+  } catch (error) {
+    context.tell(error);
+  }
+}
+
 /**
  * The first page, and a button for the next.
- * @param {import("../main.js").Context} context @param {string} path @param {any} first @param {(list: any, items: any[]) => void} add @param {any} list @param {string} [name]
+ * @param {import("../main.js").Context} context @param {string} path @param {any} first @param {(list: any, items: any[]) => void} add @param {any} list @param {string} [name] @param {Record<string, unknown>} [query]
  */
-function paged(context, path, first, add, list, name = "cursor") {
+function paged(context, path, first, add, list, name = "cursor", query = {}) {
   let cursor = first.next_cursor;
   add(list, first.items);
   const more = h("button.button.small", { type: "button", hidden: cursor === null, on: { click: async () => {
     try {
-      const found = await context.api("GET", path, { query: { limit: 100, [name]: cursor } });
+      const found = await context.api("GET", path, { query: { limit: 100, [name]: cursor, ...query } });
       add(list, found.items);
       cursor = found.next_cursor;
       more.hidden = cursor === null;
@@ -101,10 +115,14 @@ function drafts(context, id, first) {
       score === null ? null : h("span.score", {}, number(score, { maximumFractionDigits: 1 }))),
     h("p.hint", {}, `${draft.step ? stepName(draft.step) : agentName(draft.author)} · ${t("words", { count: draft.word_count })} · ${dateTime(draft.created_at)}`),
     h("div.buttons", {},
-      h("button.button.small", { type: "button", on: { click: () => {
-        const text = h("div.prose.small", {});
-        text.append(render(draft.content));
-        put(body, text);
+      h("button.button.small", { type: "button", on: { click: async () => {
+        try {
+          const text = h("div.prose.small", {});
+          text.append(render((await context.api("GET", `/sessions/${id}/drafts/${draft.version}`)).content));
+          put(body, text);
+        } catch (error) {
+          context.tell(error);
+        }
       } } }, t("read")),
       draft.version > 1 ? h("button.button.small", { type: "button", on: { click: async () => {
         try {
@@ -113,7 +131,7 @@ function drafts(context, id, first) {
           context.tell(error);
         }
       } } }, t("version.diff", { version: draft.version - 1 })) : null), body);
-  })), h("ol.version-list", {}));
+  })), h("ol.version-list", {}), "cursor", { content: false });
 }
 
 /** @param {import("../main.js").Context} context @param {string} id */

@@ -87,12 +87,12 @@ function sessions(context, templates) {
       found.items.map((/** @type {any} */ one) => h("tr", {},
         h("th", { scope: "row", dir: "auto" }, h("a", { href: `/admin/s/${one.id}` }, one.title)),
         h("td", {}, h("span.status", { data: { status: one.status } }, statusName(one.status)), one.status === "active" ? h("span.hint", {}, ` ${stepName(one.progress.current_step)} ${Math.round(one.progress.percent)} %`) : null),
-        h("td", {}, one.template), h("td", {}, one.model), h("td.figure", {}, number(one.tokens)), h("td.figure", {}, money(one.cost_usd)),
+        h("td", {}, templates.find((known) => known.name === one.template)?.title ?? one.template), h("td", {}, one.model), h("td.figure", {}, number(one.tokens)), h("td.figure", {}, money(one.cost_usd)),
         h("td", {}, h("button.link", { type: "button", title: one.user_id, on: { click: () => {
           user.value = one.user_id;
           afresh();
         } } }, one.user_id.slice(0, 8))),
-        h("td", { title: dateTime(one.last_activity_at) }, ago(one.last_activity_at)))), t("admin.sessions")));
+        h("td.nowrap", { title: dateTime(one.last_activity_at) }, ago(one.last_activity_at)))), t("admin.sessions")));
     if (focused) /** @type {HTMLElement | null} */ (list.querySelector(`[href="${focused}"]`))?.focus();
     say(none, found.items.length ? "" : t("dashboard.noneFound"));
     show(back, trail.length > 0);
@@ -129,7 +129,7 @@ function statistics(context) {
         tile(t("admin.mean.words"), mean(told.means.words)), tile(t("admin.mean.minutes"), mean(told.means.minutes)),
         tile(t("admin.mean.messages"), mean(told.means.messages))),
       h("section", {}, h("h2", {}, t("admin.perDay")), dayChart(told.per_day)),
-      h("section", {}, h("h2", {}, t("admin.byStatus")), barChart(Object.entries(told.totals).map(([name, value]) => ({ name: statusName(name), value, told: number(value) })), t("admin.byStatus"))),
+      h("section", {}, h("h2", {}, t("admin.byStatus")), barChart(STATUSES.filter((name) => told.totals[name]).map((name) => ({ name: statusName(name), value: told.totals[name], told: number(told.totals[name]) })), t("admin.byStatus"))),
       h("section", {}, h("h2", {}, t("admin.byModel")), barChart(used(told.by_model, (name) => name), t("admin.byModel"))),
       h("section", {}, h("h2", {}, t("admin.byAgent")), barChart(used(told.by_agent, agentName), t("admin.byAgent"))),
       h("section", {}, h("h2", {}, t("admin.failures")), Object.keys(told.failures).length
@@ -151,7 +151,7 @@ function nodes(context) {
         told.nodes.map((/** @type {any} */ one) => h("tr", {}, h("th", { scope: "row" }, one.id),
           h("td", {}, h("span.status", { data: { status: one.alive ? "completed" : "failed" } }, t(one.alive ? "admin.alive" : "admin.dead"))),
           h("td.figure", {}, one.places ? `${number(one.running)} / ${number(one.places)}` : number(one.running)),
-          h("td", {}, one.version ?? "–"), h("td", {}, one.address ?? "–"), h("td", {}, ago(one.started_at)), h("td", {}, ago(one.seen_at)))), t("admin.nodes")),
+          h("td", {}, one.version ?? "–"), h("td", {}, one.address ?? "–"), h("td.nowrap", {}, ago(one.started_at)), h("td.nowrap", {}, ago(one.seen_at)))), t("admin.nodes")),
       h("h2", {}, t("admin.queue", { count: told.waiting })),
       told.queue.length ? table([t("admin.place"), t("admin.title"), t("admin.user"), t("admin.waits")], told.queue.map((/** @type {any} */ one) =>
         h("tr", {}, h("td.figure", {}, one.place), h("th", { scope: "row", dir: "auto" }, h("a", { href: `/admin/s/${one.session_id}` }, one.title)), h("td", {}, one.user_id.slice(0, 8)), h("td", {}, ago(one.since)))), t("admin.waiting"))
@@ -183,6 +183,6 @@ function audit(context) {
 /** @param {any[]} rows */
 export function auditTable(rows) {
   return table([t("admin.when"), t("admin.who"), t("admin.what"), t("admin.session"), t("admin.why")], rows.map((one) => h("tr", {},
-    h("td", {}, dateTime(one.at)), h("td", {}, h("code", { title: one.admin_id }, one.admin_id.slice(0, 8))), h("td", {}, tOr(`admin.did.${one.action}`, one.action)),
+    h("td.nowrap", {}, dateTime(one.at)), h("td.nowrap", {}, h("code", { title: one.admin_id }, one.admin_id.slice(0, 8))), h("td", {}, tOr(`admin.did.${one.action}`, one.action)),
     h("td", {}, h("a", { href: `/admin/s/${one.session_id}` }, one.session_id.slice(0, 8))), h("td", { dir: "auto" }, one.reason ?? "–"))), t("admin.audit"));
 }

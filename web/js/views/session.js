@@ -106,6 +106,7 @@ class SessionView {
       { id: "scores", words: t("panel.scores"), panel: h("div.panel", {}, this.scores.node), opened: () => this.scores.load() },
     ]);
     this.panels = panels;
+    this.box = h("div.box", {}, panels.list, ...panels.panels);
     this.rename = h("button.icon-button", { type: "button", "aria-label": t("rename"), title: t("rename"),
       on: { click: () => renameDialog(context, this.id, this.state.title || session.title) } }, icon("edit"));
     put(this.node,
@@ -123,7 +124,7 @@ class SessionView {
         h("div.middle", {}, this.reading, h("div.dock", {}, this.more, this.composer.node)),
         h("aside.side", { "aria-label": t("panel") },
           h("div.watch", {}, this.cast.node, this.meter.node),
-          h("div.box", {}, panels.list, ...panels.panels))));
+          this.box)));
     context.offers("POST", "/sessions/{session_id}/rewrite").then((offered) => {
       if (offered) this._passage = passageTool(this);
     }, () => null);
@@ -232,7 +233,7 @@ class SessionView {
     const over = FINISHED.includes(state.status);
     this.step = step;
     this._top(state);
-    this.cast.draw(state, state.step?.agent ?? this.steps.running);
+    this.cast.draw(state, state.step?.agent ?? this.steps.running, step);
     this.meter.draw(state, this._figures(state, step), stageName);
     show(this.meter.node, !over || state.status !== "completed");
     show(this.cast.node, !over);
@@ -294,6 +295,11 @@ class SessionView {
       found.push(button("share", t("share"), "share", () => openShares(context, id)));
       found.push(button("fork", t("fork"), "fork", () => openFork(this, this.state.draft?.version ?? null)));
     }
+    // On a phone it stands below the whole text.
+    found.push(button("panel", t("panel.to"), "down", () => {
+      this.box.scrollIntoView();
+      /** @type {HTMLElement} */ (this.box.querySelector('[aria-selected="true"]')).focus({ preventScroll: true });
+    }, ".to-panel"));
     return found;
   }
 

@@ -68,10 +68,13 @@ async function ways(context) {
   const password = h("input", { id: "password", type: "password", autocomplete: "current-password", minlength: 6 });
   const token = h("input", { id: "token", type: "password", autocomplete: "off", required: true });
   const valid = () => email.reportValidity();
+  const guest = offered.anonymous ? h("p", {}, h(offered.password ? "button.button" : "button.button.primary.large", { type: "button", on: {
+    click: () => attempt(async () => void (await signin.anonymous())),
+  } }, t("signin.anonymous"))) : null;
   return [
     h("h1", { tabindex: -1 }, t("signin")),
     h("p", {}, t(signin.local ? "signin.local" : "signin.about")), trouble, told,
-    offered.anonymous ? h("p", {}, h("button.button.primary.large", { type: "button", on: { click: () => attempt(async () => void (await signin.anonymous())) } }, t("signin.anonymous"))) : null,
+    offered.password ? null : guest,
     offered.password ? h("form", { on: { submit: (/** @type {Event} */ event) => submit(event, async () => void (await signin.password(email.value, password.value))) } },
       h("div.field", {}, h("label", { for: "email" }, t("signin.email")), email),
       h("div.field", {}, h("label", { for: "password" }, t("signin.password")), password),
@@ -82,6 +85,7 @@ async function ways(context) {
           await signin.magicLink(email.value);
           return t("signin.sent");
         }) } }, t("signin.magic")) : null)) : null,
+    offered.password ? guest : null,
     offered.token ? h("details", {}, h("summary", {}, t("signin.token")),
       h("form", { on: { submit: (/** @type {Event} */ event) => submit(event, async () => void (await signin.paste(token.value))) } },
         h("p.hint", {}, t("signin.token.about")),

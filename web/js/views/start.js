@@ -4,7 +4,7 @@
 import { h, icon, put, say, show } from "../dom.js";
 import { keep, recall } from "../kept.js";
 import { Refusal } from "../rest.js";
-import { money, number, t } from "../t.js";
+import { money, number, t, translated } from "../t.js";
 import { paint } from "../theme.js";
 import { storyList } from "../parts/stories.js";
 
@@ -141,12 +141,13 @@ class Form {
         this._changed();
       } } }, example)));
     put(this.options, ...this.template.theme.options.map((/** @type {any} */ option) => {
-      const hint = h("span.hint", { dir: "auto" }, option.effects[kept[option.name] ?? option.default] ?? "");
+      const effect = (/** @type {string} */ value) => translated(option.effects[value] ?? "");
+      const hint = h("span.hint", { dir: "auto" }, effect(kept[option.name] ?? option.default));
       const select = h("select", { id: `option-${option.name}`, data: { option: option.name }, on: {
-        change: () => say(hint, option.effects[select.value] ?? ""),
+        change: () => say(hint, effect(select.value)),
       } }, ...option.values.map((/** @type {string} */ value) =>
-        h("option", { value, selected: value === (kept[option.name] ?? option.default) }, value)));
-      return this._field(select.id, option.title, select, hint);
+        h("option", { value, selected: value === (kept[option.name] ?? option.default) }, translated(value))));
+      return this._field(select.id, translated(option.title), select, hint);
     }));
   }
 

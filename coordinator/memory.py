@@ -1,0 +1,87 @@
+"""The memory of sessions on a node: what was read lately, and for how long it may be shown."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Container
+from dataclasses import dataclass
+from uuid import UUID
+
+from coordinator.cache import Cache, CacheStats, SingleFlight
+from coordinator.models import Draft, Identity, SessionDetail, Usage
+from coordinator.store.sessions import Changed, Json
+
+FRESH_S = 1.0
+"""How old an answer from memory may be for a session that this node does not run: another node may have changed it."""
+HELD_FRESH_S = 10.0
+"""The same for one that it runs: all that the run does is known here, a title given through another node is not."""
+
+
+@dataclass
+class Entry:
+    """A cached session as of `loaded`, with its current draft where that was asked for."""
+
+    session: SessionDetail
+    loaded: float
+    draft: Draft | None = None
+
+
+class Memory:
+    """Of `size` sessions at the most. It is the reader's business whether what it gives may be seen by who asks."""
+
+    def __init__(
+        self, held: Container[UUID], size: int = 1000, idle_s: float = 900,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        """`held` are the sessions that this node runs, as of any moment."""
+        self._held = held
+        self._clock = clock
+        self._cache: Cache[UUID, Entry] = Cache(size, idle_s, clock)
+        self._loads: SingleFlight[UUID, SessionDetail] = SingleFlight()
+
+    @property
+    def stats(self) -> CacheStats:
+        """Hits, misses, evictions and size since the start."""
+        return self._cache.stats
+
+    def fresh(self, session_id: UUID) -> SessionDetail | None:
+        """The session, unless what is known of it is too old."""
+        entry = self._cache.get(session_id, self.is_fresh)
+        return entry.session if entry is not None else None
+
+    def entry(self, session_id: UUID) -> Entry | None:
+        """For its draft: however old, and without counting as a look-up."""
+        return self._cache.peek(session_id)
+
+    async def load(
+        self, identity: Identity, session_id: UUID, read: Callable[[], Awaitable[SessionDetail]]
+    ) -> SessionDetail:
+        """What `read` gives, once for all who ask as that identity at the same time. It is kept."""
+        asked = self._clock()
+        return await self._loads.load(
+            session_id,
+            (identity.user_id, identity.role, identity.is_admin),
+            read,
+            keep=lambda session: self._cache.put(session_id, Entry(session, asked)),
+        )
+
+    def forget(self, session_id: UUID) -> None:
+        """What is known of it, and what is being read, may be older than a write just done."""
+        self._cache.drop(session_id)
+        self._loads.forget(session_id)
+
+    def remember(self, change: Changed) -> None:
+        """A step's answer has all that a session shows, except where it was told before and only the store knows."""
+        session, usage = change.session, _usage(change.events)
+        self.forget(session.id)
+        if usage is not None and session.id in self._held:
+            detail = SessionDetail.model_validate({**session.model_dump(), "usage_by_agent": usage})
+            self._cache.put(session.id, Entry(detail, self._clock()))
+
+    def is_fresh(self, entry: Entry) -> bool:
+        return self._clock() - entry.loaded < (HELD_FRESH_S if entry.session.id in self._held else FRESH_S)
+
+
+def _usage(events: list[Json]) -> dict[str, Usage] | None:
+    told = next((event for event in events if event["type"] == "usage"), None)
+    return {agent: Usage.model_validate(spent) for agent, spent in told["by_agent"].items()} if told else None

@@ -1,0 +1,78 @@
+"""What commands are given: the options that several of them share, and what becomes of them.
+
+Only typer is imported before a command is known, here as in `cli`.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+import typer
+
+from storyloom.program import Wrong, program
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from storyloom.commands import Commands
+    from storyloom.doors import Where
+
+NOTE_CHARACTERS = 4_000
+TITLE_CHARACTERS = 200
+
+SessionId = Annotated[UUID, typer.Argument(metavar="ID", help="The session's id, as `sessions` lists it.")]
+Server = Annotated[
+    str | None,
+    typer.Option(envvar="STORYLOOM_SERVER", metavar="URL", help="A running server; without it one starts in here."),
+]
+Token = Annotated[
+    str | None,
+    typer.Option(envvar="STORYLOOM_TOKEN", metavar="JWT", help="Who you are at that server; otherwise anonymous."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def bounded(name: str, value: str, most: int) -> str:
+    """`value` without surrounding space. Raises Wrong where nothing or too much is left."""
+    value = value.strip()
+    if not value:
+        raise Wrong(f"{name} is empty.")
+    if len(value) > most:
+        raise Wrong(f"{name} has {len(value):,} characters; {most:,} is the most.")
+    return value
+
+
+def where_of(server: str | None, token: str | None) -> Where:
+    """Raises Wrong for a server whose address is none."""
+    from storyloom.doors import Where
+    from storyloom.rest import Address
+
+    if server:
+        try:
+            Address(server)
+        except ValueError as error:
+            raise Wrong(str(error)) from error
+    return Where(server or None, token or None)
+
+
+def commands_of(where: Where) -> Commands:
+    """How commands are named to a person who gave these options."""
+    from shlex import quote
+
+    from storyloom.commands import Commands
+
+    if where.server is None:
+        from coordinator.settings import load_settings
+        from storyloom.doors import LOG_FILE
+
+        return Commands(program(), log=load_settings().data_dir / LOG_FILE)
+    named = where.server != os.environ.get("STORYLOOM_SERVER")
+    return Commands(program(), f" --server {quote(where.server)}" if named else "")
+
+
+def plain_console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False)

@@ -20,7 +20,7 @@ GateStep = Annotated[str, Field(min_length=1, max_length=60)]
 Comment = Annotated[str, Field(max_length=4_000)]
 
 NOT_AUTHENTICATED, ORIGIN_REFUSED, NO_AUTH_IN_TIME, TOO_MANY = 4401, 4403, 4408, 4429
-TRY_AGAIN_LATER, BROKEN = 1013, 1011
+TRY_AGAIN_LATER, BROKEN, LOST = 1013, 1011, 1006
 """Close codes of the contract; 1009 and 1012 are the server library's own."""
 
 

@@ -161,7 +161,12 @@ class Connection:
 
     async def _send(self) -> None:
         while True:
-            await self._websocket.send_text(await self._reader.next())
+            text = await self._reader.next()
+            try:
+                await self._websocket.send_text(text)
+            except RuntimeError as error:
+                # The server's keepalive has closed it in the same moment, of which nobody was told yet.
+                raise WebSocketDisconnect(protocol.LOST) from error
 
     async def _watch_token(self) -> None:
         """Closes the connection when its token expires unless another came before. The stories go on."""

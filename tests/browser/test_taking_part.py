@@ -155,7 +155,11 @@ async def test_another_device_comes_back_with_the_key(visitor: Visitor, page: Pa
 
 async def test_the_keyboard_alone_begins_a_story_and_speaks_in_it(page: Page) -> None:
     await page.goto("/")
-    await page.locator("#prompt").focus()
+    await page.get_by_role("group", name="Examples").get_by_role("button").first.focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#prompt")).to_be_focused()
+    await expect(page.locator("#prompt")).not_to_have_value("")
+    await page.keyboard.press("Control+a")
     await page.keyboard.type("The last tram carries only one passenger, every night.")
     await page.keyboard.press("Control+Enter")
     await page.wait_for_url("**/s/*")
@@ -192,7 +196,9 @@ async def test_spanish_is_whole_and_kept(page: Page) -> None:
     await expect(page.get_by_label("El tiempo en la ciudad").locator("option:checked")).to_have_text("Calor")
     await page.get_by_label("De qué debería tratar la historia").fill("Un faro que contesta.")
     await page.get_by_role("button", name="Empezar la historia").click()
-    await expect(page.locator('.cast [data-agent="writer"]')).to_contain_text(re.compile("reuniendo|esbozando|escribiendo"))
+    await expect(page.locator('.cast [data-agent="writer"]')).to_contain_text(
+        re.compile("reuniendo|esbozando|escribiendo")
+    )
     await expect(page.locator(".session .meta")).to_contain_text("Novela negra")
     await page.goto("/dashboard")
     await expect(page.get_by_role("heading", level=1)).to_have_text("Mis historias")

@@ -13,7 +13,7 @@ from tests.service import PROMPT, Service
 SETTINGS = {"offline_words_per_second": 260}
 
 
-async def test_a_story_is_written_before_ones_eyes_and_is_there_after_a_reload(service: Service, page: Page) -> None:
+async def test_a_story_is_written_before_ones_eyes_and_goes_on_after_a_reload(service: Service, page: Page) -> None:
     session_id = await begin(page)
     assert re.fullmatch(r"[0-9a-f-]{36}", session_id)
     await expect(page.locator(".session .id code")).to_have_text(session_id)
@@ -24,22 +24,16 @@ async def test_a_story_is_written_before_ones_eyes_and_is_there_after_a_reload(s
     await expect(page.locator(".figures")).to_contain_text("words")
     assert await page.evaluate("document.getAnimations().length") == 0, "who wants no motion gets none"
     await expect(page.locator(".talk")).to_contain_text(PROMPT)
+    seen = await writing(page, 40)
+    await page.reload()
+    after = await writing(page, 1)
+    assert after.startswith(seen[:120]), "what was there is not there again"
     await finished(page)
     kept = await story(service, page, session_id)
     assert await text(page) == kept
     await page.reload()
     await finished(page)
     assert await text(page) == kept
-
-
-async def test_a_reload_in_the_middle_finds_the_text_and_goes_on(service: Service, page: Page) -> None:
-    session_id = await begin(page)
-    seen = await writing(page, 40)
-    await page.reload()
-    after = await writing(page, 1)
-    assert after.startswith(seen[:120]), "what was there is not there again"
-    await finished(page)
-    assert await text(page) == await story(service, page, session_id)
 
 
 async def test_a_lost_network_is_told_and_made_good(visitor: Visitor, service: Service, page: Page) -> None:
@@ -85,8 +79,7 @@ async def test_on_a_phone_all_of_it_fits(visitor: Visitor) -> None:
     assert await page.evaluate("document.documentElement.scrollWidth") <= 360
     dock = await page.locator(".dock").bounding_box()
     assert dock is not None and dock["y"] + dock["height"] <= 741, "the note box is not on the screen"
-    await finished(page)
-    for address in ("/", "/dashboard", "/sign-in", page.url + "/read"):
+    for address in ("/", "/dashboard", "/sign-in"):
         await page.goto(address)
         await expect(page.locator("h1").first).to_be_visible()
         assert await page.evaluate("document.documentElement.scrollWidth") <= 360, address

@@ -150,7 +150,9 @@ async def _storm(
     )
     start, before = time.monotonic(), await _calls(database)
     again = asyncio.create_task(
-        begun(folder, database.admin_url, port=served.port, stories_per_node=1, offline_words_per_second=1000, drain_s=0)
+        begun(
+            folder, database.admin_url, port=served.port, stories_per_node=1, offline_words_per_second=1000, drain_s=0
+        )
     )
     answers = await asyncio.gather(
         *(crowd.do("reopen", jitter_s=JITTER_S, frames=[seen], wanted="the note that all missed") for crowd in clients)

@@ -171,18 +171,24 @@ $$;
 comment on function public.page_json(jsonb, integer, text) is
   'Users and the service: p_limit of at most p_limit + 1 items with the cursor of the next page. Locks nothing.';
 
-create function public.list_messages(p_session_id uuid, p_limit integer default 20, p_cursor text default null) returns jsonb
+create function public.list_messages(p_session_id uuid, p_limit integer default 20, p_cursor text default null) returns json
 language plpgsql stable security invoker set search_path = ''
 as $$
 declare
   after_seq integer := public.number_cursor(p_cursor);
-  items jsonb;
+  answer json;
 begin
   perform public.visible_session(p_session_id);
-  select coalesce(jsonb_agg(public.message_json(page) order by page.seq), '[]') into items from (
-    select m.* from public.session_messages m
-    where m.session_id = p_session_id and m.seq > after_seq order by m.seq limit p_limit + 1) page;
-  return public.page_json(items, p_limit, 'seq');
+  -- As text, not jsonb: of a whole session's messages that takes half the time.
+  select json_build_object('items', coalesce(json_agg(page order by page.seq), '[]'), 'next_cursor', case when exists (
+      select from public.session_messages m where m.session_id = p_session_id and m.seq > max(page.seq))
+    then max(page.seq)::text end)
+  into answer from (
+    select m.id, m.seq, m.role, m.agent, m.step, m.content, m.metadata, m.audio_url, m.model, m.tokens, m.cost_usd,
+      m.created_at
+    from public.session_messages m
+    where m.session_id = p_session_id and m.seq > after_seq order by m.seq limit p_limit) page;
+  return answer;
 end
 $$;
 comment on function public.list_messages(uuid, integer, text) is 'Users and the service: a session''s messages, oldest first. Locks nothing.';

@@ -13,7 +13,7 @@ import uvloop
 
 from bench import append, distance, footprint, load, sockets, startup, story, streaming
 from bench.effort import Effort
-from bench.figure import Figure, show
+from bench.figure import Figure, markdown, show
 from bench.ground import Ground, prepared
 from bench.machine import machine
 
@@ -32,7 +32,11 @@ FIGURES: dict[str, Callable[[Ground, Effort], Awaitable[list[Figure]]]] = {
 }
 
 
-async def _run(names: list[str], effort: Effort, out: Path | None) -> None:
+README = Path(__file__).parents[1] / "README.md"
+BEGIN, END = "<!-- figures of make bench -->", "<!-- end of figures -->"
+
+
+async def _run(names: list[str], effort: Effort, out: Path | None, readme: bool) -> None:
     found: list[Figure] = []
     async with prepared() as ground:
         about = machine(await ground.version())
@@ -47,6 +51,9 @@ async def _run(names: list[str], effort: Effort, out: Path | None) -> None:
     show(found, about)
     if out is not None:
         out.write_text("".join(f"{figure.line}\n" for figure in found))
+    if readme:
+        before, _, rest = README.read_text().partition(BEGIN)
+        README.write_text(f"{before}{BEGIN}\n{markdown(found, about)}\n{END}{rest.partition(END)[2]}")
 
 
 def main() -> None:
@@ -55,6 +62,7 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--share", type=float, default=1.0, help="of the work of a repetition; 0.1 is a quick look")
     parser.add_argument("--out", type=Path, help="a file for the JSON lines")
+    parser.add_argument("--readme", action="store_true", help="put the table into the README")
     asked = parser.parse_args()
     if unknown := set(asked.figures) - set(FIGURES):
         parser.error(f"no such figure: {', '.join(sorted(unknown))}; there are {', '.join(FIGURES)}")
@@ -63,7 +71,7 @@ def main() -> None:
         if name.startswith(("STORYLOOM_", "SUPABASE_")) or name == "DATABASE_URL":
             del os.environ[name]
     # As the service does.
-    uvloop.run(_run(asked.figures or list(FIGURES), Effort(asked.repetitions, asked.share), asked.out))
+    uvloop.run(_run(asked.figures or list(FIGURES), Effort(asked.repetitions, asked.share), asked.out, asked.readme))
 
 
 main()

@@ -70,6 +70,21 @@ def show(figures: Sequence[Figure], title: str) -> None:
             console.print(f"{figure.name}: {figure.note}", soft_wrap=True, highlight=False)
 
 
+def markdown(figures: Sequence[Figure], title: str) -> str:
+    """The same table for a document."""
+    rows = [
+        f"Measured on {title}.",
+        "",
+        "| figure | measured | floor, same run | to be kept | |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for figure in figures:
+        floor = f"{short(figure.floor)} ({figure.ratio:.2f} ×)" if figure.floor and figure.ratio else ""
+        met = {True: "met", False: "not met", None: ""}[figure.met]
+        rows.append(f"| {figure.name} | {short(figure.value)} {figure.unit} | {floor} | {figure.target} | {met} |")
+    return "\n".join(row.replace("  ", " ") for row in rows)
+
+
 def short(number: float) -> str:
     """Three figures that count, no exponent."""
     if number == 0 or abs(number) >= 100:

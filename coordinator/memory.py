@@ -75,7 +75,8 @@ class Memory:
         session, usage = change.session, _usage(change.events)
         self.forget(session.id)
         if usage is not None and session.id in self._held:
-            detail = SessionDetail.model_validate({**session.model_dump(), "usage_by_agent": usage})
+            # Validated already, as a part of the answer.
+            detail = SessionDetail.model_construct(**dict(session), usage_by_agent=usage)
             self._cache.put(session.id, Entry(detail, self._clock()))
 
     def is_fresh(self, entry: Entry) -> bool:

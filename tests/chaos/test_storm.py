@@ -7,6 +7,7 @@ the moments come from a printed seed. Afterwards every story is whole, and reads
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import random
 import signal
@@ -97,11 +98,11 @@ class Storm:
     # -- Stories and their readers -------------------------------------------------------------------------------------
 
     async def write_all(self, writers: list[Writer]) -> None:
-        """Starts all stories, so many at a time, and reads each to its end."""
-        room = asyncio.Semaphore(self.size.at_once)
+        """Starts stories, so many at a time, and reads each to its end; until there were enough of them and of kills."""
+        numbers = itertools.count()
 
-        async def one(number: int) -> None:
-            async with room:
+        async def write() -> None:
+            while (number := next(numbers)) < self.size.stories or self.counts["kill"] < self.size.kills:
                 writer = writers[number % len(writers)]
                 prompt, seed = PROMPTS[number % len(PROMPTS)], SEEDS[number // len(PROMPTS) % len(SEEDS)]
                 session_id = await self._started(writer, prompt, seed, f"story {number}")
@@ -113,8 +114,8 @@ class Storm:
                 assert keeper.state.status == "completed", keeper.state.error
 
         async with asyncio.TaskGroup() as group:
-            for number in range(self.size.stories):
-                group.create_task(one(number))
+            for _ in range(self.size.at_once):
+                group.create_task(write())
 
     async def _started(self, writer: Writer, prompt: str, seed: int, key: str) -> str:
         body = {"prompt": prompt, "config": {"pages": 1, "seed": seed}}
@@ -157,7 +158,7 @@ class Storm:
     # -- What breaks ---------------------------------------------------------------------------------------------------
 
     async def rage(self, over: Callable[[], bool]) -> None:
-        """Until so many were killed; no longer than there is something to break."""
+        """Until so many were killed, or the writing has failed."""
         ways: list[tuple[int, Callable[[Machine], Coroutine[Any, Any, None]]]] = [
             (12, self._kill), (3, self._freeze), (3, self._cut), (1, self._end),
         ]  # fmt: skip

@@ -307,7 +307,7 @@ export default {
   "start.try": "Try:",
   "start.words": { one: "about {count} word", other: "about {count} words" },
   "status.active": "Being written",
-  "status.awaiting_approval": "Waits for you",
+  "status.awaiting_approval": "Waits for approval",
   "status.cancelled": "Cancelled",
   "status.completed": "Finished",
   "status.expired": "Expired",

@@ -307,7 +307,7 @@ export default {
   "start.try": "Prueba:",
   "start.words": { one: "cerca de {count} palabra", other: "cerca de {count} palabras" },
   "status.active": "Escribiéndose",
-  "status.awaiting_approval": "Te espera",
+  "status.awaiting_approval": "Espera aprobación",
   "status.cancelled": "Cancelada",
   "status.completed": "Terminada",
   "status.expired": "Caducada",

@@ -197,7 +197,7 @@ async def test_spanish_is_whole_and_kept(page: Page) -> None:
     await page.get_by_label("De qué debería tratar la historia").fill("Un faro que contesta.")
     await page.get_by_role("button", name="Empezar la historia").click()
     await expect(page.locator('.cast [data-agent="writer"]')).to_contain_text(
-        re.compile("reuniendo|esbozando|escribiendo")
+        re.compile("Escritor(reuniendo|esbozando|escribiendo|revisando|esperando|puliendo)")
     )
     await expect(page.locator(".session .meta")).to_contain_text("Novela negra")
     await page.goto("/dashboard")

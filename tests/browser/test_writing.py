@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.browser.conftest import Visitor
 from tests.browser.pages import begin, finished, story, text, writing
@@ -34,6 +35,26 @@ async def test_a_story_is_written_before_ones_eyes_and_goes_on_after_a_reload(se
     await page.reload()
     await finished(page)
     assert await text(page) == kept
+
+
+async def test_who_begins_while_the_page_signs_them_in_is_one_writer(page: Page) -> None:
+    asked, begun = [], asyncio.Event()
+
+    async def held(route: Route) -> None:
+        asked.append(route)
+        await begun.wait()
+        await route.continue_()
+
+    await page.route("**/api/auth/anonymous", held)
+    await page.goto("/")
+    async with page.expect_request("**/api/auth/anonymous"):
+        # For the estimate, soon after who types pauses.
+        await page.get_by_label("What the story should be about").fill(PROMPT)
+    await page.get_by_role("button", name="Begin the story").click()
+    begun.set()
+    await page.wait_for_url("**/s/*")
+    await writing(page, 1)
+    assert len(asked) == 1
 
 
 async def test_a_lost_network_is_told_and_made_good(visitor: Visitor, service: Service, page: Page) -> None:

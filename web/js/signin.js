@@ -26,6 +26,8 @@ export class SignIn extends EventTarget {
     this._key = config.sign_in.publishable_key ?? null;
     /** @type {Promise<Tokens> | null} */
     this._renewing = null;
+    /** @type {Promise<Tokens> | null} */
+    this._arriving = null;
     whenChanged(KEPT, () => this._tell());
   }
 
@@ -93,11 +95,23 @@ export class SignIn extends EventTarget {
     return this._renewing;
   }
 
-  /** A new anonymous writer. */
-  async anonymous() {
-    return this._take(this.local
-      ? await request("POST", "/api/auth/anonymous")
-      : await this._project("POST", "/signup", { data: {} }));
+  /**
+   * A new anonymous writer: one, however many ask for it at once. A second would take the first one's stories out of reach.
+   * @returns {Promise<Tokens>}
+   */
+  anonymous() {
+    const before = this.tokens?.access_token;
+    this._arriving ??= alone("storyloom.tokens", async () => {
+      const kept = this.tokens;
+      // Another tab was quicker.
+      if (kept && kept.access_token !== before) return kept;
+      return this._take(this.local
+        ? await request("POST", "/api/auth/anonymous")
+        : await this._project("POST", "/signup", { data: {} }));
+    }).finally(() => {
+      this._arriving = null;
+    });
+    return this._arriving;
   }
 
   /** @param {string} email @param {string} password */

@@ -36,12 +36,18 @@ class Message(Keeper):
     async def until(self, socket: Socket, words: int) -> None:
         """The message of this step has so many words."""
         while True:
-            self.take(await _next(socket))
+            try:
+                self.take(await _next(socket))
+            except TimeoutError:
+                raise AssertionError(f"no word for a minute: {self.state!r}") from None
             step, partial = self.state.step, self.state.partial
-            if step is not None and step.step == self.step and partial is not None and partial.agent == step.agent:
+            if partial is None:
+                continue
+            # Who comes back after its step began is told of the message, and no more of the step.
+            if step is not None and step.step == self.step and partial.agent == step.agent:
                 self.id = str(partial.message_id)
-                if len(partial.text.split()) >= words:
-                    return
+            if str(partial.message_id) == self.id and len(partial.text.split()) >= words:
+                return
 
     async def killed_at(self, node: Node, words: int) -> None:
         """Watch until then, kill the node, and read what it had sent."""

@@ -29,7 +29,10 @@ FIGURES: dict[str, Callable[[Ground, Effort], Awaitable[list[Figure]]]] = {
     "sockets": sockets.measure,
     "startup": startup.measure,
     "distance": distance.measure,
+    "thousand": streaming.thousand,
 }
+LONG = {"thousand"}
+"""Measured where they are asked for by name."""
 
 
 README = Path(__file__).parents[1] / "README.md"
@@ -58,7 +61,7 @@ async def _run(names: list[str], effort: Effort, out: Path | None, readme: bool)
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("figures", nargs="*", help=f"some of {', '.join(FIGURES)}; otherwise all")
+    parser.add_argument("figures", nargs="*", help=f"some of {', '.join(FIGURES)}; otherwise all but {', '.join(LONG)}")
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--share", type=float, default=1.0, help="of the work of a repetition; 0.1 is a quick look")
     parser.add_argument("--out", type=Path, help="a file for the JSON lines")
@@ -71,7 +74,14 @@ def main() -> None:
         if name.startswith(("STORYLOOM_", "SUPABASE_")) or name == "DATABASE_URL":
             del os.environ[name]
     # As the service does.
-    uvloop.run(_run(asked.figures or list(FIGURES), Effort(asked.repetitions, asked.share), asked.out, asked.readme))
+    uvloop.run(
+        _run(
+            asked.figures or [name for name in FIGURES if name not in LONG],
+            Effort(asked.repetitions, asked.share),
+            asked.out,
+            asked.readme,
+        )
+    )
 
 
 main()

@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+CONNECTIONS_FOR_RUNS = 2
+"""Of those to the database, left alone by readers who catch up."""
 AUTH_TIMEOUT_S = 5
 
 
@@ -167,6 +169,7 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         yield State(
             settings, app_version(), auth, manager, coordinator, accounts, library, models, vault, engine, sign_in,
             Rates(settings), traces, press, Shares(store.shares), Administration(manager, runs, settings.node_dead_s),
+            asyncio.Semaphore(max(1, settings.database_pool - CONNECTIONS_FOR_RUNS)),
         )  # fmt: skip
 
 

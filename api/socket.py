@@ -301,7 +301,8 @@ class Connection:
         session_id = attachment.session_id
         try:
             if after_seq is None or not await self._replay(attachment, epoch, after_seq):
-                snapshot = await self._state.manager.snapshot(self._caller, session_id)
+                async with self._state.catching_up:
+                    snapshot = await self._state.manager.snapshot(self._caller, session_id)
                 await attachment.replay(Event(snapshot))
                 self._state.manager.metrics.snapshots.inc()
             attachment.go_live()
@@ -330,9 +331,10 @@ class Connection:
         told = manager.streams.last_told(session_id)
         seen, count = after_seq, 0
         while True:
-            page = await manager.replay(
-                self._caller, session_id, ANY_EPOCH if epoch is None else epoch, seen, REPLAY_CHUNK
-            )
+            async with self._state.catching_up:
+                page = await manager.replay(
+                    self._caller, session_id, ANY_EPOCH if epoch is None else epoch, seen, REPLAY_CHUNK
+                )
             if seen == after_seq:
                 if after_seq > max(page.last_seq, told) or (epoch is not None and not page.same_past):
                     return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -55,6 +56,8 @@ class State:
     press: Press
     shares: Shares
     administration: Administration
+    catching_up: asyncio.Semaphore
+    """Replays and snapshots being read at once: when everybody comes back each waits its turn, and runs have room."""
 
 
 def state_of(connection: HTTPConnection) -> State:

@@ -39,6 +39,8 @@ PROMPTS = [
     "Two sisters find the sea in their cellar.",
 ]  # fmt: skip
 SEEDS = (1, 2)
+TAKEN_OVER_S = 180
+"""Not a figure to keep, which `test_takeover` has: here the other nodes may be dead, frozen or starting by turns."""
 
 
 @dataclass(frozen=True)
@@ -266,7 +268,7 @@ class Storm:
     async def _time_taking_over(self, what: str, held: dict[str, int], awake: Callable[[], bool]) -> None:
         """How long until each has a run elsewhere; not counted while the database itself is away."""
         begun, outages, waiting = time.monotonic(), self._outages, dict(held)
-        while waiting and time.monotonic() - begun < 60 and self._outages == outages:
+        while waiting and time.monotonic() - begun < TAKEN_OVER_S and self._outages == outages:
             woken = awake()
             try:
                 rows = await self._rows(
@@ -284,7 +286,9 @@ class Storm:
             if woken:
                 return
             await asyncio.sleep(0.1)
-        assert not waiting or self._outages != outages, f"{len(waiting)} stories were not taken over in a minute"
+        assert not waiting or self._outages != outages, (
+            f"{len(waiting)} stories were not taken over in {TAKEN_OVER_S} s"
+        )
 
 
 @asynccontextmanager

@@ -109,6 +109,7 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
     """
     async with AsyncExitStack() as stack:
         library = await asyncio.to_thread(load_library, settings.templates)
+        await asyncio.to_thread(pages.files)
         models = Models(settings)
         stack.push_async_callback(models.close)
         # In a thread: it imports the providers' libraries, which takes a second or two.

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path as File
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from api.state import Service
 from coordinator.errors import NotFound
 from coordinator.hosted import project_url
 
-
-@asynccontextmanager
-async def _reading(app: FastAPI) -> AsyncIterator[None]:
-    # A running service's files never change: they are read before the first request.
-    await asyncio.to_thread(_files)
-    yield
-
-
-router = APIRouter(include_in_schema=False, lifespan=_reading)
+router = APIRouter(include_in_schema=False)
 
 PAGES = (
     "/", "/dashboard", "/sign-in", "/s/{session_id}", "/s/{session_id}/read", "/shared/{token}", "/admin",
@@ -61,7 +50,7 @@ def folder() -> File:
 @router.api_route("/studio/{path:path}", methods=["GET", "HEAD"])
 async def file(path: str, request: Request) -> Response:
     """A file of the studio."""
-    found = _files().get(path)
+    found = files().get(path)
     if found is None:
         raise NotFound("There is no such file in the studio.")
     return _answer(request, found, SAFE)
@@ -74,7 +63,7 @@ async def page(request: Request, service: Service) -> Response:
         "Cross-Origin-Opener-Policy": "same-origin", "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
         "X-Frame-Options": "DENY",
     }  # fmt: skip
-    return _answer(request, _files()["index.html"], headers)
+    return _answer(request, files()["index.html"], headers)
 
 
 for address in PAGES:
@@ -100,8 +89,10 @@ def policy(host: str, project: str | None) -> str:
 
 
 @cache
-def _files() -> dict[str, Asset]:
-    """By their path below the folder: what isn't listed can't be asked for."""
+def files() -> dict[str, Asset]:
+    """By their path below the folder: what isn't listed can't be asked for.
+
+    Read once, before the first request: a running service's files never change."""
     base = folder()
     return {
         found.relative_to(base).as_posix(): _asset(found)

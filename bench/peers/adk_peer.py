@@ -37,8 +37,5 @@ class Adk:
     def count(self, loaded: Any) -> int:
         return len(loaded.events)
 
-    async def story(self, steps: int, text: str) -> None:
-        raise NotImplementedError
-
     async def close(self) -> None:
         await self._service.db_engine.dispose()

@@ -35,8 +35,5 @@ class Agents:
     def count(self, loaded: Any) -> int:
         return len(loaded)
 
-    async def story(self, steps: int, text: str) -> None:
-        raise NotImplementedError
-
     async def close(self) -> None:
         await self._engine.dispose()

@@ -7,8 +7,6 @@ database's pool is left at its default.
 
 from __future__ import annotations
 
-from typing import Any
-
 from dbos import DBOS, DBOSConfig
 
 
@@ -37,18 +35,6 @@ class Dbos:
         }
         DBOS(config=config)
         DBOS.launch()
-
-    async def new_session(self) -> Any:
-        raise NotImplementedError
-
-    async def append(self, session: Any, text: str) -> None:
-        raise NotImplementedError
-
-    async def load(self, session: Any) -> Any:
-        raise NotImplementedError
-
-    def count(self, loaded: Any) -> int:
-        raise NotImplementedError
 
     async def story(self, steps: int, text: str) -> None:
         # Not by a handle, whose `get_result` polls once a second.

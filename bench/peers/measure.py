@@ -15,19 +15,19 @@ from typing import Any
 
 import uvloop
 
-from bench.peers.peer import Peer
+from bench.peers.peer import Peer, SessionPeer, StoryPeer
 
 PEERS = {"langgraph": "LangGraph", "adk": "Adk", "agents": "Agents", "dbos": "Dbos"}
 SESSIONS, AT_ONCE, STEPS = 64, 50, 12
 
 
-async def append(peer: Peer, text: str, count: int) -> float:
+async def append(peer: SessionPeer, text: str, count: int) -> float:
     """The median append of one session, in ms."""
     session = await peer.new_session()
     return await _median(lambda: peer.append(session, text), count)
 
 
-async def many(peer: Peer, text: str, count: int) -> float:
+async def many(peer: SessionPeer, text: str, count: int) -> float:
     """Messages a second of 64 sessions."""
     sessions = [await peer.new_session() for _ in range(SESSIONS)]
 
@@ -40,7 +40,7 @@ async def many(peer: Peer, text: str, count: int) -> float:
     return SESSIONS * count / (time.perf_counter() - start)
 
 
-async def load(peer: Peer, text: str, count: int) -> float:
+async def load(peer: SessionPeer, text: str, count: int) -> float:
     """The median load of 300 messages, in ms."""
     session = await peer.new_session()
     for _ in range(300):
@@ -52,7 +52,7 @@ async def load(peer: Peer, text: str, count: int) -> float:
     return await _median(once, count)
 
 
-async def memory(peer: Peer, text: str, count: int) -> float:
+async def memory(peer: SessionPeer, text: str, count: int) -> float:
     """So many loaded sessions of 20 messages, in MB for 1,000."""
     sessions = [await peer.new_session() for _ in range(count)]
 
@@ -71,7 +71,7 @@ async def memory(peer: Peer, text: str, count: int) -> float:
     return taken / 1e6 / count * 1000
 
 
-async def story(peer: Peer, text: str, count: int) -> float:
+async def story(peer: StoryPeer, text: str, count: int) -> float:
     """Stories a second, 50 at once."""
     turn = asyncio.Semaphore(AT_ONCE)
 
@@ -84,7 +84,7 @@ async def story(peer: Peer, text: str, count: int) -> float:
     return count / (time.perf_counter() - start)
 
 
-async def trips(peer: Peer, text: str, count: int) -> float:
+async def trips(peer: SessionPeer, text: str, count: int) -> float:
     """Nothing but appends, with a line before and after them: who counts round trips listens at the wire."""
     session = await peer.new_session()
     await peer.append(session, text)

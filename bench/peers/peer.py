@@ -14,6 +14,12 @@ class Peer(Protocol):
     async def open(self, url: str) -> None:
         """On a database of its own, with ten connections; makes the tables that the peer needs."""
 
+    async def close(self) -> None: ...
+
+
+class SessionPeer(Peer, Protocol):
+    """One that keeps messages."""
+
     async def new_session(self) -> Any: ...
 
     async def append(self, session: Any, text: str) -> None:
@@ -25,7 +31,9 @@ class Peer(Protocol):
     def count(self, loaded: Any) -> int:
         """Messages in what was loaded."""
 
+
+class StoryPeer(Peer, Protocol):
+    """One that runs durable steps."""
+
     async def story(self, steps: int, text: str) -> None:
         """So many steps one after another, each giving the text at once and kept durably before the next."""
-
-    async def close(self) -> None: ...

@@ -6,6 +6,7 @@ patience: how long a caller would rather wait than be told that the database is 
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol
 
@@ -73,19 +74,35 @@ class Gateway:
                 return await self._patiently(function, identity, args, wait_s)
 
     async def _patiently(self, function: str, identity: Identity, args: Mapping[str, Any], wait_s: float) -> Any:
+        begun = time.monotonic()
+        try:
+            # Nearly always the only try: what retrying is made of would cost more than all else of the call here.
+            return await self._once(function, identity, args)
+        except Unavailable as error:
+            failed: Unavailable | None = error
+
+        def left() -> float:
+            return wait_s - (time.monotonic() - begun)
+
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type(Unavailable),
-            stop=lambda state: _elapsed(state) + _asked(state) >= wait_s,
+            stop=lambda state: left() <= _asked(state),
             # The last look is at the end of the patience, not after it.
-            wait=lambda state: min(_asked(state) + _backoff(state), wait_s - _elapsed(state)),
+            wait=lambda state: min(_asked(state) + _backoff(state), left()),
             before_sleep=lambda _: self._metrics.database_retries(function).inc(),
             reraise=True,
         ):
             with attempt:
-                if function in GROUPED and identity == SERVICE:
-                    return await self._grouping.call(function, args)
-                return await self._transport.call(function, args, identity)
+                if failed is not None:
+                    first, failed = failed, None
+                    raise first
+                return await self._once(function, identity, args)
         raise AssertionError("unreachable: tenacity reraises")
+
+    async def _once(self, function: str, identity: Identity, args: Mapping[str, Any]) -> Any:
+        if function in GROUPED and identity is SERVICE:
+            return await self._grouping.call(function, args)
+        return await self._transport.call(function, args, identity)
 
     def listen(self) -> AsyncIterator[str] | None:
         return self._transport.listen()
@@ -94,10 +111,6 @@ class Gateway:
         """What waits to be written is written first."""
         await self._grouping.close()
         await self._transport.close()
-
-
-def _elapsed(state: RetryCallState) -> float:
-    return state.seconds_since_start or 0.0
 
 
 def _asked(state: RetryCallState) -> float:

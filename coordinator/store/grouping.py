@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ GROUPED = frozenset({"append_events", "finish_step", "complete_session", "append
 """The writes that there are many of; the function `write_many` knows them by name."""
 FLUSHES = 2
 """On their way at once: while the database works at one, the node reads the answers of the other and gathers anew."""
+SHARED_FROM = 8
+"""What waits is shared out among the flushes that are free, in groups of at least so many: in one group the writers of
+a busy node would all wait for the same answer, then all write at once again, while the database has nothing to do."""
 GROUP_CALLS = 64
 """Writes in one call at the most: a longer one would hold its sessions' rows for longer than it saves."""
 GROUP_CHARACTERS = 2_000_000
@@ -66,8 +70,6 @@ class Grouping:
         named = {parameter(name): value for name, value in args.items()}
         text = f'{{"function":"{function}","args":{json_text(named)}}}'
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        # Somebody may have stopped waiting for it: then nobody asks what became of it.
-        answer.add_done_callback(lambda done: done.cancelled() or done.exception())
         # A session that is yet to be made has no order to keep.
         session = args.get("session_id", answer)
         self._waiting.setdefault(session, deque()).append(Call(session, function, args, text, answer))
@@ -75,7 +77,7 @@ class Grouping:
         if len(self._flushes) < FLUSHES:
             # Not at once: what else is written in this turn of the loop goes with it.
             asyncio.get_running_loop().call_soon(self._flush_next)
-        return await asyncio.shield(answer)
+        return await answer
 
     async def close(self) -> None:
         """What waits is written, or refused, on return."""
@@ -90,9 +92,10 @@ class Grouping:
     async def _flush(self, group: list[Call]) -> None:
         try:
             if len(group) == 1:
-                group[0].answer.set_result(await self._transport.call(group[0].function, group[0].args, SERVICE))
+                answers = [{"answer": await self._transport.call(group[0].function, group[0].args, SERVICE)}]
             else:
-                self._settle(group, await self._transport.call("write_many", {"calls": _together(group)}, SERVICE))
+                answers = await self._transport.call("write_many", {"calls": _together(group)}, SERVICE)
+            _settle(group, answers)
         except Exception as error:
             for call in group:
                 if not call.answer.done():
@@ -103,26 +106,39 @@ class Grouping:
             self._flush_next()
 
     def _next_group(self) -> list[Call]:
+        """Of one kind: messages alone are written as one set of rows, whatever else there is one after another."""
+        free = [session for session in self._waiting if session not in self._busy]
+        most = min(GROUP_CALLS, max(SHARED_FROM, math.ceil(self._count / (FLUSHES - len(self._flushes)))))
         group: list[Call] = []
         length = 0
-        for session in [session for session in self._waiting if session not in self._busy]:
+        for session in free:
             calls = self._waiting[session]
-            while calls and len(group) < GROUP_CALLS and (not group or length + len(calls[0].text) <= GROUP_CHARACTERS):
+            while calls and len(group) < most and (not group or _goes_with(calls[0], group, length)):
                 length += len(calls[0].text)
                 group.append(calls.popleft())
-            if calls:
+            if not calls:
+                del self._waiting[session]
+            if len(group) == most:
                 break
-            del self._waiting[session]
         self._count -= len(group)
         self._busy.update(call.session for call in group)
         return group
 
-    def _settle(self, group: list[Call], answers: list[dict[str, Any]]) -> None:
-        for call, answer in zip(group, answers, strict=True):
-            if "answer" in answer:
-                call.answer.set_result(answer["answer"])
-            else:
-                call.answer.set_exception(fault(answer["code"], answer["message"], answer["hint"], call.function))
+
+def _settle(group: list[Call], answers: list[dict[str, Any]]) -> None:
+    for call, answer in zip(group, answers, strict=True):
+        if call.answer.done():
+            # Nobody waits for it any more.
+            continue
+        if "answer" in answer:
+            call.answer.set_result(answer["answer"])
+        else:
+            call.answer.set_exception(fault(answer["code"], answer["message"], answer["hint"], call.function))
+
+
+def _goes_with(call: Call, group: list[Call], length: int) -> bool:
+    same_kind = (call.function == "append_message") == (group[0].function == "append_message")
+    return same_kind and length + len(call.text) <= GROUP_CHARACTERS
 
 
 def _together(group: list[Call]) -> JsonText:

@@ -77,15 +77,19 @@ comment on function public.events_since(uuid, integer) is
   'The service, where an answer was lost: all events after a number, as the wire shows them. Locks nothing.';
 
 create function public.activity(p_last timestamptz) returns timestamptz
-language sql stable security invoker set search_path = ''
-as $$ select case when p_last > now() - interval '5 seconds' then p_last else now() end $$;
+language plpgsql stable security invoker set search_path = ''
+as $$
+begin
+  return case when p_last > now() - interval '5 seconds' then p_last else now() end;
+end
+$$;
 comment on function public.activity(timestamptz) is
   'The service: when something happened last, to within five seconds. A value that stays spares the writing of every index of the row. Locks nothing.';
 
 create function public.create_session(
   p_user_id uuid, p_kind text, p_title text, p_prompt text, p_template text, p_config jsonb, p_model text,
   p_ttl_s integer, p_request_id text default null, p_progress jsonb default '{}'
-) returns jsonb
+) returns json
 language plpgsql security invoker set search_path = ''
 as $$
 declare
@@ -100,12 +104,12 @@ begin
   returning * into s;
   if not found then
     select * into s from public.story_sessions where user_id = p_user_id and request_id = p_request_id;
-    return jsonb_build_object('created', false, 'session', public.session_json(s), 'events', '[]'::jsonb);
+    return json_build_object('created', false, 'session', public.session_json(s), 'events', '[]'::jsonb);
   end if;
   insert into public.session_messages (id, session_id, user_id, seq, role, content)
   values (gen_random_uuid(), s.id, s.user_id, 1, 'user', p_prompt)
   returning * into m;
-  return jsonb_build_object('created', true, 'session', public.session_json(s), 'events', public.add_events(s, jsonb_build_array(
+  return json_build_object('created', true, 'session', public.session_json(s), 'events', public.add_events(s, jsonb_build_array(
     jsonb_build_object('type', 'session.created', 'request_id', p_request_id, 'session', public.session_json(s)),
     public.message_event(m))));
 end
@@ -202,47 +206,123 @@ create function public.append_message(
   p_session_id uuid, p_owner uuid, p_id uuid, p_role text, p_content text, p_epoch integer default null,
   p_agent text default null, p_step text default null, p_metadata jsonb default '{}', p_model text default null,
   p_tokens integer default 0, p_cost_usd numeric default 0
-) returns jsonb
+) returns json
 language plpgsql security invoker set search_path = ''
 as $$
 declare
-  s public.story_sessions;
+  s record;
   m public.session_messages;
+  event_seq integer;
+  message json;
 begin
+  -- Only the columns that are needed: to hand a whole session on costs as much as to write the message.
   update public.story_sessions set
     message_count = message_count + 1, tokens = tokens + p_tokens, cost_usd = cost_usd + p_cost_usd, updated_at = now(),
     last_activity_at = public.activity(last_activity_at),
     expires_at = public.activity(last_activity_at) + make_interval(secs => ttl_s)
   where id = p_session_id and (p_owner is null or user_id = p_owner)
-  returning * into s;
+  returning user_id, message_count, epoch, node into s;
   if not found then
     raise sqlstate 'PT404' using message = 'There is no such session.';
   end if;
-  if p_epoch is not null then
-    perform public.check_epoch(s, p_epoch);
+  if p_epoch <> s.epoch then
+    raise sqlstate 'PT409' using message = 'A newer run has taken this session over.', hint = 'fenced';
   end if;
   insert into public.session_messages
     (id, session_id, user_id, seq, role, agent, step, content, metadata, model, tokens, cost_usd)
-  values (p_id, s.id, s.user_id, s.message_count, p_role, p_agent, p_step, p_content, p_metadata, p_model,
+  values (p_id, p_session_id, s.user_id, s.message_count, p_role, p_agent, p_step, p_content, p_metadata, p_model,
     p_tokens, p_cost_usd)
-  on conflict (id) do nothing returning * into m;
+  on conflict (id) do nothing;
   if not found then
     -- The same again, as after a lost answer: it is counted already.
     update public.story_sessions set
       message_count = message_count - 1, tokens = tokens - p_tokens, cost_usd = cost_usd - p_cost_usd
-    where id = s.id;
-    select * into m from public.session_messages where id = p_id and session_id = s.id;
+    where id = p_session_id;
+    select * into m from public.session_messages where id = p_id and session_id = p_session_id;
     if not found then
       raise sqlstate 'PT409' using message = 'That message id belongs to another session.';
     end if;
-    return jsonb_build_object('message', public.message_json(m), 'events', '[]'::jsonb);
+    return json_build_object('message', public.message_json(m), 'events', '[]'::json);
   end if;
-  return jsonb_build_object('message', public.message_json(m),
-    'events', public.tell(s, jsonb_build_array(public.message_event(m)), p_epoch));
+  message := json_build_object(
+    'id', p_id, 'seq', s.message_count, 'role', p_role, 'agent', p_agent, 'step', p_step, 'content', p_content,
+    'metadata', p_metadata, 'audio_url', null, 'model', p_model, 'tokens', p_tokens,
+    'cost_usd', p_cost_usd::numeric(12, 6), 'created_at', now());
+  if p_epoch is null and s.node is not null then
+    -- The run that holds the session numbers it.
+    update public.story_sessions set outside = outside || jsonb_build_object(
+      'type', 'agent.message', 'message_seq', s.message_count, 'message', message)
+    where id = p_session_id;
+    perform pg_notify('storyloom', 'change:' || p_session_id);
+    return json_build_object('message', message, 'events', '[]'::json);
+  end if;
+  select coalesce(max(e.seq), 0) + 1 into event_seq from public.session_events e where e.session_id = p_session_id;
+  insert into public.session_events (session_id, user_id, seq, epoch, type, payload)
+  values (p_session_id, s.user_id, event_seq, s.epoch, 'agent.message', jsonb_build_object('message_seq', s.message_count));
+  return json_build_object('message', message, 'events', json_build_array(json_build_object(
+    'type', 'agent.message', 'session_id', p_session_id, 'epoch', s.epoch, 'seq', event_seq, 'at', now(), 'message', message)));
 end
 $$;
 comment on function public.append_message(uuid, uuid, uuid, text, text, integer, text, text, jsonb, text, integer, numeric) is
-  'The service for p_owner: the next message of a session; the same id again answers the same message.';
+  'The service for p_owner: the next message of a session; the same id again answers the same message. Locks the session''s row.';
+
+create function public.append_messages(p_calls jsonb) returns json
+language plpgsql security invoker set search_path = ''
+as $$
+declare
+  expected integer := jsonb_array_length(p_calls);
+  plain integer;
+  answers json;
+begin
+  -- In one order everywhere, so that no two groups wait for each other.
+  perform from public.story_sessions
+  where id in (select (c ->> 'p_session_id')::uuid from jsonb_array_elements(p_calls) as c)
+  order by id for update;
+  with asked as (
+    select c.*, s.user_id, s.epoch, s.message_count + row_number() over one as seq,
+      coalesce((select max(e.seq) from public.session_events e where e.session_id = s.id), 0) + row_number() over one as event_seq
+    from rows from (jsonb_to_recordset(p_calls) as (
+        p_session_id uuid, p_owner uuid, p_id uuid, p_role text, p_content text, p_epoch integer, p_agent text,
+        p_step text, p_metadata jsonb, p_model text, p_tokens integer, p_cost_usd numeric(12, 6)))
+      with ordinality as c (
+        session_id, owner, id, role, content, of_epoch, agent, step, metadata, model, tokens, cost_usd, place)
+    join public.story_sessions s on s.id = c.session_id and (c.owner is null or c.owner = s.user_id)
+      and (c.of_epoch = s.epoch or (c.of_epoch is null and s.node is null))
+    window one as (partition by s.id order by c.place)
+  ), kept as (
+    insert into public.session_messages
+      (id, session_id, user_id, seq, role, agent, step, content, metadata, model, tokens, cost_usd)
+    select id, session_id, user_id, seq, role, agent, step, content, metadata, model, tokens, cost_usd from asked
+  ), told as (
+    insert into public.session_events (session_id, user_id, seq, epoch, type, payload)
+    select session_id, user_id, event_seq, epoch, 'agent.message', jsonb_build_object('message_seq', seq) from asked
+  ), counted as (
+    update public.story_sessions s set
+      message_count = s.message_count + n.messages, tokens = s.tokens + n.tokens, cost_usd = s.cost_usd + n.cost_usd,
+      updated_at = now(), last_activity_at = public.activity(s.last_activity_at),
+      expires_at = public.activity(s.last_activity_at) + make_interval(secs => s.ttl_s)
+    from (select session_id, count(*) as messages, sum(tokens) as tokens, sum(cost_usd) as cost_usd
+          from asked group by session_id) n
+    where s.id = n.session_id
+  )
+  select count(*), json_agg(json_build_object('answer', json_build_object('message', w.message, 'events', json_build_array(
+    json_build_object('type', 'agent.message', 'session_id', w.session_id, 'epoch', w.epoch, 'seq', w.event_seq,
+      'at', now(), 'message', w.message)))) order by w.place)
+  into plain, answers
+  from (
+    select a.place, a.session_id, a.epoch, a.event_seq, json_build_object(
+      'id', a.id, 'seq', a.seq, 'role', a.role, 'agent', a.agent, 'step', a.step, 'content', a.content,
+      'metadata', a.metadata, 'audio_url', null, 'model', a.model, 'tokens', a.tokens, 'cost_usd', a.cost_usd,
+      'created_at', now()) as message
+    from asked a) w;
+  if plain < expected then
+    raise sqlstate 'PT409' using message = 'One of these messages is not like the others.';
+  end if;
+  return answers;
+end
+$$;
+comment on function public.append_messages(jsonb) is
+  'The service: what append_message does for each of [{its arguments}], in order, as long as every one is a new message of a session of its owner that no other''s run holds; otherwise nothing, and an error. Answers [{answer}]. Locks the sessions'' rows.';
 
 create function public.message_event(m public.session_messages) returns jsonb
 language sql stable security invoker set search_path = ''
@@ -347,7 +427,7 @@ revoke execute on function
   public.create_session(uuid, text, text, text, text, jsonb, text, integer, text, jsonb),
   public.change_status(uuid, uuid, text, text[], text, jsonb), public.rename_session(uuid, uuid, text, integer),
   public.delete_session(uuid, uuid),
-  public.append_message(uuid, uuid, uuid, text, text, integer, text, text, jsonb, text, integer, numeric),
+  public.append_message(uuid, uuid, uuid, text, text, integer, text, text, jsonb, text, integer, numeric), public.append_messages(jsonb),
   public.append_draft(uuid, uuid, integer, text, text, integer, boolean, text, jsonb, integer),
   public.draft_event(public.session_drafts), public.check_epoch(public.story_sessions, integer), public.expire_sessions(integer)
   from public, anon, authenticated, service_role;
@@ -358,7 +438,7 @@ grant execute on function
   public.create_session(uuid, text, text, text, text, jsonb, text, integer, text, jsonb),
   public.change_status(uuid, uuid, text, text[], text, jsonb), public.rename_session(uuid, uuid, text, integer),
   public.delete_session(uuid, uuid),
-  public.append_message(uuid, uuid, uuid, text, text, integer, text, text, jsonb, text, integer, numeric),
+  public.append_message(uuid, uuid, uuid, text, text, integer, text, text, jsonb, text, integer, numeric), public.append_messages(jsonb),
   public.append_draft(uuid, uuid, integer, text, text, integer, boolean, text, jsonb, integer),
   public.draft_event(public.session_drafts), public.check_epoch(public.story_sessions, integer), public.expire_sessions(integer)
   to service_role;

@@ -205,14 +205,14 @@ declare
   s public.story_sessions := public.owned_session(p_session_id, null);
 begin
   perform public.check_epoch(s, p_epoch);
-  perform public.keep_events(s, p_events);
+  perform public.keep_events(s.id, s.user_id, s.epoch, p_events);
   return jsonb_build_object('events', public.number_outside(s));
 end
 $$;
 comment on function public.number_changes(uuid, integer, jsonb) is
   'The service for a run: numbers what others have changed in its session, after its own p_events. Locks the session''s row.';
 
-create function public.keep_events(s public.story_sessions, p_events jsonb, p_done text default null) returns void
+create function public.keep_events(p_session_id uuid, p_user_id uuid, p_epoch integer, p_events jsonb) returns void
 language plpgsql security invoker set search_path = ''
 as $$
 begin
@@ -220,164 +220,185 @@ begin
     return;
   end if;
   insert into public.session_events (session_id, user_id, seq, epoch, type, payload, at)
-  select s.id, s.user_id, (event ->> 'seq')::integer, s.epoch, event ->> 'type', event - 'type' - 'seq' - 'at',
+  select p_session_id, p_user_id, (event ->> 'seq')::integer, p_epoch, event ->> 'type', event - '{type,seq,at}'::text[],
     (event ->> 'at')::timestamptz
   from jsonb_array_elements(p_events) as listed (event)
   on conflict (session_id, seq) do nothing;
-  insert into public.session_steps
-    (session_id, user_id, step, position, stage, agent, status, attempt, started_at, epoch)
-  -- A step that begins again within the batch is kept as it last began.
-  select distinct on (event ->> 'step') s.id, s.user_id, event ->> 'step',
-    (select count(*) + 1 from public.session_steps t where t.session_id = s.id), event ->> 'stage', event ->> 'agent',
-    'running', (event ->> 'attempt')::integer, (event ->> 'at')::timestamptz, s.epoch
-  from jsonb_array_elements(p_events) as listed (event)
-  where event ->> 'type' = 'step.started' and event ->> 'step' is distinct from p_done
-  order by event ->> 'step', (event ->> 'seq')::integer desc
-  on conflict (session_id, step) do update set
-    status = 'running', attempt = excluded.attempt, started_at = excluded.started_at, epoch = excluded.epoch,
-    finished_at = null, error = null
-    where session_steps.status <> 'done';
+  if p_events @? '$[*] ? (@.type == "step.started")' then
+    insert into public.session_steps
+      (session_id, user_id, step, position, stage, agent, status, attempt, started_at, epoch)
+    -- A step that begins again within the batch is kept as it last began.
+    select distinct on (event ->> 'step') p_session_id, p_user_id, event ->> 'step',
+      (select count(*) + 1 from public.session_steps t where t.session_id = p_session_id), event ->> 'stage',
+      event ->> 'agent', 'running', (event ->> 'attempt')::integer, (event ->> 'at')::timestamptz, p_epoch
+    from jsonb_array_elements(p_events) as listed (event)
+    where event ->> 'type' = 'step.started'
+    order by event ->> 'step', (event ->> 'seq')::integer desc
+    on conflict (session_id, step) do update set
+      status = 'running', attempt = excluded.attempt, started_at = excluded.started_at, epoch = excluded.epoch,
+      finished_at = null, error = null
+      where session_steps.status <> 'done';
+  end if;
 end
 $$;
-comment on function public.keep_events(public.story_sessions, jsonb, text) is
-  'The service, within a run''s write: stores events that the run has numbered, and the steps that they begin, but for p_done.';
+comment on function public.keep_events(uuid, uuid, integer, jsonb) is
+  'The service, within a run''s write: stores events that the run has numbered, and the steps that they begin.';
 
-create function public.append_events(p_session_id uuid, p_epoch integer, p_events jsonb) returns jsonb
+create function public.append_events(p_session_id uuid, p_epoch integer, p_events jsonb) returns json
 language plpgsql security invoker set search_path = ''
 as $$
 declare
-  s public.story_sessions;
+  s record;
 begin
   -- A share lock keeps a newer run from claiming between the check and the insert, and does not bloat the row.
-  select * into s from public.story_sessions where id = p_session_id for share;
+  select user_id, epoch into s from public.story_sessions where id = p_session_id for share;
   if not found then
     raise sqlstate 'PT404' using message = 'There is no such session.';
   end if;
-  perform public.check_epoch(s, p_epoch);
-  perform public.keep_events(s, p_events);
-  return jsonb_build_object('kept', jsonb_array_length(p_events));
+  if s.epoch <> p_epoch then
+    raise sqlstate 'PT409' using message = 'A newer run has taken this session over.', hint = 'fenced';
+  end if;
+  perform public.keep_events(p_session_id, s.user_id, s.epoch, p_events);
+  return json_build_object('kept', jsonb_array_length(p_events));
 end
 $$;
 comment on function public.append_events(uuid, integer, jsonb) is
   'The service for a run: keeps a batch of numbered events; the same batch again changes nothing. Shares the session''s row lock.';
 
-create function public.usage_after(s public.story_sessions, p_agent text, p_tokens integer, p_usd numeric) returns jsonb
-language sql immutable security invoker set search_path = ''
+create function public.usage_after(p_usage jsonb, p_agent text, p_tokens integer, p_usd numeric) returns jsonb
+language plpgsql immutable security invoker set search_path = ''
 as $$
-  select s.usage_by_agent || jsonb_build_object(p_agent, jsonb_build_object(
-    'tokens', coalesce((s.usage_by_agent -> p_agent ->> 'tokens')::bigint, 0) + p_tokens,
-    'cost_usd', coalesce((s.usage_by_agent -> p_agent ->> 'cost_usd')::numeric, 0) + p_usd))
+begin
+  return p_usage || jsonb_build_object(p_agent, jsonb_build_object(
+    'tokens', coalesce((p_usage -> p_agent ->> 'tokens')::bigint, 0) + p_tokens,
+    'cost_usd', coalesce((p_usage -> p_agent ->> 'cost_usd')::numeric, 0) + p_usd));
+end
 $$;
-comment on function public.usage_after(public.story_sessions, text, integer, numeric) is
+comment on function public.usage_after(jsonb, text, integer, numeric) is
   'The service: what a session has used by agent, with one more call counted. Locks nothing.';
 
-create function public.finish_step(p_session_id uuid, p_epoch integer, p_events jsonb, p_result jsonb) returns jsonb
+create function public.finish_step(p_session_id uuid, p_epoch integer, p_events jsonb, p_result jsonb) returns json
 language plpgsql security invoker set search_path = ''
 as $$
 declare
-  s public.story_sessions := public.owned_session(p_session_id, null);
-  m public.session_messages;
+  s public.story_sessions;
+  r record;
   d public.session_drafts;
-  draft jsonb := p_result -> 'draft';
-  accepted integer := (p_result ->> 'accept_version')::integer;
-  spent_tokens integer := (p_result ->> 'tokens')::integer;
-  spent_usd numeric := (p_result ->> 'cost_usd')::numeric;
-  agent_name text := p_result ->> 'agent';
-  made jsonb := '[]';
+  made jsonb;
+  message jsonb;
+  last_seq integer;
   told jsonb;
 begin
-  perform public.check_epoch(s, p_epoch);
-  if exists (select from public.session_steps where session_id = s.id and step = p_result ->> 'step' and status = 'done') then
-    -- The answer to this very call was lost; what it made is told again.
-    return jsonb_build_object('session', public.session_json(s), 'notes', public.notes_json(s.id),
-      'events', public.events_since(s.id, (p_result ->> 'after_seq')::integer));
+  select * into s from public.story_sessions where id = p_session_id for update;
+  if not found then
+    raise sqlstate 'PT404' using message = 'There is no such session.';
   end if;
-  perform public.keep_events(s, p_events, p_result ->> 'step');
-  told := public.number_outside(s);
+  if s.epoch <> p_epoch then
+    raise sqlstate 'PT409' using message = 'A newer run has taken this session over.', hint = 'fenced';
+  end if;
+  select * into r from jsonb_to_record(p_result) as result (
+    step text, stage text, agent text, attempt integer, started_at timestamptz, duration_ms integer, tokens integer,
+    cost_usd numeric(12, 6), message_id uuid, content text, model text, metadata jsonb, output jsonb, draft jsonb,
+    scored_version integer, scores jsonb, accept_version integer, context jsonb, progress jsonb, title text,
+    after_seq integer, delta_from integer);
+  if exists (select from public.session_steps where session_id = p_session_id and step = r.step and status = 'done') then
+    -- The answer to this very call was lost; what it made is told again.
+    return json_build_object('session', public.session_json(s), 'notes', public.notes_json(p_session_id),
+      'events', public.events_since(p_session_id, r.after_seq));
+  end if;
 
   insert into public.session_messages
     (id, session_id, user_id, seq, role, agent, step, content, metadata, model, tokens, cost_usd)
-  values ((p_result ->> 'message_id')::uuid, s.id, s.user_id, s.message_count + 1, 'assistant', agent_name,
-    p_result ->> 'step', p_result ->> 'content', coalesce(p_result -> 'metadata', '{}'), p_result ->> 'model', spent_tokens, spent_usd)
-  returning * into m;
-  made := made || public.message_event(m);
+  values (r.message_id, p_session_id, s.user_id, s.message_count + 1, 'assistant', r.agent, r.step, r.content,
+    coalesce(r.metadata, '{}'), r.model, r.tokens, r.cost_usd);
+  message := jsonb_build_object(
+    'id', r.message_id, 'seq', s.message_count + 1, 'role', 'assistant', 'agent', r.agent, 'step', r.step,
+    'content', r.content, 'metadata', coalesce(r.metadata, '{}'), 'audio_url', null, 'model', r.model, 'tokens', r.tokens,
+    'cost_usd', r.cost_usd, 'created_at', now());
+  made := s.outside || jsonb_build_object('type', 'agent.message', 'message_seq', s.message_count + 1, 'message', message);
 
-  if accepted is not null or (draft is not null and (draft ->> 'current')::boolean) then
-    update public.session_drafts set current = false where session_id = s.id and current;
+  if r.accept_version is not null or (r.draft ->> 'current')::boolean then
+    update public.session_drafts set current = false where session_id = p_session_id and current;
   end if;
-  if draft is not null then
+  if r.draft is not null then
     insert into public.session_drafts (session_id, user_id, version, current, author, step, content, word_count)
-    values (s.id, s.user_id, s.draft_count + 1, (draft ->> 'current')::boolean, agent_name, p_result ->> 'step',
-      draft ->> 'content', (draft ->> 'word_count')::integer)
+    values (p_session_id, s.user_id, s.draft_count + 1, (r.draft ->> 'current')::boolean, r.agent, r.step,
+      r.draft ->> 'content', (r.draft ->> 'word_count')::integer)
     returning * into d;
     made := made || public.draft_event(d);
   end if;
-  if p_result ? 'scored_version' then
-    update public.session_drafts set scores = p_result -> 'scores'
-    where session_id = s.id and version = (p_result ->> 'scored_version')::integer;
-    if accepted is not null then
-      update public.session_drafts set current = true where session_id = s.id and version = accepted;
-    end if;
-    select * into d from public.session_drafts
-    where session_id = s.id and version = (p_result ->> 'scored_version')::integer;
+  if r.scored_version is not null then
+    update public.session_drafts set scores = r.scores where session_id = p_session_id and version = r.scored_version;
+    update public.session_drafts set current = true where session_id = p_session_id and version = r.accept_version;
+    select * into d from public.session_drafts where session_id = p_session_id and version = r.scored_version;
     made := made || public.draft_event(d);
   end if;
 
-  insert into public.session_steps
+  insert into public.session_steps as t
     (session_id, user_id, step, position, stage, agent, status, attempt, started_at, finished_at, duration_ms, tokens,
      cost_usd, epoch, message_id, output)
-  values (s.id, s.user_id, p_result ->> 'step',
-    (select count(*) + 1 from public.session_steps t where t.session_id = s.id), p_result ->> 'stage', agent_name, 'done',
-    (p_result ->> 'attempt')::integer, (p_result ->> 'started_at')::timestamptz, now(),
-    (p_result ->> 'duration_ms')::integer, spent_tokens, spent_usd, s.epoch, m.id, nullif(p_result -> 'output', 'null'))
+  values (p_session_id, s.user_id, r.step,
+    (select count(*) + 1 from public.session_steps o where o.session_id = p_session_id), r.stage, r.agent, 'done', r.attempt,
+    r.started_at, now(), r.duration_ms, r.tokens, r.cost_usd, s.epoch, r.message_id, r.output)
   on conflict (session_id, step) do update set
     status = 'done', attempt = excluded.attempt, started_at = excluded.started_at, finished_at = excluded.finished_at,
     -- What runs before used for it is counted in the session, too.
-    duration_ms = excluded.duration_ms, tokens = session_steps.tokens + excluded.tokens,
-    cost_usd = session_steps.cost_usd + excluded.cost_usd, epoch = excluded.epoch,
-    message_id = excluded.message_id, output = excluded.output, error = null;
+    duration_ms = excluded.duration_ms, tokens = t.tokens + excluded.tokens, cost_usd = t.cost_usd + excluded.cost_usd,
+    epoch = excluded.epoch, message_id = excluded.message_id, output = excluded.output, error = null;
 
+  if r.title is not null and not s.titled then
+    made := made || jsonb_build_object('type', 'session.status',
+      'status', case when s.pausing then 'paused' else s.status end, 'reason', 'titled', 'title', r.title);
+  end if;
   update public.story_sessions set
-    message_count = m.seq,
-    draft_count = draft_count + (draft is not null)::integer,
-    draft_version = coalesce(accepted, case when (draft ->> 'current')::boolean then draft_count + 1 else draft_version end),
-    tokens = tokens + spent_tokens,
-    cost_usd = cost_usd + spent_usd,
-    usage_by_agent = public.usage_after(s, agent_name, spent_tokens, spent_usd),
-    context = coalesce(nullif(p_result -> 'context', 'null'), context),
-    progress = p_result -> 'progress',
-    title = case when titled then title else coalesce(p_result ->> 'title', title) end,
+    message_count = message_count + 1,
+    draft_count = draft_count + (r.draft is not null)::integer,
+    draft_version = coalesce(r.accept_version, case when (r.draft ->> 'current')::boolean then draft_count + 1 else draft_version end),
+    tokens = tokens + r.tokens,
+    cost_usd = cost_usd + r.cost_usd,
+    usage_by_agent = public.usage_after(usage_by_agent, r.agent, r.tokens, r.cost_usd),
+    context = coalesce(r.context, context),
+    progress = r.progress,
+    title = case when titled then title else coalesce(r.title, title) end,
     status = case when pausing then 'paused' else status end,
     node = case when pausing then null else node end,
-    pausing = false,
+    pausing = false, outside = '[]',
     updated_at = now(), last_activity_at = public.activity(last_activity_at),
     expires_at = public.activity(last_activity_at) + make_interval(secs => ttl_s)
-  where id = s.id returning * into s;
-
-  if p_result ->> 'title' is not null and not s.titled then
-    made := made
-      || jsonb_build_object('type', 'session.status', 'status', s.status, 'reason', 'titled', 'title', s.title);
-  end if;
+  where id = p_session_id returning * into s;
   made := made || jsonb_build_array(
     jsonb_build_object('type', 'usage', 'tokens', s.tokens, 'cost_usd', s.cost_usd, 'by_agent', s.usage_by_agent),
     jsonb_build_object('type', 'progress') || s.progress,
-    jsonb_build_object('type', 'step.finished', 'step', p_result ->> 'step', 'duration_ms', p_result -> 'duration_ms',
-      'tokens', spent_tokens, 'cost_usd', spent_usd));
+    jsonb_build_object('type', 'step.finished', 'step', r.step, 'duration_ms', r.duration_ms, 'tokens', r.tokens,
+      'cost_usd', r.cost_usd));
   if s.status = 'paused' then
     made := made || jsonb_build_object('type', 'session.status', 'status', 'paused', 'reason', 'asked');
   end if;
-  told := told || public.add_events(s, made);
-  -- After the events above, whose numbers go on from the deltas': a number is never given twice.
-  delete from public.session_events
-  where session_id = s.id and type = 'agent.delta' and seq >= (p_result ->> 'delta_from')::integer;
-  return jsonb_build_object('session', public.session_json(s), 'notes', public.notes_json(s.id),
-    'events', told);
+
+  -- The run's own, then what others and this step have made: a number is never given twice.
+  last_seq := greatest((p_events -> -1 ->> 'seq')::integer,
+    (select max(e.seq) from public.session_events e where e.session_id = p_session_id));
+  insert into public.session_events (session_id, user_id, seq, epoch, type, payload, at)
+  select p_session_id, s.user_id, (event ->> 'seq')::integer, s.epoch, event ->> 'type', event - '{type,seq,at}'::text[],
+    (event ->> 'at')::timestamptz
+  from jsonb_array_elements(p_events) as listed (event)
+  -- The message stands for its deltas.
+  where event ->> 'type' <> 'agent.delta' or (event ->> 'seq')::integer < r.delta_from
+  union all
+  select p_session_id, s.user_id, last_seq + place, s.epoch, event ->> 'type', event - '{type,message}'::text[], now()
+  from jsonb_array_elements(made) with ordinality as listed (event, place)
+  on conflict (session_id, seq) do nothing;
+  delete from public.session_events where session_id = p_session_id and type = 'agent.delta' and seq >= r.delta_from;
+  select jsonb_agg(event - 'message_seq' || jsonb_build_object(
+    'session_id', p_session_id, 'epoch', s.epoch, 'seq', last_seq + place, 'at', now()) order by place) into told
+  from jsonb_array_elements(made) with ordinality as listed (event, place);
+  return json_build_object('session', public.session_json(s), 'notes', public.notes_json(p_session_id), 'events', told);
 end
 $$;
 comment on function public.finish_step(uuid, integer, jsonb, jsonb) is
   'The service for a run: all that a step made, once: message, draft, step, progress, usage, events; pauses where that was asked for. Locks the session''s row.';
 
-create function public.complete_session(p_session_id uuid, p_owner uuid, p_epoch integer default null) returns jsonb
+create function public.complete_session(p_session_id uuid, p_owner uuid, p_epoch integer default null) returns json
 language plpgsql security invoker set search_path = ''
 as $$
 declare
@@ -386,7 +407,7 @@ declare
   st public.stories;
 begin
   if s.status = 'completed' then
-    return jsonb_build_object('session', public.session_json(s), 'events', '[]'::jsonb);
+    return json_build_object('session', public.session_json(s), 'events', '[]'::jsonb);
   end if;
   if p_epoch is not null then
     perform public.check_epoch(s, p_epoch);
@@ -410,7 +431,7 @@ begin
       'completed_steps', progress -> 'total_steps',
       'stages', (select jsonb_object_agg(stage, 1) from jsonb_object_keys(progress -> 'stages') as stage)))
   where id = s.id returning * into s;
-  return jsonb_build_object('session', public.session_json(s),
+  return json_build_object('session', public.session_json(s),
     'events', public.number_outside(s) || public.add_events(s, jsonb_build_array(
       jsonb_build_object('type', 'progress') || s.progress,
       jsonb_build_object('type', 'story.completed', 'story_id', st.id, 'title', st.title, 'word_count', st.word_count),
@@ -433,7 +454,7 @@ declare
 begin
   if p_epoch is not null then
     perform public.check_epoch(s, p_epoch);
-    perform public.keep_events(s, p_events);
+    perform public.keep_events(s.id, s.user_id, s.epoch, p_events);
   end if;
   if s.status = p_to then
     return jsonb_build_object('session', public.session_json(s), 'events', '[]'::jsonb);
@@ -448,7 +469,7 @@ begin
   update public.story_sessions set
     status = p_to, node = null, error = p_error, pausing = false, updated_at = now(), last_activity_at = now(),
     tokens = tokens + p_tokens, cost_usd = cost_usd + p_cost_usd,
-    usage_by_agent = case when p_tokens > 0 then public.usage_after(s, p_agent, p_tokens, p_cost_usd) else usage_by_agent end
+    usage_by_agent = case when p_tokens > 0 then public.usage_after(usage_by_agent, p_agent, p_tokens, p_cost_usd) else usage_by_agent end
   where id = s.id returning * into s;
   told := public.number_outside(s);
   if p_tokens > 0 then
@@ -473,7 +494,7 @@ begin
   if s.status = 'awaiting_approval' then
     return jsonb_build_object('session', public.session_json(s), 'events', public.events_since(s.id, (p_gate ->> 'after_seq')::integer));
   end if;
-  perform public.keep_events(s, p_events);
+  perform public.keep_events(s.id, s.user_id, s.epoch, p_events);
   insert into public.session_steps (session_id, user_id, step, position, stage, agent, status, started_at, epoch)
   values (s.id, s.user_id, p_gate ->> 'step', (select count(*) + 1 from public.session_steps t where t.session_id = s.id),
     p_gate ->> 'stage', 'writer', 'running', now(), s.epoch)
@@ -513,18 +534,18 @@ revoke execute on function
   public.leave(text[]),
   public.waiting_runs(text, uuid[], double precision), public.claim_runs(text, integer, integer, uuid[], double precision),
   public.claim_run(uuid, text), public.notes_json(uuid), public.number_changes(uuid, integer, jsonb),
-  public.keep_events(public.story_sessions, jsonb, text), public.append_events(uuid, integer, jsonb),
+  public.keep_events(uuid, uuid, integer, jsonb), public.append_events(uuid, integer, jsonb),
   public.finish_step(uuid, integer, jsonb, jsonb), public.complete_session(uuid, uuid, integer),
   public.fail_session(uuid, uuid, jsonb, integer, text, jsonb, text, integer, numeric, text), public.open_gate(uuid, integer, jsonb, jsonb),
-  public.events_after(jsonb, integer), public.usage_after(public.story_sessions, text, integer, numeric)
+  public.events_after(jsonb, integer), public.usage_after(jsonb, text, integer, numeric)
   from public, anon, authenticated, service_role;
 grant execute on function
   public.silent_since(double precision), public.beat(text, jsonb, jsonb, double precision), public.take_chore(text, double precision),
   public.leave(text[]),
   public.waiting_runs(text, uuid[], double precision), public.claim_runs(text, integer, integer, uuid[], double precision),
   public.claim_run(uuid, text), public.notes_json(uuid), public.number_changes(uuid, integer, jsonb),
-  public.keep_events(public.story_sessions, jsonb, text), public.append_events(uuid, integer, jsonb),
+  public.keep_events(uuid, uuid, integer, jsonb), public.append_events(uuid, integer, jsonb),
   public.finish_step(uuid, integer, jsonb, jsonb), public.complete_session(uuid, uuid, integer),
   public.fail_session(uuid, uuid, jsonb, integer, text, jsonb, text, integer, numeric, text), public.open_gate(uuid, integer, jsonb, jsonb),
-  public.events_after(jsonb, integer), public.usage_after(public.story_sessions, text, integer, numeric)
+  public.events_after(jsonb, integer), public.usage_after(jsonb, text, integer, numeric)
   to service_role;

@@ -27,7 +27,7 @@ $$;
 comment on function public.pause_session(uuid, uuid) is
   'The service for p_owner: pauses a session, after the step at hand where one runs. Locks the session''s row.';
 
-create function public.steer(p_session_id uuid, p_owner uuid, p_id uuid, p_text text) returns jsonb
+create function public.steer(p_session_id uuid, p_owner uuid, p_id uuid, p_text text) returns json
 language plpgsql security invoker set search_path = ''
 as $$
 declare
@@ -68,8 +68,8 @@ begin
     output = jsonb_build_object('approved', p_approved, 'comment', p_comment, 'call', p_call)
   where session_id = s.id and step = p_step;
   if p_comment is not null then
-    told := public.append_message(p_session_id, p_owner, p_call, 'user', p_comment, p_step => p_step,
-      p_metadata => jsonb_build_object('approved', p_approved)) -> 'events';
+    told := (public.append_message(p_session_id, p_owner, p_call, 'user', p_comment, p_step => p_step,
+      p_metadata => jsonb_build_object('approved', p_approved)) -> 'events')::jsonb;
   end if;
   update public.story_sessions set
     status = 'active', epoch = epoch + 1, queued_at = now(), queue_place = null, error = null, updated_at = now(),

@@ -226,7 +226,7 @@ begin
   if spent_tokens > 0 then
     update public.story_sessions set
       tokens = tokens + spent_tokens, cost_usd = cost_usd + spent_usd,
-      usage_by_agent = public.usage_after(s, 'writer', spent_tokens, spent_usd),
+      usage_by_agent = public.usage_after(usage_by_agent, 'writer', spent_tokens, spent_usd),
       updated_at = now(), last_activity_at = now(), expires_at = now() + make_interval(secs => ttl_s)
     where id = s.id returning * into s;
     told := public.tell(s, jsonb_build_array(jsonb_build_object(

@@ -1,17 +1,25 @@
 -- Many writes of a node in one call.
 
-create function public.write_many(p_calls jsonb) returns jsonb
+create function public.write_many(p_calls jsonb) returns json
 language plpgsql security invoker set search_path = ''
 as $$
 declare
   c jsonb;
   a jsonb;
-  answer jsonb;
-  answers jsonb[] := '{}';
+  answer json;
+  answers json[] := '{}';
   code text;
   message text;
   hint text;
 begin
+  if not exists (select from jsonb_array_elements(p_calls) as listed (call) where call ->> 'function' <> 'append_message') then
+    begin
+      return public.append_messages((select jsonb_agg(call -> 'args') from jsonb_array_elements(p_calls) as listed (call)));
+    exception when others then
+      -- Whichever it is of them: below each is tried by itself.
+      null;
+    end;
+  end if;
   for c in select value from jsonb_array_elements(p_calls) loop
     a := c -> 'args';
     -- A transaction within the transaction: what is refused is undone alone.
@@ -33,13 +41,13 @@ begin
       if answer is null then
         raise sqlstate '42883' using message = format('%s can not be grouped', c ->> 'function');
       end if;
-      answers := answers || jsonb_build_object('answer', answer);
+      answers := answers || json_build_object('answer', answer);
     exception when others then
       get stacked diagnostics code = returned_sqlstate, message = message_text, hint = pg_exception_hint;
-      answers := answers || jsonb_build_object('code', code, 'message', message, 'hint', hint);
+      answers := answers || json_build_object('code', code, 'message', message, 'hint', hint);
     end;
   end loop;
-  return to_jsonb(answers);
+  return to_json(answers);
 end
 $$;
 comment on function public.write_many(jsonb) is

@@ -210,7 +210,8 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
         "session_id": "running", "epoch": 1, "events": Jsonb([]),
         "gate": Jsonb({**STEP, "step": "approve-draft", "gate": "draft", "draft_version": 2})}),
     ("events_after", "service", {"wanted": "wanted"}),
-    ("write_many", "service", {"calls": "many"}),
+    ("append_messages", "service", {"calls": "messages"}),
+    ("write_many", "service", {"calls": "writes"}),
     ("pause_session", "service", {"session_id": "waiting", "owner": None}),
     ("steer", "service", {"session_id": "paused", "owner": "paused_owner", "id": UUID(int=3), "text": "A note."}),
     ("answer_gate", "service", {
@@ -224,9 +225,13 @@ def _filled(grown: Grown, name: str, value: Any) -> Any:
     if name == "wanted":
         return Jsonb({str(grown.values["session"]): 5})
     if name == "calls":
-        args = {"p_session_id": str(grown.values["session"]), "p_id": str(UUID(int=5)), "p_role": "user",
-                "p_content": "Text.", "p_metadata": {}, "p_tokens": 0, "p_cost_usd": 0}  # fmt: skip
-        return Jsonb([{"function": "append_message", "args": args}] * 2)
+        messages = [
+            {"p_session_id": str(grown.values["session"]), "p_id": str(UUID(int=number)), "p_role": "user",
+             "p_content": "Text.", "p_metadata": {}, "p_tokens": 0, "p_cost_usd": 0}
+            for number in (5, 6)
+        ]  # fmt: skip
+        # The same one twice is not for the set: then each is written by itself.
+        return Jsonb(messages if value == "messages" else [{"function": "append_message", "args": messages[0]}] * 2)
     if value == "none":
         return [UUID(int=9)]
     return grown.values.get(value, value) if isinstance(value, str) else value

@@ -41,7 +41,7 @@ FOR_USERS = {
 }  # fmt: skip
 FOR_THE_SERVICE = FOR_USERS | {
     "owned_session", "add_events", "events_since", "create_session", "change_status", "rename_session", "delete_session",
-    "append_message", "append_draft", "draft_event", "check_epoch", "expire_sessions", "claim_run", "keep_events",
+    "append_message", "append_messages", "append_draft", "draft_event", "check_epoch", "expire_sessions", "claim_run", "keep_events",
     "append_events", "finish_step", "complete_session", "fail_session", "events_after", "usage_after",
     "beat", "silent_since", "take_chore", "leave", "waiting_runs", "claim_runs", "number_changes", "notes_json", "open_gate", "tell",
     "number_outside", "message_event", "activity", "write_many", "pause_session", "steer", "answer_gate", "set_budget", "wake",

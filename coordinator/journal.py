@@ -240,6 +240,9 @@ class Journal:
         # One task lives while there is something to store, so an idle run has none.
         while (self._pending or self._rows or self._unsure) and not self.fenced:
             await asyncio.sleep(self._flush_s)
+            if self._lock.locked():
+                # A write is under way: it takes along what was pending, and what came since can wait a moment.
+                continue
             try:
                 await self.flush()
             except (Fenced, NotFound):

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from coordinator.cache import Cache, CacheStats, SingleFlight
-from coordinator.models import Draft, Identity, SessionDetail, Usage
-from coordinator.store.sessions import Changed, Json
+from coordinator.models import Draft, Identity, SessionDetail
 
 FRESH_S = 1.0
 """How old an answer from memory may be for a session that this node does not run: another node may have changed it."""
@@ -70,19 +69,11 @@ class Memory:
         self._cache.drop(session_id)
         self._loads.forget(session_id)
 
-    def remember(self, change: Changed) -> None:
-        """A step's answer has all that a session shows, except where it was told before and only the store knows."""
-        session, usage = change.session, _usage(change.events)
+    def remember(self, session: SessionDetail) -> None:
+        """As a write of the run here has left it."""
         self.forget(session.id)
-        if usage is not None and session.id in self._held:
-            # Validated already, as a part of the answer.
-            detail = SessionDetail.model_construct(**dict(session), usage_by_agent=usage)
-            self._cache.put(session.id, Entry(detail, self._clock()))
+        if session.id in self._held:
+            self._cache.put(session.id, Entry(session, self._clock()))
 
     def is_fresh(self, entry: Entry) -> bool:
         return self._clock() - entry.loaded < (HELD_FRESH_S if entry.session.id in self._held else FRESH_S)
-
-
-def _usage(events: list[Json]) -> dict[str, Usage] | None:
-    told = next((event for event in events if event["type"] == "usage"), None)
-    return {agent: Usage.model_validate(spent) for agent, spent in told["by_agent"].items()} if told else None

@@ -13,7 +13,7 @@ from coordinator.events import Event
 from coordinator.feed import Feed
 from coordinator.journal import Journal
 from coordinator.memory import Memory
-from coordinator.models import Failure, Session
+from coordinator.models import Failure, Session, SessionDetail
 from coordinator.store import Store
 from coordinator.store.nodes import Beat
 from coordinator.store.sessions import Changed, Json
@@ -121,7 +121,8 @@ class NodeRuns:
     async def finish_step(self, journal: Journal, result: Json) -> Changed:
         """Durable on return, in one call, with all events before it. The session is `paused` where that was asked."""
         answer = await journal.finish_step(result)
-        self._memory.remember(answer)
+        if isinstance(answer.session, SessionDetail):
+            self._memory.remember(answer.session)
         if answer.session.status != "active":
             self._writes.counted(answer)
         return answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 from uuid import UUID
 
-from coordinator.models import SERVICE, Failure
+from coordinator.models import SERVICE, Failure, SessionDetail
 from coordinator.store.gateway import Gateway
 from coordinator.store.sessions import Changed, Json, changed
 
@@ -30,12 +30,12 @@ class RunOperations:
         return found
 
     async def finish_step(self, session_id: UUID, epoch: int, events: list[Json], result: Json) -> Changed:
-        """All that a step made, in one transaction, once, however often it is called."""
-        return changed(
-            await self._gateway.write(
-                "finish_step", SERVICE, session_id=session_id, epoch=epoch, events=events, result=result
-            )
+        """All that a step made, in one transaction, once, however often. The session is answered in detail."""
+        answer = await self._gateway.write(
+            "finish_step", SERVICE, session_id=session_id, epoch=epoch, events=events, result=result
         )
+        told = answer["events"] if "events" in answer else _numbered(session_id, epoch, answer)
+        return Changed(SessionDetail.model_validate(answer["session"]), told, notes=answer["notes"])
 
     async def number_changes(self, session_id: UUID, epoch: int, events: list[Json]) -> list[Json]:
         """Numbers what others have changed in the run's session, after its own `events`."""
@@ -70,3 +70,14 @@ class RunOperations:
                 step=step, events=events or [], agent=agent, tokens=tokens, cost_usd=cost_usd, to=to,
             )
         )  # fmt: skip
+
+
+def _numbered(session_id: UUID, epoch: int, answer: Json) -> list[Json]:
+    """The events of a step as the store has kept them: numbered in their order, the message in its place."""
+    told = []
+    for seq, event in enumerate(answer["made"], answer["last_seq"] + 1):
+        if event.pop("message_seq", None) is not None:
+            event.setdefault("message", answer["message"])
+        event.update(session_id=str(session_id), epoch=epoch, seq=seq, at=answer["at"])
+        told.append(event)
+    return told

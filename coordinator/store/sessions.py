@@ -19,7 +19,7 @@ Item = TypeVar("Item")
 class Changed:
     """What a change answers: the session as it stands, and the events that it made, already stored and numbered.
 
-    `notes` are those of the writer for the steps to come, where a run made the change.
+    A step that is done answers the session in detail, and the writer's notes for the steps to come.
     """
 
     session: Session
@@ -44,7 +44,7 @@ class Deleted:
 
 def changed(answer: Json) -> Changed:
     fresh = bool(answer.get("changed", answer.get("created", True)))
-    return Changed(Session.model_validate(answer["session"]), answer["events"], fresh, answer.get("notes", []))
+    return Changed(Session.model_validate(answer["session"]), answer["events"], fresh)
 
 
 class SessionOperations:

@@ -285,9 +285,9 @@ declare
   r record;
   d public.session_drafts;
   made jsonb;
-  message jsonb;
+  message json;
   last_seq integer;
-  told jsonb;
+  active_at timestamptz;
 begin
   select * into s from public.story_sessions where id = p_session_id for update;
   if not found then
@@ -303,19 +303,19 @@ begin
     after_seq integer, delta_from integer);
   if exists (select from public.session_steps where session_id = p_session_id and step = r.step and status = 'done') then
     -- The answer to this very call was lost; what it made is told again.
-    return json_build_object('session', public.session_json(s), 'notes', public.notes_json(p_session_id),
-      'events', public.events_since(p_session_id, r.after_seq));
+    return json_build_object('session', public.session_json(s) || jsonb_build_object('usage_by_agent', s.usage_by_agent),
+      'notes', public.notes_json(p_session_id), 'events', public.events_since(p_session_id, r.after_seq));
   end if;
 
   insert into public.session_messages
     (id, session_id, user_id, seq, role, agent, step, content, metadata, model, tokens, cost_usd)
   values (r.message_id, p_session_id, s.user_id, s.message_count + 1, 'assistant', r.agent, r.step, r.content,
     coalesce(r.metadata, '{}'), r.model, r.tokens, r.cost_usd);
-  message := jsonb_build_object(
+  message := json_build_object(
     'id', r.message_id, 'seq', s.message_count + 1, 'role', 'assistant', 'agent', r.agent, 'step', r.step,
     'content', r.content, 'metadata', coalesce(r.metadata, '{}'), 'audio_url', null, 'model', r.model, 'tokens', r.tokens,
     'cost_usd', r.cost_usd, 'created_at', now());
-  made := s.outside || jsonb_build_object('type', 'agent.message', 'message_seq', s.message_count + 1, 'message', message);
+  made := s.outside || jsonb_build_object('type', 'agent.message', 'message_seq', s.message_count + 1);
 
   if r.accept_version is not null or (r.draft ->> 'current')::boolean then
     update public.session_drafts set current = false where session_id = p_session_id and current;
@@ -350,6 +350,7 @@ begin
     made := made || jsonb_build_object('type', 'session.status',
       'status', case when s.pausing then 'paused' else s.status end, 'reason', 'titled', 'title', r.title);
   end if;
+  active_at := public.activity(s.last_activity_at);
   update public.story_sessions set
     message_count = message_count + 1,
     draft_count = draft_count + (r.draft is not null)::integer,
@@ -363,8 +364,7 @@ begin
     status = case when pausing then 'paused' else status end,
     node = case when pausing then null else node end,
     pausing = false, outside = '[]',
-    updated_at = now(), last_activity_at = public.activity(last_activity_at),
-    expires_at = public.activity(last_activity_at) + make_interval(secs => ttl_s)
+    updated_at = now(), last_activity_at = active_at, expires_at = active_at + make_interval(secs => ttl_s)
   where id = p_session_id returning * into s;
   made := made || jsonb_build_array(
     jsonb_build_object('type', 'usage', 'tokens', s.tokens, 'cost_usd', s.cost_usd, 'by_agent', s.usage_by_agent),
@@ -389,14 +389,13 @@ begin
   from jsonb_array_elements(made) with ordinality as listed (event, place)
   on conflict (session_id, seq) do nothing;
   delete from public.session_events where session_id = p_session_id and type = 'agent.delta' and seq >= r.delta_from;
-  select jsonb_agg(event - 'message_seq' || jsonb_build_object(
-    'session_id', p_session_id, 'epoch', s.epoch, 'seq', last_seq + place, 'at', now()) order by place) into told
-  from jsonb_array_elements(made) with ordinality as listed (event, place);
-  return json_build_object('session', public.session_json(s), 'notes', public.notes_json(p_session_id), 'events', told);
+  -- What was made, as it was stored, to be told from last_seq on: to put it together here takes several times as long.
+  return json_build_object('session', public.session_json(s) || jsonb_build_object('usage_by_agent', s.usage_by_agent),
+    'notes', public.notes_json(p_session_id), 'made', made, 'last_seq', last_seq, 'at', now(), 'message', message);
 end
 $$;
 comment on function public.finish_step(uuid, integer, jsonb, jsonb) is
-  'The service for a run: all that a step made, once: message, draft, step, progress, usage, events; pauses where that was asked for. Locks the session''s row.';
+  'The service for a run: all that a step made, once: message, draft, step, progress, usage, events; pauses where that was asked for. Answers the events made, to be numbered from last_seq on, the first agent.message without a message being of `message`. Locks the session''s row.';
 
 create function public.complete_session(p_session_id uuid, p_owner uuid, p_epoch integer default null) returns json
 language plpgsql security invoker set search_path = ''

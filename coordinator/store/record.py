@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from pydantic import TypeAdapter
+
 from coordinator.admins import reads_as
 from coordinator.models import SERVICE, Draft, Identity, Message, MessageRole, Step, Story
 from coordinator.store.gateway import Gateway
 from coordinator.store.sessions import Json, Page
+
+_MESSAGES = TypeAdapter(list[Message])
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ class RecordOperations:
         answer = await self._gateway.read(
             "list_messages", reads_as(identity), session_id=session_id, limit=limit, cursor=cursor
         )
-        return Page([Message.model_validate(item) for item in answer["items"]], answer["next_cursor"])
+        return Page(_MESSAGES.validate_python(answer["items"]), answer["next_cursor"])
 
     async def drafts(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Draft]:
         answer = await self._gateway.read(

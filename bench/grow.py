@@ -59,10 +59,11 @@ GROWING = (
     from grown g cross join generate_series(1, %(messages)s - 1) place
     """,
     """
-    insert into public.session_events (session_id, user_id, seq, epoch, type, payload, at)
+    insert into public.session_events (session_id, user_id, seq, epoch, type, message_seq, payload, at)
     select g.id, g.user_id, seq, 1,
       (array['step.started', 'agent.state', 'agent.state', 'agent.message', 'usage', 'progress', 'step.finished'])[1 + seq %% 7],
-      case seq %% 7 when 3 then jsonb_build_object('message_seq', 1 + seq / 7)
+      case seq %% 7 when 3 then 1 + seq / 7 end,
+      case seq %% 7 when 3 then '{}'::jsonb
         else jsonb_build_object('step', 'step-' || 1 + seq / 7, 'agent', 'writer', 'stage', 'drafting', 'tokens', seq * 80) end, g.at
     from grown g cross join generate_series(1, (%(messages)s - 1) * 7) seq
     """,

@@ -73,11 +73,6 @@ class RunOperations:
 
 
 def _numbered(session_id: UUID, epoch: int, answer: Json) -> list[Json]:
-    """The events of a step as the store has kept them: numbered in their order, the message in its place."""
-    told = []
-    for seq, event in enumerate(answer["made"], answer["last_seq"] + 1):
-        if event.pop("message_seq", None) is not None:
-            event.setdefault("message", answer["message"])
-        event.update(session_id=str(session_id), epoch=epoch, seq=seq, at=answer["at"])
-        told.append(event)
-    return told
+    """The events of a step as the store has kept them, numbered in their order."""
+    same = {"session_id": str(session_id), "epoch": epoch, "at": answer["at"]}
+    return [{**event, **same, "seq": seq} for seq, event in enumerate(answer["made"], answer["last_seq"] + 1)]

@@ -61,11 +61,14 @@ create table public.nodes (
 );
 comment on table public.nodes is 'The server processes, each seen at its last beat. One that ends well takes its row away.';
 
+-- In the tables of many rows what has a fixed width comes first: nothing is lost to alignment.
 create table public.session_messages (
   id uuid primary key,
   session_id uuid not null references public.story_sessions (id) on delete cascade,
   user_id uuid not null,
+  created_at timestamptz not null default now(),
   seq integer not null check (seq > 0),
+  tokens integer not null default 0,
   role text not null check (role in ('user', 'assistant', 'system')),
   agent text,
   step text,
@@ -73,9 +76,7 @@ create table public.session_messages (
   metadata jsonb not null default '{}',
   audio_url text,
   model text,
-  tokens integer not null default 0,
   cost_usd numeric(12, 6) not null default 0,
-  created_at timestamptz not null default now(),
   unique (session_id, seq)
 );
 
@@ -118,15 +119,16 @@ create table public.session_steps (
 create table public.session_events (
   session_id uuid not null references public.story_sessions (id) on delete cascade,
   user_id uuid not null,
+  at timestamptz not null default now(),
   seq integer not null check (seq > 0),
   epoch integer not null,
+  message_seq integer,
   type text not null,
-  payload jsonb not null,
-  at timestamptz not null default now(),
+  payload jsonb not null default '{}',
   primary key (session_id, seq)
 );
 comment on table public.session_events is
-  'What happened, in order. Deltas of a message are replaced by its agent.message, which points to session_messages.';
+  'What happened, in order. Deltas of a message are replaced by its agent.message, whose message_seq is that of session_messages.';
 
 create table public.stories (
   id uuid primary key default gen_random_uuid(),

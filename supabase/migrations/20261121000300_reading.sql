@@ -45,11 +45,11 @@ comment on function public.step_json(public.session_steps) is 'Users and the ser
 create function public.event_json(e public.session_events) returns jsonb
 language sql stable security invoker set search_path = ''
 as $$
-  select (e.payload - 'message_seq') || jsonb_build_object(
+  select e.payload || jsonb_build_object(
     'type', e.type, 'session_id', e.session_id, 'epoch', e.epoch, 'seq', e.seq, 'at', e.at)
     || case when e.type = 'agent.message' then jsonb_build_object('message',
          (select public.message_json(m) from public.session_messages m
-          where m.session_id = e.session_id and m.seq = (e.payload ->> 'message_seq')::integer)) else '{}' end
+          where m.session_id = e.session_id and m.seq = e.message_seq)) else '{}' end
 $$;
 comment on function public.event_json(public.session_events) is
   'Users and the service: an event as the wire shows it, a message put in where the row points to one. Locks nothing.';

@@ -26,10 +26,11 @@ declare
   told jsonb;
 begin
   select coalesce(max(e.seq), 0) into last_seq from public.session_events e where e.session_id = s.id;
-  insert into public.session_events (session_id, user_id, seq, epoch, type, payload)
-  select s.id, s.user_id, last_seq + place, s.epoch, event ->> 'type', event - '{type,message}'::text[]
+  insert into public.session_events (session_id, user_id, seq, epoch, type, message_seq, payload)
+  select s.id, s.user_id, last_seq + place, s.epoch, event ->> 'type', (event -> 'message' ->> 'seq')::integer,
+    event - '{type,message}'::text[]
   from jsonb_array_elements(p_events) with ordinality as listed (event, place);
-  select coalesce(jsonb_agg(event - 'message_seq' || jsonb_build_object(
+  select coalesce(jsonb_agg(event || jsonb_build_object(
     'session_id', s.id, 'epoch', s.epoch, 'seq', last_seq + place, 'at', now()) order by place), '[]') into told
   from jsonb_array_elements(p_events) with ordinality as listed (event, place);
   return told;
@@ -251,14 +252,14 @@ begin
   if p_epoch is null and s.node is not null then
     -- The run that holds the session numbers it.
     update public.story_sessions set outside = outside || jsonb_build_object(
-      'type', 'agent.message', 'message_seq', s.message_count, 'message', message)
+      'type', 'agent.message', 'message', message)
     where id = p_session_id;
     perform pg_notify('storyloom', 'change:' || p_session_id);
     return json_build_object('message', message, 'events', '[]'::json);
   end if;
   select coalesce(max(e.seq), 0) + 1 into event_seq from public.session_events e where e.session_id = p_session_id;
-  insert into public.session_events (session_id, user_id, seq, epoch, type, payload)
-  values (p_session_id, s.user_id, event_seq, s.epoch, 'agent.message', jsonb_build_object('message_seq', s.message_count));
+  insert into public.session_events (session_id, user_id, seq, epoch, type, message_seq)
+  values (p_session_id, s.user_id, event_seq, s.epoch, 'agent.message', s.message_count);
   return json_build_object('message', message, 'events', json_build_array(json_build_object(
     'type', 'agent.message', 'session_id', p_session_id, 'epoch', s.epoch, 'seq', event_seq, 'at', now(), 'message', message)));
 end
@@ -294,8 +295,8 @@ begin
       (id, session_id, user_id, seq, role, agent, step, content, metadata, model, tokens, cost_usd)
     select id, session_id, user_id, seq, role, agent, step, content, metadata, model, tokens, cost_usd from asked
   ), told as (
-    insert into public.session_events (session_id, user_id, seq, epoch, type, payload)
-    select session_id, user_id, event_seq, epoch, 'agent.message', jsonb_build_object('message_seq', seq) from asked
+    insert into public.session_events (session_id, user_id, seq, epoch, type, message_seq)
+    select session_id, user_id, event_seq, epoch, 'agent.message', seq from asked
   ), counted as (
     update public.story_sessions s set
       message_count = s.message_count + n.messages, tokens = s.tokens + n.tokens, cost_usd = s.cost_usd + n.cost_usd,
@@ -327,7 +328,7 @@ comment on function public.append_messages(jsonb) is
 create function public.message_event(m public.session_messages) returns jsonb
 language sql stable security invoker set search_path = ''
 as $$
-  select jsonb_build_object('type', 'agent.message', 'message_seq', m.seq, 'message', public.message_json(m))
+  select jsonb_build_object('type', 'agent.message', 'message', public.message_json(m))
 $$;
 comment on function public.message_event(public.session_messages) is 'The service: the agent.message event of a message. Locks nothing.';
 

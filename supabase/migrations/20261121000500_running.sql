@@ -284,8 +284,8 @@ declare
   s public.story_sessions;
   r record;
   d public.session_drafts;
-  made jsonb;
-  message json;
+  outside jsonb;
+  made jsonb := '[]';
   last_seq integer;
   active_at timestamptz;
 begin
@@ -307,15 +307,11 @@ begin
       'notes', public.notes_json(p_session_id), 'events', public.events_since(p_session_id, r.after_seq));
   end if;
 
+  outside := s.outside;
   insert into public.session_messages
     (id, session_id, user_id, seq, role, agent, step, content, metadata, model, tokens, cost_usd)
   values (r.message_id, p_session_id, s.user_id, s.message_count + 1, 'assistant', r.agent, r.step, r.content,
     coalesce(r.metadata, '{}'), r.model, r.tokens, r.cost_usd);
-  message := json_build_object(
-    'id', r.message_id, 'seq', s.message_count + 1, 'role', 'assistant', 'agent', r.agent, 'step', r.step,
-    'content', r.content, 'metadata', coalesce(r.metadata, '{}'), 'audio_url', null, 'model', r.model, 'tokens', r.tokens,
-    'cost_usd', r.cost_usd, 'created_at', now());
-  made := s.outside || jsonb_build_object('type', 'agent.message', 'message_seq', s.message_count + 1);
 
   if r.accept_version is not null or (r.draft ->> 'current')::boolean then
     update public.session_drafts set current = false where session_id = p_session_id and current;
@@ -374,28 +370,33 @@ begin
   if s.status = 'paused' then
     made := made || jsonb_build_object('type', 'session.status', 'status', 'paused', 'reason', 'asked');
   end if;
+  made := outside || jsonb_build_object('type', 'agent.message', 'message', jsonb_build_object(
+    'id', r.message_id, 'seq', s.message_count, 'role', 'assistant', 'agent', r.agent, 'step', r.step, 'content', r.content,
+    'metadata', coalesce(r.metadata, '{}'), 'audio_url', null, 'model', r.model, 'tokens', r.tokens, 'cost_usd', r.cost_usd,
+    'created_at', now())) || made;
 
   -- The run's own, then what others and this step have made: a number is never given twice.
   last_seq := greatest((p_events -> -1 ->> 'seq')::integer,
     (select max(e.seq) from public.session_events e where e.session_id = p_session_id));
-  insert into public.session_events (session_id, user_id, seq, epoch, type, payload, at)
-  select p_session_id, s.user_id, (event ->> 'seq')::integer, s.epoch, event ->> 'type', event - '{type,seq,at}'::text[],
-    (event ->> 'at')::timestamptz
+  insert into public.session_events (session_id, user_id, seq, epoch, type, message_seq, payload, at)
+  select p_session_id, s.user_id, (event ->> 'seq')::integer, s.epoch, event ->> 'type', null,
+    event - '{type,seq,at}'::text[], (event ->> 'at')::timestamptz
   from jsonb_array_elements(p_events) as listed (event)
   -- The message stands for its deltas.
   where event ->> 'type' <> 'agent.delta' or (event ->> 'seq')::integer < r.delta_from
   union all
-  select p_session_id, s.user_id, last_seq + place, s.epoch, event ->> 'type', event - '{type,message}'::text[], now()
+  select p_session_id, s.user_id, last_seq + place, s.epoch, event ->> 'type', (event -> 'message' ->> 'seq')::integer,
+    event - '{type,message}'::text[], now()
   from jsonb_array_elements(made) with ordinality as listed (event, place)
   on conflict (session_id, seq) do nothing;
   delete from public.session_events where session_id = p_session_id and type = 'agent.delta' and seq >= r.delta_from;
   -- What was made, as it was stored, to be told from last_seq on: to put it together here takes several times as long.
   return json_build_object('session', public.session_json(s) || jsonb_build_object('usage_by_agent', s.usage_by_agent),
-    'notes', public.notes_json(p_session_id), 'made', made, 'last_seq', last_seq, 'at', now(), 'message', message);
+    'notes', public.notes_json(p_session_id), 'made', made, 'last_seq', last_seq, 'at', now());
 end
 $$;
 comment on function public.finish_step(uuid, integer, jsonb, jsonb) is
-  'The service for a run: all that a step made, once: message, draft, step, progress, usage, events; pauses where that was asked for. Answers the events made, to be numbered from last_seq on, the first agent.message without a message being of `message`. Locks the session''s row.';
+  'The service for a run: all that a step made, once: message, draft, step, progress, usage, events; pauses where that was asked for. Answers the events made, to be numbered from last_seq on. Locks the session''s row.';
 
 create function public.complete_session(p_session_id uuid, p_owner uuid, p_epoch integer default null) returns json
 language plpgsql security invoker set search_path = ''

@@ -14,10 +14,11 @@ from coordinator.work import Kind, StepSpec, Work
 def of(work: Work, current: str | None, words: int) -> Progress:
     """How far the work is, by words to write. Never less than after the step before, and 100 only when all is done."""
     steps = schedule(work)
+    completed = sum(spec.name in work.done for spec in steps)
     return Progress(
-        completed_steps=sum(spec.name in work.done for spec in steps),
+        completed_steps=completed,
         total_steps=len(steps),
-        percent=_down(100 * (1 - work.left), 1),
+        percent=min(_down(100 * (1 - work.left), 1), 100 if completed == len(steps) else 99.9),
         current_step=current,
         stages={
             stage: _down(1 - work.stages_left.get(stage, 1.0), 3)

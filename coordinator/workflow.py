@@ -166,7 +166,7 @@ class StoryWorkflow:
         result = {
             "step": spec.name, "stage": spec.stage, "agent": spec.agent, "attempt": listener.attempt,
             "started_at": begun.isoformat(), "duration_ms": duration_ms, "tokens": answer.tokens,
-            "cost_usd": answer.cost_usd, "message_id": str(listener.message_id), "content": answer.text,
+            "cost_usd": answer.cost_usd, "message_id": listener.message_id, "content": answer.text,
             "model": answer.model, "output": done.output, "metadata": _shares(answer),
             **_made(work, after, spec, answer, reading),
         }  # fmt: skip
@@ -260,7 +260,7 @@ class _Telling:
         self._journal = journal
         self._spec = spec
         self.attempt = attempt
-        self.message_id = _message_id(journal.session_id, spec)
+        self.message_id = str(_message_id(journal.session_id, spec))
 
     def begin(self, attempt: int) -> None:
         self.attempt = attempt
@@ -275,7 +275,7 @@ class _Telling:
             self.begin(attempt)
         self._journal.emit(
             "agent.delta",
-            message_id=str(self.message_id),
+            message_id=self.message_id,
             agent=self._spec.agent,
             attempt=attempt,
             offset=offset,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import uvloop
 
+from api.serve import COLLECT_EVERY
 from bench import append, distance, footprint, load, sockets, startup, story, streaming
 from bench.effort import Effort
 from bench.figure import Figure, markdown, show
@@ -44,6 +46,10 @@ async def _run(names: list[str], effort: Effort, out: Path | None, readme: bool)
     async with prepared() as ground:
         about = machine(await ground.version())
         print(about, flush=True)
+        # As the service does when it has started.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(COLLECT_EVERY)
         for name in names:
             start = time.monotonic()
             figures = await FIGURES[name](ground, effort)

@@ -25,7 +25,7 @@ async def measure(ground: Ground, effort: Effort) -> list[Figure]:
         await story.sessions(manager, await new_user(store), stories, "story")
         with patch("coordinator.workflow.perform", recording.perform):
             async with story.engine(manager):
-                while await story.unfinished(database):
+                while await story.unfinished(connection):
                     await asyncio.sleep(0.1)
         await connection.execute("vacuum full")
         after: dict[str, int] = dict(await (await connection.execute(SIZES)).fetchall())

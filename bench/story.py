@@ -8,13 +8,16 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 from uuid import UUID, uuid4
+
+from psycopg import AsyncConnection
 
 from bench import recorded
 from bench.effort import Effort
 from bench.figure import Figure, measured
-from bench.ground import Database, Ground, manager_of, new_user
+from bench.ground import Ground, manager_of, new_user
 from bench.turns import in_turn
 from coordinator.agents.library import load_library
 from coordinator.engine import Engine
@@ -28,6 +31,7 @@ from coordinator.workflow import StoryWorkflow
 
 AT_ONCE = 50
 INSERT = "insert into bare.steps (session_id, step, content, output) values (%s, %s, %s, %s)"
+UNFINISHED = "select from public.story_sessions where kind = 'story' and status = 'active' limit 1"
 CONTENT = "x" * 800
 
 
@@ -75,9 +79,9 @@ async def measure(ground: Ground, effort: Effort) -> list[Figure]:
             """The engine claims, the workflow runs, everything is told and kept as in a service."""
             manager = manager_of(store)
             await sessions(manager, owner, stories, "story")
-            async with engine(manager):
+            async with engine(manager), pool.connection() as connection:
                 start = time.perf_counter()
-                while await unfinished(database):
+                while await unfinished(connection):
                     await asyncio.sleep(0.02)
                 return stories / (time.perf_counter() - start)
 
@@ -122,12 +126,8 @@ def step_result(name: str, *, draft: bool) -> dict[str, object]:
     return {**result, "draft": {"content": CONTENT, "word_count": 150, "current": True}} if draft else result
 
 
-async def unfinished(database: Database) -> bool:
-    return bool(
-        await database.ask(
-            "select exists (select from public.story_sessions where kind = 'story' and status = 'active')"
-        )
-    )
+async def unfinished(connection: AsyncConnection[Any]) -> bool:
+    return await (await connection.execute(UNFINISHED)).fetchone() is not None
 
 
 @asynccontextmanager

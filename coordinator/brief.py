@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Literal
-
-from pydantic import BaseModel, ConfigDict, Field
 
 from coordinator.material import Beat, Bible, Outline, OutlineReview, Section
 from coordinator.models import StoryConfig
@@ -15,33 +14,37 @@ BriefKind = StepKind | Literal["rewrite"]
 """What a template names, and what a writer may ask for beside it: another version of a passage."""
 
 
-class Brief(BaseModel):
-    """What one step is given. Never the whole text of a long story: windows of it, the bible and a running summary."""
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What one step is given. Never the whole text of a long story: windows of it, the bible and a running summary.
 
-    model_config = ConfigDict(frozen=True)
+    `round` says which revision round, try at the outline or version of a passage it is. `section` is the one at hand,
+    from 1, and 0 where the step has none; `sections` says how many the story has. `words` is the budget of what is to
+    be written. `previous` is the text of the section before, and `following` what stands after a passage, for rewrite.
+    `text` is the section's present text, for revise, polish and record, or the passage, for rewrite; `reading` is what
+    a reviewing step reads. `notes` are to be followed, each a sentence or two.
+    """
 
-    step: str = Field(description="the step's name, as `draft-2`")
+    step: str
     kind: BriefKind
     agent: AgentName
     template: Template
     prompt: str
     config: StoryConfig
-    round: int = Field(default=1, ge=1, description="which revision round, try at the outline or version of a passage")
+    round: int = 1
 
     brainstorm: str = ""
     outline: Outline | None = None
     outline_review: OutlineReview | None = None
-    bible: Bible = Bible()
+    bible: Bible = field(default_factory=Bible)
     summary: str = ""
 
-    section: int = Field(default=0, ge=0, description="the section at hand, from 1; 0 where the step has none")
-    sections: int = Field(default=0, ge=0, description="how many sections the story has")
-    beats: list[Beat] = Field(default_factory=list, description="the beats of the section at hand")
-    words: int = Field(default=0, ge=0, description="word budget of what is to be written")
-    previous: str = Field(default="", description="the text of the section before")
-    following: str = Field(default="", description="what stands after the passage, for rewrite")
-    text: str = Field(
-        default="", description="the section's present text, for revise, polish and record; the passage, for rewrite"
-    )
-    reading: list[Section] = Field(default_factory=list, description="what a reviewing step reads")
-    notes: list[str] = Field(default_factory=list, description="notes to follow, each a sentence or two")
+    section: int = 0
+    sections: int = 0
+    beats: list[Beat] = field(default_factory=list)
+    words: int = 0
+    previous: str = ""
+    following: str = ""
+    text: str = ""
+    reading: list[Section] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from coordinator.brief import Brief
 from coordinator.gates import ANYHOW
@@ -26,10 +26,12 @@ WINDOW_WORDS = 2_500
 
 
 def brief_of(
-    work: Work, spec: StepSpec, repetition: Sequence[tuple[int, str]] = (), wishes: Sequence[str] = ()
-) -> Brief:
+    work: Work, spec: StepSpec, repetition: Sequence[tuple[int, str]] = (), wishes: Sequence[str] = (),
+    count: Callable[[str], int] = count_words,
+) -> Brief:  # fmt: skip
     """All that the agent of this step gets. `repetition` is what code found in the text: (section, note); `wishes` what
-    the writer has noted while the story was under way. Not for a gate."""
+    the writer has noted while the story was under way; `count` is `count_words`, or one that remembers. Not for a gate.
+    """
     assert spec.kind != "approval"
     in_text = spec.kind in ("draft", "record", "revise", "polish")
     return Brief(
@@ -51,7 +53,7 @@ def brief_of(
         words=_budget(work, spec),
         previous=before(work, spec.section) if in_text else "",
         text=_text_at_hand(work, spec),
-        reading=_reading(work, spec),
+        reading=_reading(work, spec, count),
         notes=[
             *(f"Asked for by the person whose story it is: {wish}" for wish in wishes),
             *_notes(work, spec, repetition),
@@ -78,33 +80,33 @@ def _text_at_hand(work: Work, spec: StepSpec) -> str:
     return ""
 
 
-def _reading(work: Work, spec: StepSpec) -> list[Section]:
+def _reading(work: Work, spec: StepSpec, count: Callable[[str], int]) -> list[Section]:
     present = {**work.texts, **work.candidate}
     text = [Section(number=number, text=text) for number, text in sorted(present.items()) if text]
     match spec.kind:
         case "lore-review":
             return [section for section in text if section.number in of_lore(work, spec.section)]
         case "notes":
-            return _newest(text)
+            return _newest(text, count)
         case "review":
-            return _window(text, sorted(work.candidate))
+            return _window(text, sorted(work.candidate), count)
     return []
 
 
-def _newest(text: list[Section]) -> list[Section]:
+def _newest(text: list[Section], count: Callable[[str], int]) -> list[Section]:
     kept: list[Section] = []
     room = WINDOW_WORDS
     for section in reversed(text):
-        room -= count_words(section.text)
+        room -= count(section.text)
         if room < 0 and kept:
             break
         kept.append(section)
     return kept[::-1]
 
 
-def _window(text: list[Section], revised: Sequence[int]) -> list[Section]:
+def _window(text: list[Section], revised: Sequence[int], count: Callable[[str], int]) -> list[Section]:
     """The whole text where it is short, else the sections just revised, beginning, end and an even choice between."""
-    words = [count_words(section.text) for section in text]
+    words = [count(section.text) for section in text]
     if sum(words) <= READING_WORDS:
         return text
     last = len(text) - 1

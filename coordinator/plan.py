@@ -39,7 +39,6 @@ from coordinator.work import (
     NewDraft,
     StepSpec,
     Work,
-    joined,
     now_current,
     of_lore,
     section_count,
@@ -155,6 +154,7 @@ def _thirds(count: int) -> list[int]:
 def restore(prompt: str, config: StoryConfig, template: Template, done: Iterable[Done]) -> Work:
     """The work as it stood after these steps. One that the template no longer has is passed over."""
     work = Work(prompt, config, template)
+    work = replace(work, steps=_scheduled(work))
     for step in done:
         if is_edit(step.name):
             work = _edited(work, step)
@@ -273,11 +273,11 @@ def draft_of(work: Work, spec: StepSpec) -> NewDraft | None:
     count = section_count(work)
     match spec.kind:
         case "draft" if spec.section == count or spec.section in _thirds(count):
-            return NewDraft(joined(work.texts), current=True)
+            return NewDraft(work.texts, current=True)
         case "revise" if spec.section == _of_round(work, spec.round)[-1]:
-            return NewDraft(joined({**work.texts, **work.candidate}), current=False)
+            return NewDraft({**work.texts, **work.candidate}, current=False)
         case "polish" if spec.section == _last_polished(work, spec.round):
-            return NewDraft(joined(work.polished), current=True)
+            return NewDraft(work.polished, current=True)
     return None
 
 

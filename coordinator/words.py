@@ -17,7 +17,12 @@ LETTERS_PER_WORD = 5
 """In Thai, Lao, Burmese and Khmer, vowel signs and tone marks included."""
 
 _SPECIAL = re.compile(f"[{IDEOGRAPHS}{KANA}{UNSPACED}]")
-_UNITS = re.compile(f"(?P<one>[{IDEOGRAPHS}{KANA}])|(?P<run>[{UNSPACED}]+)|[^\\s{IDEOGRAPHS}{KANA}{UNSPACED}]+")
+_WORD = re.compile(r"[^\W_]\S*")
+"""From its first letter or digit: what stands before that makes no word."""
+_UNITS = re.compile(
+    f"[{IDEOGRAPHS}{KANA}]|(?P<run>[{UNSPACED}]+)"
+    f"|[^\\W_{IDEOGRAPHS}{KANA}{UNSPACED}][^\\s{IDEOGRAPHS}{KANA}{UNSPACED}]*"
+)
 
 
 def count_words(text: str) -> int:
@@ -31,17 +36,6 @@ def count_words(text: str) -> int:
     an estimate.
     """
     if text.isascii() or not _SPECIAL.search(text):
-        return sum(1 for word in text.split() if _has_letter(word))
-    count = 0
-    for unit in _UNITS.finditer(text):
-        if unit["one"]:
-            count += 1
-        elif unit["run"]:
-            count += -(-len(unit["run"]) // LETTERS_PER_WORD)
-        elif _has_letter(unit[0]):
-            count += 1
-    return count
-
-
-def _has_letter(word: str) -> bool:
-    return any(character.isalnum() for character in word)
+        return len(_WORD.findall(text))
+    units = _UNITS.finditer(text)
+    return sum(-(-len(unit["run"]) // LETTERS_PER_WORD) if unit["run"] else 1 for unit in units)

@@ -52,10 +52,14 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class NewDraft:
-    """A version to save: the sections joined. `current` is false for a revision until the reader has scored it."""
+    """A version to save, by section. `current` is false for a revision until the reader has scored it."""
 
-    content: str
+    texts: dict[int, str]
     current: bool
+
+    @property
+    def content(self) -> str:
+        return joined(self.texts)
 
 
 @dataclass(frozen=True, slots=True)

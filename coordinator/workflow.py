@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Literal, TypeVar
 from uuid import UUID, uuid5
 
@@ -19,7 +20,7 @@ from coordinator.agents.cast import Answer, Begun, label, perform
 from coordinator.agents.library import Library
 from coordinator.agents.prompts import output_type
 from coordinator.agents.render import render
-from coordinator.agents.repetition import find_repetition
+from coordinator.agents.repetition import RepetitionSearch
 from coordinator.briefing import brief_of
 from coordinator.budget import Guard
 from coordinator.edits import is_edit
@@ -41,6 +42,9 @@ from coordinator.work import Done, StepSpec, Work, newest_texts, text_of
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
+SEARCHED_AT_ONCE = 10_000
+"""Characters: they are searched for repetition in two milliseconds. A thread would spare nobody the wait, because the
+interpreter lets each run for five."""
 REPETITION_SECTIONS = 20
 """While drafting, repetition is looked for this far back: about 7,000 words, which a reader still remembers."""
 
@@ -91,8 +95,10 @@ class StoryWorkflow:
         try:
             template = self._library.get(session.template)
             done = [Done.stored(step) for step in recovered.steps if step["status"] == "done"]
+            state = recovered.prompt, session.config, template, done
             # In a thread: an edit of a long text takes a while to be matched to its sections.
-            work = await asyncio.to_thread(plan.restore, recovered.prompt, session.config, template, done)
+            work = await asyncio.to_thread(plan.restore, *state) if done else plan.restore(*state)
+            reading = _Reading()
             models = await _patiently(
                 lambda: self._vault.models_for(self._models, recovered.session.user_id, recovered.session.model)
             )
@@ -103,10 +109,10 @@ class StoryWorkflow:
                 # For all that is logged from here on; the run's task is its own.
                 bind_contextvars(step=spec.name)
                 if spec.kind == "approval":
-                    await self._open_gate(work, spec, journal)
+                    await self._open_gate(work, spec, journal, reading)
                     return
                 spent = Spent()
-                step = _Step(spec, attempts.get(spec.name, 1), _begun(recovered, spec), spent, notes)
+                step = _Step(spec, attempts.get(spec.name, 1), _begun(recovered, spec), spent, notes, reading)
                 work, change = await self._step(work, step, journal, session, models)
                 session, notes = change.session, change.notes
                 if session.status != "active":
@@ -142,7 +148,8 @@ class StoryWorkflow:
         begun, clock = datetime.now(UTC), time.monotonic()
         listener = _Telling(journal, spec, attempt)
         listener.begin(step.begun.attempt if step.begun and models.continues else attempt)
-        brief = brief_of(work, spec, await _repetition(work, spec), step.notes)
+        reading = step.reading
+        brief = brief_of(work, spec, await reading.repetition(work, spec), step.notes, reading.count)
         metrics = self._manager.metrics
         try:
             answer = await perform(
@@ -159,9 +166,9 @@ class StoryWorkflow:
         result = {
             "step": spec.name, "stage": spec.stage, "agent": spec.agent, "attempt": listener.attempt,
             "started_at": begun.isoformat(), "duration_ms": duration_ms, "tokens": answer.tokens,
-            "cost_usd": answer.cost_usd, "message_id": str(listener.message_id), "content": answer.text,
+            "cost_usd": answer.cost_usd, "message_id": listener.message_id, "content": answer.text,
             "model": answer.model, "output": done.output, "metadata": _shares(answer),
-            **await _made(work, after, spec, answer),
+            **_made(work, after, spec, answer, reading),
         }  # fmt: skip
         change = await _patiently(lambda: self._manager.runs.finish_step(journal, result))
         metrics.steps(spec.kind).observe(duration_ms / 1000)
@@ -174,9 +181,9 @@ class StoryWorkflow:
         )  # fmt: skip
         return after, change
 
-    async def _open_gate(self, work: Work, spec: StepSpec, journal: Journal) -> None:
+    async def _open_gate(self, work: Work, spec: StepSpec, journal: Journal, reading: _Reading) -> None:
         outline = spec.gate == "outline"
-        words = await asyncio.to_thread(_written, work)
+        words = reading.words(newest_texts(work).values())
         asked = {
             "step": spec.name, "stage": spec.stage, "gate": spec.gate,
             "content": render(work.outline) if outline and work.outline else text_of(work),
@@ -201,15 +208,39 @@ class StoryWorkflow:
         logger.warning("the story is %s: %s", to, error.code)
 
 
+class _Reading:
+    """What code reads in the text of a run, each section once for as long as it stands."""
+
+    def __init__(self) -> None:
+        self.count = cache(count_words)
+        self._search = RepetitionSearch()
+
+    def words(self, texts: Iterable[str]) -> int:
+        return sum(map(self.count, texts))
+
+    async def repetition(self, work: Work, spec: StepSpec) -> list[tuple[int, str]]:
+        """What is said twice, as notes by section."""
+        if spec.kind not in ("draft", "revise", "polish", "review") or not work.texts:
+            return []
+        texts = [Section(number=number, text=text) for number, text in sorted({**work.texts, **work.candidate}.items())]
+        if spec.kind == "draft":
+            texts = texts[-REPETITION_SECTIONS:]
+        at_once = self._search.knows(texts) or sum(len(section.text) for section in texts) <= SEARCHED_AT_ONCE
+        notes = self._search.find(texts) if at_once else await asyncio.to_thread(self._search.find, texts)
+        return [(note.section or 0, f"“{note.quote}” {note.comment}" if note.quote else note.comment) for note in notes]
+
+
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A step to take: the number of an attempt from nothing, what is there of its text, what the writer has noted."""
+    """A step to take: the number of an attempt from nothing, what is there of its text, what the writer has noted,
+    what code has read."""
 
     spec: StepSpec
     attempt: int
     begun: Begun | None
     spent: Spent
     notes: list[str]
+    reading: _Reading
 
 
 async def _patiently(write: Callable[[], Awaitable[T]]) -> T:
@@ -229,7 +260,7 @@ class _Telling:
         self._journal = journal
         self._spec = spec
         self.attempt = attempt
-        self.message_id = _message_id(journal.session_id, spec)
+        self.message_id = str(_message_id(journal.session_id, spec))
 
     def begin(self, attempt: int) -> None:
         self.attempt = attempt
@@ -244,7 +275,7 @@ class _Telling:
             self.begin(attempt)
         self._journal.emit(
             "agent.delta",
-            message_id=str(self.message_id),
+            message_id=self.message_id,
             agent=self._spec.agent,
             attempt=attempt,
             offset=offset,
@@ -291,12 +322,12 @@ def _answered(spec: StepSpec, answer: Answer, duration_ms: int) -> Done:
     return Done(spec.name, None, answer.text, duration_ms)
 
 
-async def _made(before: Work, after: Work, spec: StepSpec, answer: Answer) -> dict[str, Any]:
+def _made(before: Work, after: Work, spec: StepSpec, answer: Answer, reading: _Reading) -> dict[str, Any]:
     """The rest of a step's result: draft, verdict on a draft, context, title, progress."""
     made: dict[str, Any] = {}
     draft = plan.draft_of(after, spec)
     if draft is not None:
-        words = await asyncio.to_thread(count_words, draft.content)
+        words = reading.words(draft.texts.values())
         made["draft"] = {"content": draft.content, "word_count": words, "current": draft.current}
     if isinstance(answer.output, Verdict):
         scored = scored_by(before, spec, answer.output)
@@ -308,21 +339,6 @@ async def _made(before: Work, after: Work, spec: StepSpec, answer: Answer) -> di
     if spec.kind == "outline" and after.outline is not None:
         made["title"] = after.outline.title[:200]
     following = plan.next_step(after)
-    words = await asyncio.to_thread(_written, after)
+    words = reading.words(newest_texts(after).values())
     made["progress"] = progress.of(after, following.name if following else None, words).model_dump(mode="json")
     return made
-
-
-def _written(work: Work) -> int:
-    return sum(count_words(text) for text in newest_texts(work).values())
-
-
-async def _repetition(work: Work, spec: StepSpec) -> list[tuple[int, str]]:
-    """What code finds said twice, as notes by section. In a thread: a long text takes a while."""
-    if spec.kind not in ("draft", "revise", "polish", "review") or not work.texts:
-        return []
-    texts = [Section(number=number, text=text) for number, text in sorted({**work.texts, **work.candidate}.items())]
-    if spec.kind == "draft":
-        texts = texts[-REPETITION_SECTIONS:]
-    notes = await asyncio.to_thread(find_repetition, texts)
-    return [(note.section or 0, f"“{note.quote}” {note.comment}" if note.quote else note.comment) for note in notes]

@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 
 from coordinator.material import Note, Section
 from coordinator.words import IDEOGRAPHS, KANA, UNSPACED
@@ -70,6 +71,9 @@ _MARKS = "".join(
     if unicodedata.category(chr(code)) in ("Mn", "Mc")
 )
 _TOKEN = re.compile(f"[{IDEOGRAPHS}{KANA}]|[{UNSPACED}]|(?:[^\\W_{IDEOGRAPHS}{KANA}{UNSPACED}][{_MARKS}]*)+")
+_WORD = re.compile(r"[^\W_]+")
+"""Does for `_TOKEN`, many times faster, in a text that has nothing of `_NO_WORD`."""
+_NO_WORD = re.compile(f"[{IDEOGRAPHS}{KANA}{UNSPACED}{_MARKS}]")
 _SPECIAL = re.compile(f"(?P<ideograph>[{IDEOGRAPHS}{KANA}])|(?P<unspaced>[{UNSPACED}])")
 _HIRAGANA = re.compile("[\u3041-\u3096]")
 _PARAGRAPH = re.compile(r"[^\n]+")
@@ -85,23 +89,41 @@ bounded, so that a line of ten thousand dashes is passed over at once."""
 
 @dataclass(slots=True)
 class _Sentence:
-    """A sentence with its tokens: where each begins and ends in the text of its section, and its form."""
+    """A sentence: the forms of its tokens, how many words they make, and where in its section's text it stands.
+
+    `capitals` are the forms that have a capital though they are not its first.
+    """
 
     section: int
     text: str = field(repr=False)
-    forms: list[str]
-    spans: list[tuple[int, int]]
+    forms: tuple[str, ...]
+    words: float
+    capitals: list[str]
     first_of_paragraph: bool
-    offset: int
+    start: int
+    end: int
 
     def quote(self, first: int, last: int) -> str:
         """The text from one token to another, both included."""
-        return self.text[self.spans[first][0] : self.spans[last][1]][:MAX_QUOTE].strip()
+        spans = self._spans()
+        return self.text[spans[first][0] : spans[last][1]][:MAX_QUOTE].strip()
 
     def whole(self) -> str:
-        found = _SENTENCE.search(self.text, self.offset)
-        end = self.spans[-1][1] if found is None else max(self.spans[-1][1], found.end())
-        return self.text[self.spans[0][0] : end].split("\n")[0][:MAX_QUOTE].strip()
+        spans = self._spans()
+        found = _SENTENCE.search(self.text, self.start)
+        end = spans[-1][1] if found is None else max(spans[-1][1], found.end())
+        return self.text[spans[0][0] : end].split("\n")[0][:MAX_QUOTE].strip()
+
+    def _spans(self) -> list[tuple[int, int]]:
+        # Few sentences are quoted: not worth the memory.
+        return [token.span() for token in _TOKEN.finditer(self.text, self.start, self.end)]
+
+    def grams(self) -> Iterable[tuple[str, ...]]:
+        """From each place the tokens that make PHRASE words, as far as there are so many."""
+        if self.words == len(self.forms):
+            return zip(*(self.forms[step:] for step in range(PHRASE)), strict=False)
+        counts = (_tokens_for(self, start, PHRASE) for start in range(len(self.forms)))
+        return (self.forms[start : start + count] for start, count in enumerate(counts) if count is not None)
 
 
 @dataclass(slots=True, frozen=True)
@@ -116,9 +138,36 @@ def find_repetition(sections: Sequence[Section]) -> list[Note]:
     """What `sections` repeat, the worst first, at most MAX_NOTES.
 
     Each note names the later section and quotes a passage that stands in its text character for character. Time grows
-    with the length of the text: 30,000 words take a few tenths of a second.
+    with the length of the text: 30,000 words take a tenth of a second.
     """
-    sentences = [sentence for section in sections for sentence in _sentences(section)]
+    return _found(list(chain.from_iterable(map(_sentences, sections))))
+
+
+class RepetitionSearch:
+    """`find_repetition` for a text that grows: a section is read again only where it has changed, and the text is
+    searched again only where any has."""
+
+    def __init__(self) -> None:
+        self._read: dict[tuple[int, str], list[_Sentence]] = {}
+        self._notes: list[Note] = []
+
+    def knows(self, sections: Sequence[Section]) -> bool:
+        """Whether `find` was asked for just these before, and has nothing to search."""
+        return list(self._read) == [(section.number, section.text) for section in sections]
+
+    def find(self, sections: Sequence[Section]) -> list[Note]:
+        """As `find_repetition`, of sections whose numbers differ."""
+        if not self.knows(sections):
+            before = self._read
+            self._read = {
+                (key := (section.number, section.text)): before[key] if key in before else _sentences(section)
+                for section in sections
+            }
+            self._notes = _found(list(chain.from_iterable(self._read.values())))
+        return self._notes
+
+
+def _found(sentences: list[_Sentence]) -> list[Note]:
     findings, repeated = _sentences_twice(sentences)
     findings += _openings(sentences)
     findings += _phrases(sentences, repeated)
@@ -126,17 +175,25 @@ def find_repetition(sections: Sequence[Section]) -> list[Note]:
     return [Note(section=each.section, quote=each.quote, comment=each.comment) for each in findings[:MAX_NOTES]]
 
 
-def _sentences(section: Section) -> Iterator[_Sentence]:
-    for paragraph in _PARAGRAPH.finditer(section.text):
+def _sentences(section: Section) -> list[_Sentence]:
+    number, text = section.number, section.text
+    pattern = _TOKEN if _NO_WORD.search(text) else _WORD
+    sentences: list[_Sentence] = []
+    for paragraph in _PARAGRAPH.finditer(text):
         label = _LABEL.match(paragraph[0])
-        start = paragraph.start() + (label.end() if label else 0)
+        begin = paragraph.start() + (label.end() if label else 0)
         first = True
-        for found in _SENTENCE.finditer(section.text, start, paragraph.end()):
-            spans = [token.span() for token in _TOKEN.finditer(section.text, found.start(), found.end())]
-            if spans:
-                forms = [_form(section.text[begin:end]) for begin, end in spans]
-                yield _Sentence(section.number, section.text, forms, spans, first, found.start())
+        for found in _SENTENCE.finditer(text, begin, paragraph.end()):
+            start, end = found.span()
+            tokens = pattern.findall(text, start, end)
+            if tokens:
+                forms = tuple(map(_form, tokens))
+                named = zip(tokens[1:], forms[1:], strict=True)
+                capitals = [form for token, form in named if token[0].lower() != token[0]]
+                words = sum(map(_words_in, forms))
+                sentences.append(_Sentence(number, text, forms, words, capitals, first, start, end))
                 first = False
+    return sentences
 
 
 @lru_cache(maxsize=50_000)
@@ -148,6 +205,9 @@ def _form(token: str) -> str:
     return bare or token
 
 
+_FUNCTION_FORMS = frozenset(map(_form, FUNCTION_WORDS))
+
+
 @lru_cache(maxsize=50_000)
 def _words_in(form: str) -> float:
     """How much of a word this token is."""
@@ -157,6 +217,8 @@ def _words_in(form: str) -> float:
 
 def _tokens_for(sentence: _Sentence, start: int, words: int) -> int | None:
     """How many tokens from `start` make `words` words; None where the sentence ends before."""
+    if sentence.words == len(sentence.forms):
+        return words if start + words <= len(sentence.forms) else None
     sum_of_words = 0.0
     for count, form in enumerate(sentence.forms[start : start + 4 * words], 1):
         sum_of_words += _words_in(form)
@@ -170,18 +232,17 @@ def _sentences_twice(sentences: list[_Sentence]) -> tuple[list[_Finding], set[in
     places: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
     for index, sentence in enumerate(sentences):
         if _tokens_for(sentence, 0, MIN_SENTENCE) is not None:
-            places[tuple(sentence.forms)].append(index)
+            places[sentence.forms].append(index)
     findings, repeated = [], set()
     for indexes in places.values():
         if len(indexes) < 2:
             continue
         repeated.update(indexes)
         first, last = sentences[indexes[0]], sentences[indexes[-1]]
-        length = sum(map(_words_in, last.forms))
         where = "earlier in this section" if first.section == last.section else f"in section {first.section}"
         times = f" ({len(indexes)} times in all)" if len(indexes) > 2 else ""
         comment = f"This sentence stands already {where}{times}; say it another way."
-        findings.append(_Finding(100 + 10 * len(indexes) + min(length, 40), last.section, last.whole(), comment))
+        findings.append(_Finding(100 + 10 * len(indexes) + min(last.words, 40), last.section, last.whole(), comment))
     return findings, repeated
 
 
@@ -189,7 +250,7 @@ def _openings(sentences: list[_Sentence]) -> list[_Finding]:
     places: defaultdict[tuple[str, ...], list[_Sentence]] = defaultdict(list)
     for sentence in sentences:
         if sentence.first_of_paragraph and (count := _tokens_for(sentence, 0, OPENING)) is not None:
-            places[tuple(sentence.forms[:count])].append(sentence)
+            places[sentence.forms[:count]].append(sentence)
     findings = []
     for opening, found in places.items():
         group = _densest(found)
@@ -214,19 +275,22 @@ def _densest(found: list[_Sentence]) -> list[_Sentence]:
 
 
 def _phrases(sentences: list[_Sentence], repeated: set[int]) -> list[_Finding]:
-    weak = _weak_forms(sentences)
+    searched = [(index, sentence) for index, sentence in enumerate(sentences) if index not in repeated]
+    counted = Counter(chain.from_iterable(sentence.grams() for _, sentence in searched))
+    frequent = {gram for gram, count in counted.items() if count >= MIN_USES}
+    if not frequent:
+        return []
     places: defaultdict[tuple[str, ...], list[tuple[int, int]]] = defaultdict(list)
-    for index, sentence in enumerate(sentences):
-        if index not in repeated:
-            for start in range(len(sentence.forms)):
-                count = _tokens_for(sentence, start, PHRASE)
-                if count is None:
-                    break
-                places[tuple(sentence.forms[start : start + count])].append((index, start))
+    for index, sentence in searched:
+        if not frequent.isdisjoint(sentence.grams()):
+            for start, gram in enumerate(sentence.grams()):
+                if gram in frequent:
+                    places[gram].append((index, start))
+    weak = _weak_forms(sentences, set(chain.from_iterable(frequent)))
     candidates = [
-        (len(uses), strength, gram, uses)
-        for gram, uses in places.items()
-        if len(uses) >= MIN_USES and (strength := sum(_words_in(form) for form in gram if form not in weak)) >= 2 - 1e-9
+        (len(found), strength, gram, found)
+        for gram, found in places.items()
+        if (strength := sum(_words_in(form) for form in gram if form not in weak)) >= 2 - 1e-9
     ]
     candidates.sort(key=lambda each: (-each[0], -each[1], each[3]))
     findings: list[_Finding] = []
@@ -273,25 +337,22 @@ def _widened(sentences: list[_Sentence], uses: list[tuple[int, int]], length: in
     return before, before + after
 
 
-def _weak_forms(sentences: list[_Sentence]) -> set[str]:
-    """Tokens that make no phrase rare: function words, what the text uses all the time, and names."""
-    uses: Counter[str] = Counter()
-    capital: Counter[str] = Counter()
-    inside: Counter[str] = Counter()
-    for sentence in sentences:
-        uses.update(sentence.forms)
-        for place, (form, (begin, _)) in enumerate(zip(sentence.forms, sentence.spans, strict=True)):
-            if place and sentence.text[begin].lower() != sentence.text[begin]:
-                capital[form] += 1
-            if place:
-                inside[form] += 1
+def _weak_forms(sentences: list[_Sentence], forms: set[str]) -> set[str]:
+    """Those of the `forms` that make no phrase rare: function words, what the text uses all the time, and names."""
+    uses = Counter(chain.from_iterable(sentence.forms for sentence in sentences))
+    inside = uses - Counter(sentence.forms[0] for sentence in sentences)
+    capital = Counter(chain.from_iterable(sentence.capitals for sentence in sentences))
     floor = max(COMMON_USES, COMMON_SHARE * uses.total())
-    common = {form for form, count in uses.items() if count >= floor}
-    names: set[str] = set()
-    if len(capital) <= NOUNS_IN_CAPITALS * len(inside):
-        names = {form for form, count in capital.items() if count == inside[form]}
-    small = {form for form in uses if form.isdigit() or _HIRAGANA.match(form)}
-    return {_form(word) for word in FUNCTION_WORDS} | common | names | small
+    names_told = len(capital) <= NOUNS_IN_CAPITALS * len(inside)
+    return {
+        form
+        for form in forms
+        if form in _FUNCTION_FORMS
+        or uses[form] >= floor
+        or (names_told and 0 < capital[form] == inside[form])
+        or form.isdigit()
+        or _HIRAGANA.match(form)
+    }
 
 
 def _listed(sections: list[int]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, get_args
 
@@ -287,6 +288,11 @@ def test_a_refused_final_text_is_revised_and_polished_again() -> None:
     ]  # fmt: skip
     assert at(told, "revise-1-1").text == "<polish-1>" and at(told, "revise-1-1").notes == [gates.ANYHOW]
     assert at(told, "polish-2-1").text == "<revise-1-1>"
+
+
+def test_nothing_is_a_hundred_per_cent_before_its_end() -> None:
+    work = restore(PROMPT, StoryConfig(), BUILT_IN, [])
+    assert progress.of(replace(work, left=1e-12), "brainstorm", 0).percent == 99.9
 
 
 def test_what_the_writer_asks_for_is_told_to_each_agent_that_follows_notes() -> None:

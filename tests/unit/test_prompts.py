@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -64,7 +66,7 @@ def brief(kind: StepKind, template: str = "short-story", **given: object) -> Bri
     chosen = LIBRARY.get(template)
     step = chosen.step(kind)
     assert step is not None
-    known: dict[str, object] = {
+    known: dict[str, Any] = {
         "step": f"{kind}-1",
         "kind": kind,
         "agent": step.agent,
@@ -88,7 +90,7 @@ def brief(kind: StepKind, template: str = "short-story", **given: object) -> Bri
         ],
         "notes": ["Let the bees be heard."],
     }
-    return Brief.model_validate(known | given)
+    return Brief(**known | given)
 
 
 def materials(request: str) -> dict[str, str]:
@@ -313,10 +315,8 @@ def test_a_request_stays_short_however_long_the_story(kind: StepKind, text: str)
 @pytest.mark.parametrize("kind", ["revise", "polish", "record"])
 def test_the_section_at_hand_is_never_cut(kind: StepKind) -> None:
     text = " ".join(f"word{index}" for index in range(660))
-    assert (
-        materials(prompts.request(huge(kind, LONG["english"]).model_copy(update={"text": text})))["this section"]
-        == text
-    )
+    asked = prompts.request(replace(huge(kind, LONG["english"]), text=text))
+    assert materials(asked)["this section"] == text
 
 
 def test_the_room_for_reading_is_what_is_shown_whole() -> None:
@@ -325,10 +325,10 @@ def test_the_room_for_reading_is_what_is_shown_whole() -> None:
     assert 3_000 < room < prompts.REQUEST_WORDS
     words = " ".join(["bell"] * (room // 10 - 10))
     sections = [Section(number=number, text=words) for number in range(1, 11)]
-    fits = prompts.request(given.model_copy(update={"reading": sections}))
+    fits = prompts.request(replace(given, reading=sections))
     assert "shortened" not in fits
     sections = [Section(number=number, text=words * 2) for number in range(1, 11)]
-    assert "shortened" in prompts.request(given.model_copy(update={"reading": sections}))
+    assert "shortened" in prompts.request(replace(given, reading=sections))
 
 
 def test_the_bible_keeps_rules_whoever_is_mentioned_and_the_newest() -> None:

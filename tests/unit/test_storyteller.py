@@ -66,8 +66,8 @@ def template(name: str) -> Template:
 def brief(
     kind: str, prompt: str, genre: str = "short-story", config: dict[str, Any] | None = None, **more: Any
 ) -> Brief:
-    told = {"step": kind, "kind": kind, "agent": "writer", "template": template(genre), "prompt": prompt}
-    return Brief.model_validate({**told, "config": StoryConfig(**(config or {})), **more})
+    told: Any = kind
+    return Brief(kind, told, "writer", template(genre), prompt, StoryConfig(**(config or {})), **more)
 
 
 def outline_of(prompt: str, genre: str, config: dict[str, Any]) -> Outline:

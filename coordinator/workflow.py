@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import lru_cache
 from typing import Any, Literal, TypeVar
 from uuid import UUID, uuid5
 
@@ -45,6 +45,8 @@ T = TypeVar("T")
 SEARCHED_AT_ONCE = 10_000
 """Characters: they are searched for repetition in two milliseconds. A thread would spare nobody the wait, because the
 interpreter lets each run for five."""
+TEXTS_COUNTED = 1000
+"""More than a story of a hundred pages has sections, each of them written anew a few times."""
 REPETITION_SECTIONS = 20
 """While drafting, repetition is looked for this far back: about 7,000 words, which a reader still remembers."""
 
@@ -212,7 +214,7 @@ class _Reading:
     """What code reads in the text of a run, each section once for as long as it stands."""
 
     def __init__(self) -> None:
-        self.count = cache(count_words)
+        self.count = lru_cache(TEXTS_COUNTED)(count_words)
         self._search = RepetitionSearch()
 
     def words(self, texts: Iterable[str]) -> int:

@@ -6,19 +6,21 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic_core import to_json
-from starlette.websockets import WebSocketState
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from api import protocol
-from api.auth import LEEWAY_S, bearer
+from api.auth import bearer
 from api.errors import error_frame
 from api.rates import TooMany
 from api.state import State, state_of, verified
+from api.tokens import LEEWAY_S
 from coordinator.errors import Conflict, Internal, StoryloomError, Unauthorized, Unavailable
 from coordinator.events import Event, from_storage
 from coordinator.logs import about
@@ -26,7 +28,6 @@ from coordinator.models import Identity
 from coordinator.streams import Attachment, Reader, TooSlow
 
 logger = logging.getLogger(__name__)
-router = APIRouter()
 
 REPLAY_CHUNK = 200
 """Events read at a time, so that a long past is neither one long query nor one large answer."""
@@ -43,8 +44,9 @@ class Close(Exception):
         self.reason = reason
 
 
-@router.websocket("/ws/stories")
-async def stories(websocket: WebSocket) -> None:
+async def stories(scope: Scope, receive: Receive, send: Send) -> None:
+    """One connection, as an ASGI app."""
+    websocket = WebSocket(scope, receive, send)
     offered = websocket.scope.get("subprotocols", [])
     await websocket.accept(protocol.SUBPROTOCOL if protocol.SUBPROTOCOL in offered else None)
     state = state_of(websocket)
@@ -53,15 +55,18 @@ async def stories(websocket: WebSocket) -> None:
 
 
 class Connection:
-    """Four tasks: to receive, to send what the reader's queue holds, to watch the token's end and the queue's."""
+    """Two tasks: to receive, and to send what the reader's queue holds. Either ends the connection, as do the token's end
+    and a queue that is full."""
 
     def __init__(self, websocket: WebSocket, state: State) -> None:
         self._websocket = websocket
         self._state = state
-        self._reader = Reader(state.settings.reader_queue)
+        self._loop = asyncio.get_running_loop()
+        self._why: asyncio.Future[Exception] = self._loop.create_future()
+        self._reader = Reader(state.settings.reader_queue, lambda: self._end(TooSlow()))
         self._identity: Identity | None = None
         self._number = 0
-        self._renewed = asyncio.Event()
+        self._expiry: asyncio.TimerHandle | None = None
         self._attachments: dict[UUID, Attachment] = {}
         self._attaching: dict[UUID, asyncio.Task[None]] = {}
 
@@ -145,19 +150,30 @@ class Connection:
         )  # fmt: skip
         self._reader.offer(ready.model_dump_json())
 
-    # -- The three tasks ---------------------------------------------------------------------------------------------
+    # -- While it lasts ----------------------------------------------------------------------------------------------
 
     async def _work(self) -> None:
-        parts = (self._receive, self._send, self._watch_token, self._reader.overrun)
-        tasks = [asyncio.create_task(part()) for part in parts]
+        """Raises why the connection ends, in the words of whoever found that out first."""
+        self._watch_token()
+        tasks = [asyncio.create_task(self._part(part)) for part in (self._receive, self._send)]
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            raise await self._why
         finally:
+            assert self._expiry is not None
+            self._expiry.cancel()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        for task in done:
-            task.result()
+
+    def _end(self, why: Exception) -> None:
+        if not self._why.done():
+            self._why.set_result(why)
+
+    async def _part(self, part: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        try:
+            await part()
+        except Exception as why:
+            self._end(why)
 
     async def _send(self) -> None:
         while True:
@@ -168,17 +184,13 @@ class Connection:
                 # The server's keepalive has closed it in the same moment, of which nobody was told yet.
                 raise WebSocketDisconnect(protocol.LOST) from error
 
-    async def _watch_token(self) -> None:
+    def _watch_token(self) -> None:
         """Closes the connection when its token expires unless another came before. The stories go on."""
-        while True:
-            assert self._identity is not None
-            left = float(self._identity.claims["exp"]) + LEEWAY_S - time.time()
-            self._renewed.clear()
-            try:
-                async with asyncio.timeout(max(left, 0)):
-                    await self._renewed.wait()
-            except TimeoutError:
-                raise Close(protocol.NOT_AUTHENTICATED, "the token has expired") from None
+        if self._expiry is not None:
+            self._expiry.cancel()
+        left = float(self._caller.claims["exp"]) + LEEWAY_S - time.time()
+        expired = Close(protocol.NOT_AUTHENTICATED, "the token has expired")
+        self._expiry = self._loop.call_later(max(left, 0), self._end, expired)
 
     async def _receive(self) -> None:
         while True:
@@ -201,7 +213,6 @@ class Connection:
     # -- Frames ------------------------------------------------------------------------------------------------------
 
     async def _handle(self, frame: protocol.ClientFrame | protocol.Refused) -> None:
-        request_id = getattr(frame, "request_id", None)
         session_id = getattr(frame, "session_id", None)
         try:
             await self._state.rates.frame(self._number)
@@ -218,6 +229,7 @@ class Connection:
         except Exception:
             logger.exception("a %s frame broke", getattr(frame, "type", "refused"))
             failed = Internal("Something went wrong in the service; its owner can read what in the log.")
+        request_id = getattr(frame, "request_id", None)
         await self._answer(
             error_frame(failed, request_id=request_id, session_id=None if session_id is None else str(session_id))
         )
@@ -255,7 +267,7 @@ class Connection:
         if renewed.user_id != self._identity.user_id:
             raise Unauthorized("A connection stays with its user: connect again to be another.")
         self._identity = renewed
-        self._renewed.set()
+        self._watch_token()
         self._tell_ready()
 
     async def _start(self, frame: protocol.StoryStart) -> None:

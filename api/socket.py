@@ -7,6 +7,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -55,15 +56,15 @@ async def stories(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class Connection:
-    """Two tasks: to receive, and to send what the reader's queue holds. Either ends the connection, as do the token's end
-    and a queue that is full."""
+    """Two tasks: to receive, and to send what the reader's queue holds. What fails in either ends the connection, as do
+    the token's end and a queue that is full."""
 
     def __init__(self, websocket: WebSocket, state: State) -> None:
         self._websocket = websocket
         self._state = state
         self._loop = asyncio.get_running_loop()
         self._why: asyncio.Future[Exception] = self._loop.create_future()
-        self._reader = Reader(state.settings.reader_queue, lambda: self._end(TooSlow()))
+        self._reader = Reader(state.settings.reader_queue, partial(_settle, self._why, TooSlow()))
         self._identity: Identity | None = None
         self._number = 0
         self._expiry: asyncio.TimerHandle | None = None
@@ -99,6 +100,10 @@ class Connection:
             await asyncio.gather(*attaching, return_exceptions=True)
             for attachment in self._attachments.values():
                 self._state.manager.streams.detach(attachment)
+            # They lead back to here: what has ended would else be kept until the garbage collector comes by.
+            self._attachments.clear()
+            self._reader.on_too_slow = None
+            del self._why
         if self._websocket.client_state is WebSocketState.CONNECTED:
             # The client may have gone in the same moment. One that reads nothing is not waited for without end.
             with contextlib.suppress(TimeoutError, RuntimeError, WebSocketDisconnect):
@@ -140,20 +145,21 @@ class Connection:
         except StoryloomError as error:
             await self._websocket.send_text(_encoded(error_frame(error)))
             raise Close(protocol.NOT_AUTHENTICATED, "not authenticated") from None
-        self._tell_ready()
 
-    def _tell_ready(self) -> None:
+    def _ready(self) -> str:
         assert self._identity is not None and self._identity.user_id is not None
         ready = protocol.Ready(
             user_id=self._identity.user_id, role=self._identity.role, version=self._state.version,
             heartbeat_s=self._state.settings.heartbeat_s,
         )  # fmt: skip
-        self._reader.offer(ready.model_dump_json())
+        return ready.model_dump_json()
 
     # -- While it lasts ----------------------------------------------------------------------------------------------
 
     async def _work(self) -> None:
         """Raises why the connection ends, in the words of whoever found that out first."""
+        # Here, and not by the task to come: where the handshake brought the token its answer and this are one packet.
+        await self._send_text(self._ready())
         self._watch_token()
         tasks = [asyncio.create_task(self._part(part)) for part in (self._receive, self._send)]
         try:
@@ -165,24 +171,22 @@ class Connection:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _end(self, why: Exception) -> None:
-        if not self._why.done():
-            self._why.set_result(why)
-
     async def _part(self, part: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
             await part()
         except Exception as why:
-            self._end(why)
+            _settle(self._why, why)
 
     async def _send(self) -> None:
         while True:
-            text = await self._reader.next()
-            try:
-                await self._websocket.send_text(text)
-            except RuntimeError as error:
-                # The server's keepalive has closed it in the same moment, of which nobody was told yet.
-                raise WebSocketDisconnect(protocol.LOST) from error
+            await self._send_text(await self._reader.next())
+
+    async def _send_text(self, text: str) -> None:
+        try:
+            await self._websocket.send_text(text)
+        except RuntimeError as error:
+            # The server's keepalive has closed it in the same moment, of which nobody was told yet.
+            raise WebSocketDisconnect(protocol.LOST) from error
 
     def _watch_token(self) -> None:
         """Closes the connection when its token expires unless another came before. The stories go on."""
@@ -190,7 +194,7 @@ class Connection:
             self._expiry.cancel()
         left = float(self._caller.claims["exp"]) + LEEWAY_S - time.time()
         expired = Close(protocol.NOT_AUTHENTICATED, "the token has expired")
-        self._expiry = self._loop.call_later(max(left, 0), self._end, expired)
+        self._expiry = self._loop.call_later(max(left, 0), _settle, self._why, expired)
 
     async def _receive(self) -> None:
         while True:
@@ -268,7 +272,7 @@ class Connection:
             raise Unauthorized("A connection stays with its user: connect again to be another.")
         self._identity = renewed
         self._watch_token()
-        self._tell_ready()
+        self._reader.offer(self._ready())
 
     async def _start(self, frame: protocol.StoryStart) -> None:
         assert self._identity is not None
@@ -370,6 +374,12 @@ class Connection:
 
     def _tell(self, frame: dict[str, Any]) -> None:
         self._reader.offer(_encoded(frame))
+
+
+def _settle(end: asyncio.Future[Exception], why: Exception) -> None:
+    """A connection ends by what comes first."""
+    if not end.done():
+        end.set_result(why)
 
 
 def _encoded(frame: dict[str, Any]) -> str:

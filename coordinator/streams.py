@@ -32,7 +32,7 @@ class Reader:
 
     def __init__(self, limit: int, on_too_slow: Callable[[], object] | None = None) -> None:
         self.too_slow = False
-        self._on_too_slow = on_too_slow
+        self.on_too_slow = on_too_slow
         self._limit = limit
         self._waiting: deque[Event | str] = deque()
         self._ready = asyncio.Event()
@@ -46,8 +46,8 @@ class Reader:
         self._waiting.clear()
         self._ready.set()
         self._room.set()
-        if self._on_too_slow is not None:
-            self._on_too_slow()
+        if self.on_too_slow is not None:
+            self.on_too_slow()
 
     def offer(self, item: Event | str) -> None:
         """Queue without waiting; joins deltas when behind. A full reader is marked too slow and gets no more."""

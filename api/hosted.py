@@ -124,14 +124,12 @@ class SupabaseAuth:
 
     def _verified(self, token: str, key: VerifyingKey | str) -> dict[str, Any]:
         required = ["exp", "iat", "sub", "aud"]
-        if isinstance(key, VerifyingKey):
-            algorithm, material, issuer = key.algorithm, key.key, self._issuer
-        else:
-            # Not all that sign with the secret name themselves; one that says who it is from has been asked already.
-            algorithm, material, issuer = SHARED, key, None
+        algorithm = key.algorithm if isinstance(key, VerifyingKey) else SHARED
+        # Not all that sign with the secret name themselves; a token that says who it is from has been asked already.
+        issuer = self._issuer if isinstance(key, VerifyingKey) else None
         try:
             claims: dict[str, Any] = jwt.decode(
-                token, material, algorithms=[algorithm],
+                token, key.key if isinstance(key, VerifyingKey) else key, algorithms=[algorithm],
                 audience=self._audience, issuer=issuer, leeway=LEEWAY_S, options={"require": required},
             )  # fmt: skip
         except jwt.ExpiredSignatureError:

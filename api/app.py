@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 import httpx
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from starlette.types import Receive, Scope, Send
 
 from api import admin, asyncapi, catalog, errors, export, health, keys, pages, sessions, shares, socket, users, versions
 from api.auth import LocalAuth
 from api.hosted import SupabaseAuth
 from api.limits import BodyLimit, RestLimit
 from api.openapi import Documented
+from api.protocol import ADDRESS
 from api.rates import Rates
 from api.requests import Requests
 from api.state import State
@@ -65,6 +67,19 @@ def app_version() -> str:
         return "0"
 
 
+class App(Documented):
+    """Calls go through FastAPI's layers; a connection has no use for any of them, and comes to its door at once."""
+
+    _stories = Requests(socket.stories)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket" and scope["path"] == ADDRESS:
+            scope["app"] = self
+            await self._stories(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
 def create_app(settings: Settings, state: State | None = None) -> FastAPI:
     """The service as an ASGI app: over a `state` that runs already, else one of its own for its lifespan."""
 
@@ -74,7 +89,7 @@ def create_app(settings: Settings, state: State | None = None) -> FastAPI:
             app.state.storyloom = own
             yield
 
-    app = Documented(
+    app = App(
         title="Storyloom",
         version=app_version(),
         summary="A story-generation coordinator: a cast of agents writes, the writer watches and steers.",
@@ -96,7 +111,7 @@ def create_app(settings: Settings, state: State | None = None) -> FastAPI:
             expose_headers=["x-request-id"],
         )  # fmt: skip
     app.add_middleware(Requests)
-    for door in (health, catalog, versions, sessions, export, shares, users, keys, admin, socket, asyncapi, pages):
+    for door in (health, catalog, versions, sessions, export, shares, users, keys, admin, asyncapi, pages):
         app.include_router(door.router)
     return app
 

@@ -8,13 +8,12 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from api.protocol import SUBPROTOCOL, ClientFrame, ConnectionFrame, frames_of, kind_of
+from api.protocol import ADDRESS, SUBPROTOCOL, ClientFrame, ConnectionFrame, frames_of, kind_of
 from api.state import Service
 from coordinator.events import AnyEvent
 
 router = APIRouter(tags=["documents"])
 
-ADDRESS = "/ws/stories"
 _CHANNEL = "#/channels/stories"
 _SCHEMAS = "#/components/schemas/{model}"
 

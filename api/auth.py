@@ -10,6 +10,7 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 
 import jwt
 
+from api.tokens import LEEWAY_S, Tokens, Verified
 from coordinator.admins import listed_ids, with_list
 from coordinator.errors import Misconfigured, Unauthorized
 from coordinator.models import Identity
@@ -21,8 +22,6 @@ AUDIENCE = "authenticated"
 REFRESH_AUDIENCE = "storyloom:refresh"
 ISSUER = "storyloom"
 REFRESH_TTL_S = 30 * 24 * 3600
-LEEWAY_S = 10
-"""Clocks of two machines are rarely further apart than this."""
 SECRET_FILE = "jwt-secret"  # noqa: S105 a file's name
 
 LocalUser = Literal["writer", "admin"]
@@ -35,6 +34,7 @@ class LocalAuth:
         self._secret = secret
         self._ttl_s = int(token_ttl_s)
         self._admins = frozenset(admins)
+        self._tokens = Tokens()
 
     @classmethod
     def from_settings(cls, settings: Settings) -> LocalAuth:
@@ -74,12 +74,16 @@ class LocalAuth:
 
     def verify(self, token: str) -> Identity:
         """Raises Unauthorized, with a reason that a person understands, for any token that is not wholly right."""
+        if (known := self._tokens.get(token)) is not None:
+            return known.identity
         claims = self._claims(token, AUDIENCE)
         if claims.get("role") != "authenticated":
             raise Unauthorized("The token's role is not one that may come in here.")
         user_id = UUID(claims["sub"])
         claims = with_list(claims, listed=user_id in self._admins)
-        return Identity(user_id=user_id, role="authenticated", claims=claims)
+        identity = Identity(user_id=user_id, role="authenticated", claims=claims)
+        self._tokens.put(token, Verified(identity, ALGORITHM))
+        return identity
 
     def _claims(self, token: str, audience: str) -> dict[str, Any]:
         try:

@@ -11,7 +11,8 @@ import httpx
 import jwt
 from pydantic import SecretStr
 
-from api.auth import AUDIENCE, LEEWAY_S
+from api.auth import AUDIENCE
+from api.tokens import LEEWAY_S, Tokens, Verified
 from coordinator.admins import with_list
 from coordinator.errors import Misconfigured, Unauthorized, Unavailable
 from coordinator.hosted import key_kind, project_url, unverified_claims
@@ -57,6 +58,7 @@ class SupabaseAuth:
         self._audience = audience
         self._issuer = issuer or f"{address}/auth/v1"
         self._admins = frozenset(admins)
+        self._tokens = Tokens()
         self._keys = keys or KeySet(address + JWKS_PATH, http, api_key=api_key)
 
     async def prepare(self) -> None:
@@ -81,6 +83,10 @@ class SupabaseAuth:
         Unavailable where its key is unknown and the project can't be asked for it."""
         if len(token) > TOKEN_CHARACTERS:
             raise Unauthorized(TOO_LONG)
+        known = self._tokens.get(token)
+        # Its key may have been withdrawn since.
+        if known is not None and await self._key(known.algorithm, known.key_id) is known.key:
+            return known.identity
         if (reason := _API_KEYS.get(key_kind(token))) is not None:
             raise Unauthorized(reason)
         if _COMPACT.fullmatch(token) is None:
@@ -89,37 +95,36 @@ class SupabaseAuth:
         # Before its key is looked for: another project's token is no reason to fetch ours.
         if told is not None and told != self._issuer:
             raise Unauthorized(OTHER_PROJECT)
-        algorithm, key = await self._key(token)
-        claims = self._verified(token, algorithm, key)
+        algorithm, key_id = _signed_by(token)
+        key = await self._key(algorithm, key_id)
+        claims = self._verified(token, key)
         user_id = _user_id(claims)
-        return Identity(
+        identity = Identity(
             user_id=user_id, role="authenticated", claims=with_list(claims, listed=user_id in self._admins),
             token=SecretStr(token),
         )  # fmt: skip
+        self._tokens.put(token, Verified(identity, algorithm, key_id, key))
+        return identity
 
     async def close(self) -> None:
         await self._keys.close()
 
-    async def _key(self, token: str) -> tuple[str, VerifyingKey | str]:
-        """With which algorithm and key of ours the token has to verify. Its header chooses among them, no more."""
-        try:
-            header = jwt.get_unverified_header(token)
-        except (jwt.PyJWTError, ValueError, TypeError):
-            raise Unauthorized(NOT_VALID) from None
-        algorithm, key_id = header.get("alg"), header.get("kid")
+    async def _key(self, algorithm: str, key_id: str | None) -> VerifyingKey | str:
+        """The key of ours that a token has to verify with. Its header chooses among them, no more."""
         if algorithm == SHARED:
             if self._secret is None:
                 raise Unauthorized(NO_SECRET)
-            return SHARED, self._secret
-        if not isinstance(algorithm, str) or algorithm not in ALGORITHMS or not isinstance(key_id, str):
+            return self._secret
+        if algorithm not in ALGORITHMS or key_id is None:
             raise Unauthorized(NOT_VALID)
         known = await self._keys.get(key_id)
         if known is None:
             raise Unauthorized(UNKNOWN_KEY)
-        return known.algorithm, known
+        return known
 
-    def _verified(self, token: str, algorithm: str, key: VerifyingKey | str) -> dict[str, Any]:
+    def _verified(self, token: str, key: VerifyingKey | str) -> dict[str, Any]:
         required = ["exp", "iat", "sub", "aud"]
+        algorithm = key.algorithm if isinstance(key, VerifyingKey) else SHARED
         # Not all that sign with the secret name themselves; a token that says who it is from has been asked already.
         issuer = self._issuer if isinstance(key, VerifyingKey) else None
         try:
@@ -136,6 +141,18 @@ class SupabaseAuth:
         except (jwt.PyJWTError, ValueError, TypeError):
             raise Unauthorized(NOT_VALID) from None
         return claims
+
+
+def _signed_by(token: str) -> tuple[str, str | None]:
+    """The algorithm and the key that a token names; not yet believed."""
+    try:
+        header = jwt.get_unverified_header(token)
+    except (jwt.PyJWTError, ValueError, TypeError):
+        raise Unauthorized(NOT_VALID) from None
+    algorithm, key_id = header.get("alg"), header.get("kid")
+    if not isinstance(algorithm, str):
+        raise Unauthorized(NOT_VALID)
+    return algorithm, key_id if isinstance(key_id, str) else None
 
 
 def _user_id(claims: dict[str, Any]) -> UUID:

@@ -12,6 +12,7 @@ from api.errors import ErrorFrame, in_words
 from coordinator.errors import InvalidMessage
 from coordinator.models import Budget, Note, Prompt, StoryConfig, Title
 
+ADDRESS = "/ws/stories"
 SUBPROTOCOL = "storyloom.v1"
 # No control character: PostgreSQL keeps no NUL, and two requests must not come to be one.
 RequestId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]

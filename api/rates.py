@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import logging
 import time
@@ -181,6 +182,7 @@ class Rates:
         raise RateLimited("Too many messages in a short time: wait before the next one.", retry_after_s=wait_s)
 
 
+@functools.lru_cache(maxsize=1024)
 def address_key(host: str | None) -> str:
     """What an address is counted as: itself, or its /64 where it is IPv6, which is what one customer is given."""
     try:

@@ -6,19 +6,22 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic_core import to_json
-from starlette.websockets import WebSocketState
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from api import protocol
-from api.auth import LEEWAY_S, bearer
+from api.auth import bearer
 from api.errors import error_frame
 from api.rates import TooMany
 from api.state import State, state_of, verified
+from api.tokens import LEEWAY_S
 from coordinator.errors import Conflict, Internal, StoryloomError, Unauthorized, Unavailable
 from coordinator.events import Event, from_storage
 from coordinator.logs import about
@@ -26,7 +29,6 @@ from coordinator.models import Identity
 from coordinator.streams import Attachment, Reader, TooSlow
 
 logger = logging.getLogger(__name__)
-router = APIRouter()
 
 REPLAY_CHUNK = 200
 """Events read at a time, so that a long past is neither one long query nor one large answer."""
@@ -43,8 +45,9 @@ class Close(Exception):
         self.reason = reason
 
 
-@router.websocket("/ws/stories")
-async def stories(websocket: WebSocket) -> None:
+async def stories(scope: Scope, receive: Receive, send: Send) -> None:
+    """One connection, as an ASGI app."""
+    websocket = WebSocket(scope, receive, send)
     offered = websocket.scope.get("subprotocols", [])
     await websocket.accept(protocol.SUBPROTOCOL if protocol.SUBPROTOCOL in offered else None)
     state = state_of(websocket)
@@ -53,15 +56,18 @@ async def stories(websocket: WebSocket) -> None:
 
 
 class Connection:
-    """Four tasks: to receive, to send what the reader's queue holds, to watch the token's end and the queue's."""
+    """Two tasks: to receive, and to send what the reader's queue holds. What fails in either ends the connection, as do
+    the token's end and a queue that is full."""
 
     def __init__(self, websocket: WebSocket, state: State) -> None:
         self._websocket = websocket
         self._state = state
-        self._reader = Reader(state.settings.reader_queue)
+        self._loop = asyncio.get_running_loop()
+        self._why: asyncio.Future[Exception] = self._loop.create_future()
+        self._reader = Reader(state.settings.reader_queue, partial(_settle, self._why, TooSlow()))
         self._identity: Identity | None = None
         self._number = 0
-        self._renewed = asyncio.Event()
+        self._expiry: asyncio.TimerHandle | None = None
         self._attachments: dict[UUID, Attachment] = {}
         self._attaching: dict[UUID, asyncio.Task[None]] = {}
 
@@ -94,6 +100,10 @@ class Connection:
             await asyncio.gather(*attaching, return_exceptions=True)
             for attachment in self._attachments.values():
                 self._state.manager.streams.detach(attachment)
+            # They lead back to here: what has ended would else be kept until the garbage collector comes by.
+            self._attachments.clear()
+            self._reader.on_too_slow = None
+            del self._why
         if self._websocket.client_state is WebSocketState.CONNECTED:
             # The client may have gone in the same moment. One that reads nothing is not waited for without end.
             with contextlib.suppress(TimeoutError, RuntimeError, WebSocketDisconnect):
@@ -135,50 +145,56 @@ class Connection:
         except StoryloomError as error:
             await self._websocket.send_text(_encoded(error_frame(error)))
             raise Close(protocol.NOT_AUTHENTICATED, "not authenticated") from None
-        self._tell_ready()
 
-    def _tell_ready(self) -> None:
+    def _ready(self) -> str:
         assert self._identity is not None and self._identity.user_id is not None
         ready = protocol.Ready(
             user_id=self._identity.user_id, role=self._identity.role, version=self._state.version,
             heartbeat_s=self._state.settings.heartbeat_s,
         )  # fmt: skip
-        self._reader.offer(ready.model_dump_json())
+        return ready.model_dump_json()
 
-    # -- The three tasks ---------------------------------------------------------------------------------------------
+    # -- While it lasts ----------------------------------------------------------------------------------------------
 
     async def _work(self) -> None:
-        parts = (self._receive, self._send, self._watch_token, self._reader.overrun)
-        tasks = [asyncio.create_task(part()) for part in parts]
+        """Raises why the connection ends, in the words of whoever found that out first."""
+        # Here, and not by the task to come: where the handshake brought the token its answer and this are one packet.
+        await self._send_text(self._ready())
+        self._watch_token()
+        tasks = [asyncio.create_task(self._part(part)) for part in (self._receive, self._send)]
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            raise await self._why
         finally:
+            assert self._expiry is not None
+            self._expiry.cancel()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        for task in done:
-            task.result()
+
+    async def _part(self, part: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        try:
+            await part()
+        except Exception as why:
+            _settle(self._why, why)
 
     async def _send(self) -> None:
         while True:
-            text = await self._reader.next()
-            try:
-                await self._websocket.send_text(text)
-            except RuntimeError as error:
-                # The server's keepalive has closed it in the same moment, of which nobody was told yet.
-                raise WebSocketDisconnect(protocol.LOST) from error
+            await self._send_text(await self._reader.next())
 
-    async def _watch_token(self) -> None:
+    async def _send_text(self, text: str) -> None:
+        try:
+            await self._websocket.send_text(text)
+        except RuntimeError as error:
+            # The server's keepalive has closed it in the same moment, of which nobody was told yet.
+            raise WebSocketDisconnect(protocol.LOST) from error
+
+    def _watch_token(self) -> None:
         """Closes the connection when its token expires unless another came before. The stories go on."""
-        while True:
-            assert self._identity is not None
-            left = float(self._identity.claims["exp"]) + LEEWAY_S - time.time()
-            self._renewed.clear()
-            try:
-                async with asyncio.timeout(max(left, 0)):
-                    await self._renewed.wait()
-            except TimeoutError:
-                raise Close(protocol.NOT_AUTHENTICATED, "the token has expired") from None
+        if self._expiry is not None:
+            self._expiry.cancel()
+        left = float(self._caller.claims["exp"]) + LEEWAY_S - time.time()
+        expired = Close(protocol.NOT_AUTHENTICATED, "the token has expired")
+        self._expiry = self._loop.call_later(max(left, 0), _settle, self._why, expired)
 
     async def _receive(self) -> None:
         while True:
@@ -201,7 +217,6 @@ class Connection:
     # -- Frames ------------------------------------------------------------------------------------------------------
 
     async def _handle(self, frame: protocol.ClientFrame | protocol.Refused) -> None:
-        request_id = getattr(frame, "request_id", None)
         session_id = getattr(frame, "session_id", None)
         try:
             await self._state.rates.frame(self._number)
@@ -218,6 +233,7 @@ class Connection:
         except Exception:
             logger.exception("a %s frame broke", getattr(frame, "type", "refused"))
             failed = Internal("Something went wrong in the service; its owner can read what in the log.")
+        request_id = getattr(frame, "request_id", None)
         await self._answer(
             error_frame(failed, request_id=request_id, session_id=None if session_id is None else str(session_id))
         )
@@ -255,8 +271,8 @@ class Connection:
         if renewed.user_id != self._identity.user_id:
             raise Unauthorized("A connection stays with its user: connect again to be another.")
         self._identity = renewed
-        self._renewed.set()
-        self._tell_ready()
+        self._watch_token()
+        self._reader.offer(self._ready())
 
     async def _start(self, frame: protocol.StoryStart) -> None:
         assert self._identity is not None
@@ -358,6 +374,12 @@ class Connection:
 
     def _tell(self, frame: dict[str, Any]) -> None:
         self._reader.offer(_encoded(frame))
+
+
+def _settle(end: asyncio.Future[Exception], why: Exception) -> None:
+    """A connection ends by what comes first."""
+    if not end.done():
+        end.set_result(why)
 
 
 def _encoded(frame: dict[str, Any]) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Literal, TextIO
 
 import structlog
-from structlog.contextvars import bound_contextvars, merge_contextvars
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 Format = Literal["text", "json"]
@@ -31,10 +32,27 @@ QUIET: dict[str, int] = {
 }
 
 
-def about(**facts: object) -> AbstractContextManager[None]:
+_ABOUT: ContextVar[Mapping[str, int | str]] = ContextVar("storyloom_about", default={})  # noqa: B039 never changed
+
+
+@contextmanager
+def about(**facts: object) -> Iterator[None]:
     """What the lines logged within are about: `request_id`, `session_id`, `run` (its epoch), `step`, `node`."""
+    before = _ABOUT.set(_with(facts))
+    try:
+        yield
+    finally:
+        _ABOUT.reset(before)
+
+
+def about_from_here(**facts: object) -> None:
+    """As `about`, for all that the current task and those that it begins log from here on."""
+    _ABOUT.set(_with(facts))
+
+
+def _with(facts: Mapping[str, object]) -> Mapping[str, int | str]:
     known = {name: fact if isinstance(fact, int) else str(fact) for name, fact in facts.items() if fact is not None}
-    return bound_contextvars(**known)
+    return {**_ABOUT.get(), **known}
 
 
 def set_up(level: str, format: Format | None = None, handler: logging.Handler | None = None) -> Format:
@@ -56,7 +74,7 @@ def set_up(level: str, format: Format | None = None, handler: logging.Handler | 
 def formatter(format: Format, *, colours: bool = False) -> logging.Formatter:
     """Lines of text for people, or of JSON for programs."""
     chain: list[Processor] = [
-        merge_contextvars,
+        _what_about,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(allow=EXTRA),
@@ -72,6 +90,12 @@ def formatter(format: Format, *, colours: bool = False) -> logging.Formatter:
     return structlog.stdlib.ProcessorFormatter(
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last], foreign_pre_chain=chain
     )
+
+
+def _what_about(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
+    for name, fact in _ABOUT.get().items():
+        line.setdefault(name, fact)
+    return line
 
 
 def _exception(_: WrappedLogger, __: str, line: EventDict) -> EventDict:

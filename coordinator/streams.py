@@ -30,29 +30,24 @@ class TooSlow(Exception):
 class Reader:
     """A bounded queue of frames, filled from the event loop, emptied by one task."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, on_too_slow: Callable[[], object] | None = None) -> None:
+        self.too_slow = False
+        self.on_too_slow = on_too_slow
         self._limit = limit
         self._waiting: deque[Event | str] = deque()
         self._ready = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
-        self._overrun = asyncio.Event()
-
-    @property
-    def too_slow(self) -> bool:
-        return self._overrun.is_set()
 
     def give_up(self) -> None:
-        """Mark the reader too slow; whoever waits at either end of its queue is told so at once."""
-        self._overrun.set()
+        """Mark the reader too slow; whoever waits at either end of its queue is told so at once, and `on_too_slow` is
+        called: its task may be stuck in sending."""
+        self.too_slow = True
         self._waiting.clear()
         self._ready.set()
         self._room.set()
-
-    async def overrun(self) -> None:
-        """Raises TooSlow when the reader is marked so, also while its task is stuck in sending."""
-        await self._overrun.wait()
-        raise TooSlow
+        if self.on_too_slow is not None:
+            self.on_too_slow()
 
     def offer(self, item: Event | str) -> None:
         """Queue without waiting; joins deltas when behind. A full reader is marked too slow and gets no more."""

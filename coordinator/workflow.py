@@ -13,7 +13,6 @@ from typing import Any, Literal, TypeVar
 from uuid import UUID, uuid5
 
 from pydantic import BaseModel
-from structlog.contextvars import bind_contextvars
 
 from coordinator import plan, progress, traces
 from coordinator.agents.cast import Answer, Begun, label, perform
@@ -28,6 +27,7 @@ from coordinator.errors import BudgetExceeded, Fenced, Internal, NotFound, Story
 from coordinator.journal import Journal
 from coordinator.llm.models import Models
 from coordinator.llm.prices import Spent
+from coordinator.logs import about_from_here
 from coordinator.material import Section, Verdict
 from coordinator.models import Failure, Session
 from coordinator.runs import Recovered
@@ -108,8 +108,8 @@ class StoryWorkflow:
             while (spec := plan.next_step(work)) is not None:
                 if journal.ending:
                     return
-                # For all that is logged from here on; the run's task is its own.
-                bind_contextvars(step=spec.name)
+                # The run's task is its own.
+                about_from_here(step=spec.name)
                 if spec.kind == "approval":
                     await self._open_gate(work, spec, journal, reading)
                     return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import socket as sockets
 from typing import Any
@@ -13,6 +14,7 @@ from pydantic import SecretStr
 from websockets.asyncio.client import connect
 
 from api import serve
+from api.socket import Connection
 from coordinator.settings import Settings
 from tests.api.support import TEST_MODEL, answers, closed
 from tests.api.test_metrics import seen
@@ -146,3 +148,27 @@ async def test_many_come_and_go_at_once(settings: Settings) -> None:
         await asyncio.gather(*(visit(service, number) for number in range(60)))
         async with service.socket() as socket:
             assert await answers(socket) == []
+
+
+async def test_what_has_ended_is_not_left_to_the_garbage_collector(settings: Settings) -> None:
+    """Ten thousand that come back would else take the room of twenty thousand."""
+
+    def kept() -> int:
+        return sum(isinstance(one, Connection) for one in gc.get_objects())
+
+    async def gone() -> bool:
+        return (await seen(service))("sockets") == 0 and kept() == 0
+
+    async with serving(settings) as service:
+        session_id = await service.story(pages=1)
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(3):
+                async with service.socket() as socket:
+                    await socket.send(type="session.attach", session_id=session_id)
+                    await socket.until("session.snapshot")
+                    assert kept() == 1
+                await eventually(gone, "nothing is left of the connection", 10)
+        finally:
+            gc.enable()

@@ -9,8 +9,9 @@ from uuid import uuid4
 import jwt
 import pytest
 
-from api.auth import LEEWAY_S
+from api.tokens import LEEWAY_S
 from tests.api.support import JWT_SECRET, answers, checked_error, closed, held_story, raw, refusal, signed
+from tests.chaos.record import eventually
 from tests.model_server import ModelServer
 from tests.service import Service, bearer
 
@@ -71,6 +72,20 @@ async def test_a_token_that_is_not_wholly_right_does_not_come_in(shared: Service
     error = checked_error(told[0])
     assert error["code"] == "unauthorized" and not error["retryable"]
     assert ("expired" in error["message"]) == (bad == "expired")
+
+
+async def test_a_token_that_was_let_in_is_refused_when_it_has_expired(shared: Service) -> None:
+    token = signed(exp=int(time.time()) - LEEWAY_S + 2)
+    for _ in range(2):
+        assert (await shared.get("/api/sessions", token)).status_code == 200
+
+    async def refused() -> bool:
+        return (await shared.get("/api/sessions", token)).status_code == 401
+
+    await eventually(refused, "the token is refused", 10)
+    async with raw(shared, additional_headers=bearer(token)) as socket:
+        code, told = await closed(socket.connection)
+    assert code == 4401 and "expired" in told[0]["message"]
 
 
 async def test_the_real_refresh_token_is_no_access_token_nor_the_reverse(shared: Service) -> None:

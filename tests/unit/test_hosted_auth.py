@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
+import re
 import time
 from typing import Any
 from uuid import uuid4
@@ -17,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api import hosted
+from api.tokens import LEEWAY_S
 from coordinator.admins import LISTED, reads_as
 from coordinator.errors import Unauthorized
 from coordinator.models import SERVICE, Identity
@@ -68,6 +71,15 @@ async def test_clocks_may_be_a_little_apart() -> None:
     now = int(time.time())
     await AUTH.verify(token(exp=now - 5))
     await AUTH.verify(token(nbf=now + 5, iat=now + 5))
+
+
+async def test_a_token_that_was_let_in_is_refused_when_it_has_expired() -> None:
+    given = token(exp=int(time.time()) - LEEWAY_S + 2)
+    assert await AUTH.verify(given) is await AUTH.verify(given)
+    async with asyncio.timeout(10):
+        with pytest.raises(Unauthorized, match=re.escape(hosted.EXPIRED)):
+            while await AUTH.verify(given):
+                await asyncio.sleep(0.05)
 
 
 async def test_an_issuer_of_the_settings_takes_the_place_of_the_usual_one() -> None:

@@ -180,6 +180,20 @@ async def test_a_withdrawn_key_is_believed_no_longer_than_the_time(
     assert server.asked == 2
 
 
+async def test_a_token_that_was_let_in_is_refused_when_its_key_is_withdrawn(
+    auth: SupabaseAuth, server: AuthServer, clock: Clock
+) -> None:
+    known = token()
+    assert await auth.verify(known) is await auth.verify(known)
+    server.keys = [public(EC_NEXT, "ES256", str(PUBLISHED[0]["kid"]))]
+    clock.now += TTL_S
+    # Another key by the same name.
+    assert await refusal(known, auth) == hosted.NOT_VALID
+    server.keys = []
+    clock.now += TTL_S
+    assert await refusal(known, auth) == hosted.UNKNOWN_KEY
+
+
 async def test_half_way_the_keys_are_fetched_behind_the_callers_back(
     auth: SupabaseAuth, server: AuthServer, clock: Clock
 ) -> None:

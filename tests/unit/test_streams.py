@@ -102,11 +102,12 @@ async def test_deltas_of_two_sessions_are_not_mixed() -> None:
 
 
 async def test_a_reader_that_never_reads_is_bounded_and_told() -> None:
-    reader = Reader(16)
+    told = list[str]()
+    reader = Reader(16, lambda: told.append("too slow"))
     for number in range(1, 10_000):
         reader.offer(event(number))
-    assert reader.too_slow and len(reader._waiting) <= 16
-    for attempt in (reader.next(), reader.put("x"), reader.overrun()):
+    assert reader.too_slow and len(reader._waiting) <= 16 and told == ["too slow"]
+    for attempt in (reader.next(), reader.put("x")):
         with pytest.raises(TooSlow):
             await attempt
     reader.offer("y")
@@ -138,15 +139,13 @@ async def test_put_waits_for_room_and_leaves_some_for_what_is_live() -> None:
     await asyncio.wait_for(waiting, 1)
 
 
-@pytest.mark.parametrize("end", ["put", "next", "overrun"])
+@pytest.mark.parametrize("end", ["put", "next"])
 async def test_who_waits_is_woken_when_the_reader_is_given_up(end: str) -> None:
     reader = Reader(16)
     if end == "put":
         for number in range(8):
             await reader.put(str(number))
-    waiting = asyncio.create_task(
-        {"put": lambda: reader.put("x"), "next": reader.next, "overrun": reader.overrun}[end]()
-    )
+    waiting = asyncio.create_task({"put": lambda: reader.put("x"), "next": reader.next}[end]())
     await asyncio.sleep(0)
     attachment = Attachment(reader, SESSION, [], 3)
     for number in range(1, 5):

@@ -30,7 +30,7 @@ class Verified:
 
 
 class Tokens:
-    """None that has expired is given back. No token is kept, only its digest."""
+    """By their digests. None that has expired is given back."""
 
     def __init__(self) -> None:
         self._known: Cache[bytes, Verified] = Cache(MOST, UNUSED_S)

@@ -49,7 +49,7 @@ async def _run(names: list[str], effort: Effort, out: Path | None, readme: bool)
         # As the service does when it has started.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(COLLECT_EVERY)
+        gc.set_threshold(*COLLECT_EVERY)
         for name in names:
             start = time.monotonic()
             figures = await FIGURES[name](ground, effort)

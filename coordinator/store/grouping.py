@@ -45,7 +45,12 @@ class Call:
     function: str
     args: Mapping[str, Any]
     text: str
+    """The arguments as JSON."""
     answer: asyncio.Future[Any]
+
+    @property
+    def named(self) -> str:
+        return f'{{"function":"{self.function}","args":{self.text}}}'
 
 
 class Grouping:
@@ -68,7 +73,7 @@ class Grouping:
         if self._count >= WAITING_CALLS:
             raise Unavailable("The service is too busy to store more just now. Try again in a moment.")
         named = {parameter(name): value for name, value in args.items()}
-        text = f'{{"function":"{function}","args":{json_text(named)}}}'
+        text = json_text(named)
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         # A session that is yet to be made has no order to keep.
         session = args.get("session_id", answer)
@@ -94,7 +99,7 @@ class Grouping:
             if len(group) == 1:
                 answers = [{"answer": await self._transport.call(group[0].function, group[0].args, SERVICE)}]
             else:
-                answers = await self._transport.call("write_many", {"calls": _together(group)}, SERVICE)
+                answers = await self._together(group)
             _settle(group, answers)
         except Exception as error:
             for call in group:
@@ -104,6 +109,22 @@ class Grouping:
             self._busy.difference_update(call.session for call in group)
             self._flushes = {flush for flush in self._flushes if flush is not asyncio.current_task()}
             self._flush_next()
+
+    async def _together(self, group: list[Call]) -> list[dict[str, Any]]:
+        """Of each {answer} or {code, message, hint}."""
+        if group[0].function == "append_message":
+            try:
+                return [{"answer": answer} for answer in await self._sent("append_messages", [c.text for c in group])]
+            except Unavailable:
+                raise
+            except StoryloomError:
+                # Nothing was written. Whichever of them it is: each is tried by itself.
+                pass
+        answers: list[dict[str, Any]] = await self._sent("write_many", [call.named for call in group])
+        return answers
+
+    async def _sent(self, function: str, calls: list[str]) -> Any:
+        return await self._transport.call(function, {"calls": JsonText(f"[{','.join(calls)}]")}, SERVICE)
 
     def _next_group(self) -> list[Call]:
         """Of one kind: messages alone are written as one set of rows, whatever else there is one after another."""
@@ -139,10 +160,6 @@ def _settle(group: list[Call], answers: list[dict[str, Any]]) -> None:
 def _goes_with(call: Call, group: list[Call], length: int) -> bool:
     same_kind = (call.function == "append_message") == (group[0].function == "append_message")
     return same_kind and length + len(call.text) <= GROUP_CHARACTERS
-
-
-def _together(group: list[Call]) -> JsonText:
-    return JsonText(f"[{','.join(call.text for call in group)}]")
 
 
 def _own(error: Exception) -> StoryloomError:

@@ -41,14 +41,14 @@ class RecordOperations:
             "append_message", SERVICE, session_id=session_id, owner=owner, id=message_id, role=role, content=content,
             epoch=epoch, agent=agent, step=step, metadata=metadata or {}, model=model, tokens=tokens, cost_usd=cost_usd,
         )  # fmt: skip
-        return Message.model_validate(answer["message"]), answer["events"]
+        return _said(answer)
 
     async def steer(self, session_id: UUID, owner: UUID, message_id: UUID, text: str) -> tuple[Message, list[Json]]:
         """A note for the next step. Raises Conflict where there is none to come."""
         answer = await self._gateway.write(
             "steer", SERVICE, session_id=session_id, owner=owner, id=message_id, text=text
         )
-        return Message.model_validate(answer["message"]), answer["events"]
+        return _said(answer)
 
     async def append_draft(
         self, session_id: UUID, owner: UUID | None, *, version: int, author: str, content: str, word_count: int,
@@ -113,3 +113,9 @@ class RecordOperations:
         return Replay(
             answer["items"], answer["next_cursor"] is not None, answer["epoch"], answer["last_seq"], answer["same_past"]
         )
+
+
+def _said(answer: Json) -> tuple[Message, list[Json]]:
+    """A message, and its event where that has a number: the session's run may be yet to give it one."""
+    event = answer["event"]
+    return Message.model_validate(answer["message"]), [{**event, "message": answer["message"]}] if event else []

@@ -243,7 +243,7 @@ begin
     if not found then
       raise sqlstate 'PT409' using message = 'That message id belongs to another session.';
     end if;
-    return json_build_object('message', public.message_json(m), 'events', '[]'::json);
+    return json_build_object('message', public.message_json(m), 'event', null);
   end if;
   message := json_build_object(
     'id', p_id, 'seq', s.message_count, 'role', p_role, 'agent', p_agent, 'step', p_step, 'content', p_content,
@@ -255,17 +255,17 @@ begin
       'type', 'agent.message', 'message', message)
     where id = p_session_id;
     perform pg_notify('storyloom', 'change:' || p_session_id);
-    return json_build_object('message', message, 'events', '[]'::json);
+    return json_build_object('message', message, 'event', null);
   end if;
   select coalesce(max(e.seq), 0) + 1 into event_seq from public.session_events e where e.session_id = p_session_id;
   insert into public.session_events (session_id, user_id, seq, epoch, type, message_seq)
   values (p_session_id, s.user_id, event_seq, s.epoch, 'agent.message', s.message_count);
-  return json_build_object('message', message, 'events', json_build_array(json_build_object(
-    'type', 'agent.message', 'session_id', p_session_id, 'epoch', s.epoch, 'seq', event_seq, 'at', now(), 'message', message)));
+  return json_build_object('message', message, 'event', json_build_object(
+    'type', 'agent.message', 'session_id', p_session_id, 'epoch', s.epoch, 'seq', event_seq, 'at', now()));
 end
 $$;
 comment on function public.append_message(uuid, uuid, uuid, text, text, integer, text, text, jsonb, text, integer, numeric) is
-  'The service for p_owner: the next message of a session; the same id again answers the same message. Locks the session''s row.';
+  'The service for p_owner: the next message of a session, and its event where that has a number by now, which lacks the message; the same id again answers the same message. Locks the session''s row.';
 
 create function public.append_messages(p_calls jsonb) returns json
 language plpgsql security invoker set search_path = ''
@@ -306,16 +306,16 @@ begin
           from asked group by session_id) n
     where s.id = n.session_id
   )
-  select count(*), json_agg(json_build_object('answer', json_build_object('message', w.message, 'events', json_build_array(
-    json_build_object('type', 'agent.message', 'session_id', w.session_id, 'epoch', w.epoch, 'seq', w.event_seq,
-      'at', now(), 'message', w.message)))) order by w.place)
-  into plain, answers
-  from (
-    select a.place, a.session_id, a.epoch, a.event_seq, json_build_object(
+  select count(*), json_agg(json_build_object(
+    'message', json_build_object(
       'id', a.id, 'seq', a.seq, 'role', a.role, 'agent', a.agent, 'step', a.step, 'content', a.content,
       'metadata', a.metadata, 'audio_url', null, 'model', a.model, 'tokens', a.tokens, 'cost_usd', a.cost_usd,
-      'created_at', now()) as message
-    from asked a) w;
+      'created_at', now()),
+    'event', json_build_object(
+      'type', 'agent.message', 'session_id', a.session_id, 'epoch', a.epoch, 'seq', a.event_seq, 'at', now()))
+    order by a.place)
+  into plain, answers
+  from asked a;
   if plain < expected then
     raise sqlstate 'PT409' using message = 'One of these messages is not like the others.';
   end if;
@@ -323,7 +323,7 @@ begin
 end
 $$;
 comment on function public.append_messages(jsonb) is
-  'The service: what append_message does for each of [{its arguments}], in order, as long as every one is a new message of a session of its owner that no other''s run holds; otherwise nothing, and an error. Answers [{answer}]. Locks the sessions'' rows.';
+  'The service: what append_message does for each of [{its arguments}], in order, as long as every one is a new message of a session of its owner that no other''s run holds; otherwise nothing, and an error. Answers [{message, event}]. Locks the sessions'' rows.';
 
 create function public.message_event(m public.session_messages) returns jsonb
 language sql stable security invoker set search_path = ''

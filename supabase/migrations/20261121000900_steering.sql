@@ -50,6 +50,7 @@ as $$
 declare
   s public.story_sessions := public.owned_session(p_session_id, p_owner);
   t public.session_steps;
+  said json;
   told jsonb := '[]';
 begin
   select * into t from public.session_steps where session_id = s.id and step = p_step;
@@ -68,8 +69,10 @@ begin
     output = jsonb_build_object('approved', p_approved, 'comment', p_comment, 'call', p_call)
   where session_id = s.id and step = p_step;
   if p_comment is not null then
-    told := (public.append_message(p_session_id, p_owner, p_call, 'user', p_comment, p_step => p_step,
-      p_metadata => jsonb_build_object('approved', p_approved)) -> 'events')::jsonb;
+    said := public.append_message(p_session_id, p_owner, p_call, 'user', p_comment, p_step => p_step,
+      p_metadata => jsonb_build_object('approved', p_approved));
+    -- No run holds what waits for an answer: it has its number.
+    told := jsonb_build_array((said -> 'event')::jsonb || jsonb_build_object('message', said -> 'message'));
   end if;
   update public.story_sessions set
     status = 'active', epoch = epoch + 1, queued_at = now(), queue_place = null, error = null, updated_at = now(),

@@ -12,14 +12,6 @@ declare
   message text;
   hint text;
 begin
-  if not exists (select from jsonb_array_elements(p_calls) as listed (call) where call ->> 'function' <> 'append_message') then
-    begin
-      return public.append_messages((select jsonb_agg(call -> 'args') from jsonb_array_elements(p_calls) as listed (call)));
-    exception when others then
-      -- Whichever it is of them: below each is tried by itself.
-      null;
-    end;
-  end if;
   for c in select value from jsonb_array_elements(p_calls) loop
     a := c -> 'args';
     -- A transaction within the transaction: what is refused is undone alone.

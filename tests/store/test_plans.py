@@ -230,7 +230,6 @@ def _filled(grown: Grown, name: str, value: Any) -> Any:
              "p_content": "Text.", "p_metadata": {}, "p_tokens": 0, "p_cost_usd": 0}
             for number in (5, 6)
         ]  # fmt: skip
-        # The same one twice is not for the set: then each is written by itself.
         return Jsonb(messages if value == "messages" else [{"function": "append_message", "args": messages[0]}] * 2)
     if value == "none":
         return [UUID(int=9)]

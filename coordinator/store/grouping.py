@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 GROUPED = frozenset({"append_events", "finish_step", "complete_session", "append_message", "create_session"})
 """The writes that there are many of; the function `write_many` knows them by name."""
-FLUSHES = 2
+FLUSHES = 3
 """On their way at once: while the database works at one, the node reads the answers of the other and gathers anew."""
 SHARED_FROM = 8
 """What waits is shared out among the flushes that are free, in groups of at least so many: in one group the writers of

@@ -3,6 +3,7 @@ real service on a real socket."""
 
 from __future__ import annotations
 
+import gc
 import itertools
 import logging
 import os
@@ -29,6 +30,7 @@ if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
     bytecode = platformdirs.user_cache_path("storyloom", appauthor=False) / "tests-bytecode"
     os.environ.setdefault("PYTHONPYCACHEPREFIX", str(bytecode))
 
+from api.serve import COLLECT_EVERY
 from coordinator import logs
 from coordinator.models import SERVICE, Identity
 from coordinator.settings import Settings
@@ -52,6 +54,13 @@ def quick_folder() -> Path:
     """
     roomy = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > MEMORY_BYTES
     return Path(tempfile.mkdtemp(prefix="storyloom-", dir=MEMORY if roomy else None)).resolve()
+
+
+def pytest_collection_finish() -> None:
+    # As in the service: what is there by now stays, and no collection need look at it again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_EVERY)
 
 
 @pytest.fixture(scope="session")

@@ -50,6 +50,7 @@ class Journal:
         self._streams = streams
         self._flush_s = flush_s
         self._metrics = metrics
+        self._told_as = {"session_id": str(session_id), "epoch": epoch}
         self._about = {"session_id": str(session_id), "run": epoch}
         """For log lines: a batch may be stored by who is no part of the run."""
         self._pending: list[Event] = []
@@ -69,10 +70,7 @@ class Journal:
             self._waiting.append((type, payload))
             return
         self._seq += 1
-        event = Event(
-            {"type": type, "session_id": str(self.session_id), "epoch": self.epoch, "seq": self._seq,
-             "at": datetime.now(UTC).isoformat(), **payload}
-        )  # fmt: skip
+        event = Event({"type": type, **self._told_as, "seq": self._seq, "at": datetime.now(UTC).isoformat(), **payload})
         if type == "agent.delta" and self._delta_from is None:
             self._delta_from = self._seq
         self._pending.append(event)

@@ -340,22 +340,20 @@ class _Call:
     async def _follow(self, events: AsyncIterable[Any], name: str, call: ModelCall) -> None:
         """Shows the events of a stream to its end. Raises Fault when, once begun, it is silent for longer than the
         settings allow; until its first event the HTTP client counts the time, which may try again meanwhile."""
-        source = aiter(events)
-        allowed: float | None = None
-        while True:
-            try:
-                async with asyncio.timeout(allowed) as silence:
-                    event = await anext(source)
-            except StopAsyncIteration:
-                return
-            except TimeoutError:
-                if silence.expired():
-                    raise faults.silent(name, self._models.timeout_s) from None
-                raise
-            if allowed is None:
-                call.answers()
-            self._begun, allowed = True, self._models.timeout_s
-            self._show(event, name)
+        loop = asyncio.get_running_loop()
+        try:
+            # One for the whole stream, put off by each event: to make one for each costs more than to show it.
+            async with asyncio.timeout(None) as silence:
+                async for event in events:
+                    if silence.when() is None:
+                        call.answers()
+                    self._begun = True
+                    silence.reschedule(loop.time() + self._models.timeout_s)
+                    self._show(event, name)
+        except TimeoutError:
+            if silence.expired():
+                raise faults.silent(name, self._models.timeout_s) from None
+            raise
 
     def _show(self, event: Any, name: str) -> None:
         match event:

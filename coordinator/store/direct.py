@@ -13,6 +13,7 @@ import psycopg
 import psycopg.types.json
 from psycopg import AsyncClientCursor, AsyncConnection, sql
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
+from pydantic import TypeAdapter
 from pydantic_core import from_json
 
 from coordinator.errors import InvalidMessage, Misconfigured, StoryloomError, Unavailable
@@ -68,7 +69,9 @@ class DirectTransport:
             ) from error
         return cls(pool, url)
 
-    async def call(self, function: str, args: Mapping[str, Any], identity: Identity) -> Any:
+    async def call(
+        self, function: str, args: Mapping[str, Any], identity: Identity, shape: TypeAdapter[Any] | None = None
+    ) -> Any:
         # Two statements in one simple query are one implicit transaction: the role ends with it.
         query = _query(function, tuple(args))
         claims = {**identity.claims, "role": identity.role}
@@ -83,7 +86,11 @@ class DirectTransport:
                 row = await cursor.fetchone()
         except (psycopg.Error, PoolTimeout, PoolClosed) as error:
             raise _translated(error, function) from error
-        return row[0] if row else None
+        answer = row[0] if row else None
+        # Only JSON comes as bytes.
+        if isinstance(answer, bytes):
+            return shape.validate_json(answer) if shape is not None else from_json(answer)
+        return answer
 
     async def listen(self) -> AsyncIterator[str]:
         """On a connection of its own, which a pooler of transactions does not give: then it breaks at once."""
@@ -115,7 +122,12 @@ class DirectTransport:
 
 
 async def _configure(connection: AsyncConnection[Any]) -> None:
-    psycopg.types.json.set_json_loads(from_json, connection)
+    # Left as it comes: `call` knows what is to be made of it.
+    psycopg.types.json.set_json_loads(_as_it_comes, connection)
+
+
+def _as_it_comes(text: str | bytes) -> str | bytes:
+    return text
 
 
 @functools.lru_cache(maxsize=256)

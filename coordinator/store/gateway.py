@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol
 
+from pydantic import TypeAdapter
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from coordinator.errors import Unavailable
@@ -31,8 +32,11 @@ _backoff = wait_random_exponential(multiplier=0.05, max=2)
 
 
 class Transport(Protocol):
-    async def call(self, function: str, args: Mapping[str, Any], identity: Identity) -> Any:
-        """What `public.<function>` answers, decoded from JSON, in one transaction of its own run as `identity`.
+    async def call(
+        self, function: str, args: Mapping[str, Any], identity: Identity, shape: TypeAdapter[Any] | None = None
+    ) -> Any:
+        """What `public.<function>` answers, in one transaction of its own run as `identity`: decoded from JSON, or
+        validated as a `shape`, which is quicker than first the one and then the other.
 
         Raises the errors of `coordinator.errors` only: NotFound, Conflict, Fenced, InvalidMessage, Forbidden,
         Unauthorized, RateLimited, Misconfigured, Unavailable (nothing or everything of the call may have happened;
@@ -57,27 +61,34 @@ class Gateway:
         self._wait_s = wait_s
         self._metrics = metrics
 
-    async def read(self, function: str, identity: Identity, **args: Any) -> Any:
-        """One look, tried for at most `READ_WAIT_S`."""
-        return await self._call(function, identity, args, min(READ_WAIT_S, self._wait_s))
+    async def read(
+        self, function: str, identity: Identity, *, shape: TypeAdapter[Any] | None = None, **args: Any
+    ) -> Any:
+        """One look, tried for at most `READ_WAIT_S`; the answer is a `shape` where one is given."""
+        return await self._call(function, identity, args, min(READ_WAIT_S, self._wait_s), shape)
 
     async def write(self, function: str, identity: Identity, **args: Any) -> Any:
         """One change, durable on return; waits up to the settings' `database_wait_s` for a database that is away."""
         return await self._call(function, identity, args, self._wait_s)
 
-    async def _call(self, function: str, identity: Identity, args: Mapping[str, Any], wait_s: float) -> Any:
+    async def _call(
+        self, function: str, identity: Identity, args: Mapping[str, Any], wait_s: float,
+        shape: TypeAdapter[Any] | None = None,
+    ) -> Any:  # fmt: skip
         with self._metrics.database_call(function):
             if function in UNTRACED:
-                return await self._patiently(function, identity, args, wait_s)
+                return await self._patiently(function, identity, args, wait_s, shape)
             facts = {"db.system.name": "postgresql", "db.operation.name": function}
             with span(f"database {function}", facts, "client"):
-                return await self._patiently(function, identity, args, wait_s)
+                return await self._patiently(function, identity, args, wait_s, shape)
 
-    async def _patiently(self, function: str, identity: Identity, args: Mapping[str, Any], wait_s: float) -> Any:
+    async def _patiently(
+        self, function: str, identity: Identity, args: Mapping[str, Any], wait_s: float, shape: TypeAdapter[Any] | None
+    ) -> Any:
         begun = time.monotonic()
         try:
             # Nearly always the only try: what retrying is made of would cost more than all else of the call here.
-            return await self._once(function, identity, args)
+            return await self._once(function, identity, args, shape)
         except Unavailable as error:
             failed: Unavailable | None = error
 
@@ -96,13 +107,15 @@ class Gateway:
                 if failed is not None:
                     first, failed = failed, None
                     raise first
-                return await self._once(function, identity, args)
+                return await self._once(function, identity, args, shape)
         raise AssertionError("unreachable: tenacity reraises")
 
-    async def _once(self, function: str, identity: Identity, args: Mapping[str, Any]) -> Any:
+    async def _once(
+        self, function: str, identity: Identity, args: Mapping[str, Any], shape: TypeAdapter[Any] | None
+    ) -> Any:
         if function in GROUPED and identity is SERVICE:
             return await self._grouping.call(function, args)
-        return await self._transport.call(function, args, identity)
+        return await self._transport.call(function, args, identity, shape)
 
     def listen(self) -> AsyncIterator[str] | None:
         return self._transport.listen()

@@ -13,7 +13,9 @@ from coordinator.models import SERVICE, Draft, Identity, Message, MessageRole, S
 from coordinator.store.gateway import Gateway
 from coordinator.store.sessions import Json, Page
 
-_MESSAGES = TypeAdapter(list[Message])
+_MESSAGES = TypeAdapter(Page[Message])
+_DRAFTS = TypeAdapter(Page[Draft])
+_STEPS = TypeAdapter(Page[Step])
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +64,16 @@ class RecordOperations:
         return Draft.model_validate(answer["draft"]), answer["events"]
 
     async def messages(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Message]:
-        answer = await self._gateway.read(
-            "list_messages", reads_as(identity), session_id=session_id, limit=limit, cursor=cursor
+        page: Page[Message] = await self._gateway.read(
+            "list_messages", reads_as(identity), shape=_MESSAGES, session_id=session_id, limit=limit, cursor=cursor
         )
-        return Page(_MESSAGES.validate_python(answer["items"]), answer["next_cursor"])
+        return page
 
     async def drafts(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Draft]:
-        answer = await self._gateway.read(
-            "list_drafts", reads_as(identity), session_id=session_id, limit=limit, cursor=cursor
+        page: Page[Draft] = await self._gateway.read(
+            "list_drafts", reads_as(identity), shape=_DRAFTS, session_id=session_id, limit=limit, cursor=cursor
         )
-        return Page([Draft.model_validate(item) for item in answer["items"]], answer["next_cursor"])
+        return page
 
     async def draft(self, identity: Identity, session_id: UUID, version: int | None) -> Draft | None:
         """A version, or NotFound; without one the current draft, None before the first."""
@@ -79,10 +81,10 @@ class RecordOperations:
         return Draft.model_validate(answer) if answer else None
 
     async def steps(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Step]:
-        answer = await self._gateway.read(
-            "list_steps", reads_as(identity), session_id=session_id, limit=limit, cursor=cursor
+        page: Page[Step] = await self._gateway.read(
+            "list_steps", reads_as(identity), shape=_STEPS, session_id=session_id, limit=limit, cursor=cursor
         )
-        return Page([Step.model_validate(item) for item in answer["items"]], answer["next_cursor"])
+        return page
 
     async def events(self, identity: Identity, session_id: UUID, after_seq: int, limit: int) -> Page[Json]:
         answer = await self._gateway.read(

@@ -25,7 +25,7 @@ from typing import Any
 
 import httpx
 from postgrest import APIError, AsyncPostgrestClient
-from pydantic import SecretStr
+from pydantic import SecretStr, TypeAdapter
 from supabase import AsyncClient, AsyncClientOptions
 
 from coordinator.errors import Forbidden, Misconfigured, StoryloomError, TooLarge, Unauthorized, Unavailable
@@ -139,7 +139,9 @@ class RpcTransport:
             "`revoke` and `grant` statements of the migrations again."
         )
 
-    async def call(self, function: str, args: Mapping[str, Any], identity: Identity) -> Any:
+    async def call(
+        self, function: str, args: Mapping[str, Any], identity: Identity, shape: TypeAdapter[Any] | None = None
+    ) -> Any:
         if self._http.is_closed:
             raise Unavailable(AWAY)
         client = self._acting_as(identity)
@@ -160,7 +162,7 @@ class RpcTransport:
             # supabase-py takes what is no JSON for text; a function answers an object, a list or null.
             logger.info("database call %s got half an answer", function)
             raise NoAnswer("its answers stop half-way")
-        return data
+        return data if shape is None else shape.validate_python(data)
 
     def listen(self) -> None:
         """The project's API has no notifications."""

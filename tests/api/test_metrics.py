@@ -178,7 +178,7 @@ class Away:
         self._error = error
         self._left = times
 
-    async def call(self, function: str, args: Mapping[str, Any], identity: Identity) -> Any:
+    async def call(self, function: str, args: Mapping[str, Any], identity: Identity, shape: Any = None) -> Any:
         if self._left:
             self._left -= 1
             raise self._error

@@ -27,10 +27,10 @@ class Counting:
         self.open.set()
         self.lose = 0
 
-    async def call(self, function: str, args: Mapping[str, Any], identity: Identity) -> Any:
+    async def call(self, function: str, args: Mapping[str, Any], identity: Identity, shape: Any = None) -> Any:
         await self.open.wait()
         self.calls.append(function)
-        answer = await self._transport.call(function, args, identity)
+        answer = await self._transport.call(function, args, identity, shape)
         if function in ("append_messages", "write_many"):
             self.sizes.append(len(answer))
         if self.lose:

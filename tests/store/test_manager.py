@@ -34,11 +34,11 @@ class Counting:
         self.hold: dict[str, asyncio.Event] = {}
         self.away: set[str] = set()
 
-    async def call(self, function: str, args: Mapping[str, Any], identity: Identity) -> Any:
+    async def call(self, function: str, args: Mapping[str, Any], identity: Identity, shape: Any = None) -> Any:
         self.calls[function] += 1
         if function in self.away:
             raise Unavailable("Away.")
-        answer = await self._transport.call(function, args, identity)
+        answer = await self._transport.call(function, args, identity, shape)
         if function in self.hold:
             # What it answers is as of before; it arrives later.
             await self.hold[function].wait()

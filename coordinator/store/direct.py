@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from uuid import UUID
@@ -72,17 +71,18 @@ class DirectTransport:
     async def call(
         self, function: str, args: Mapping[str, Any], identity: Identity, shape: TypeAdapter[Any] | None = None
     ) -> Any:
-        # Two statements in one simple query are one implicit transaction: the role ends with it.
+        # Several statements in one simple query are one implicit transaction: the role ends with it.
         query = _query(function, tuple(args))
         claims = {**identity.claims, "role": identity.role}
         if identity.user_id is not None:
             claims["sub"] = str(identity.user_id)
-        values = [identity.role, json.dumps(claims), claims.get("sub", ""), *map(_literal, args.values())]
+        values = [identity.role, json_text(claims), claims.get("sub", ""), *map(_literal, args.values())]
         try:
             async with self._pool.connection() as connection:
                 cursor = connection.cursor()
                 await cursor.execute(query, values)
-                cursor.nextset()
+                while cursor.nextset():
+                    pass
                 row = await cursor.fetchone()
         except (psycopg.Error, PoolTimeout, PoolClosed) as error:
             raise _translated(error, function) from error
@@ -135,8 +135,8 @@ def _query(function: str, names: tuple[str, ...]) -> bytes:
     """The text of a call; its literals have no type of their own, so each takes that of the function's parameter."""
     named = sql.SQL(", ").join(sql.SQL("{} => %s").format(sql.Identifier(parameter(name))) for name in names)
     query = sql.SQL(
-        "select set_config('role', %s, true), set_config('request.jwt.claims', %s, true),"
-        " set_config('request.jwt.claim.sub', %s, true); select public.{}({})"
+        "set local role = %s; set local request.jwt.claims = %s; set local request.jwt.claim.sub = %s;"
+        " select public.{}({})"
     ).format(sql.Identifier(function), named)
     # Composed anew for each call it would take longer than to send it.
     return query.as_bytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ class JsonText(str):
     """JSON that is encoded already."""
 
 
+@lru_cache(maxsize=256)
 def parameter(name: str) -> str:
     """The name of a function's parameter: columns and parameters never share one in SQL."""
     return f"p_{name}"

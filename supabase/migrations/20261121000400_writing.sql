@@ -280,7 +280,8 @@ begin
   where id in (select (c ->> 'p_session_id')::uuid from jsonb_array_elements(p_calls) as c)
   order by id for update;
   with asked as (
-    select c.*, s.user_id, s.epoch, s.message_count + row_number() over one as seq,
+    select c.*, s.user_id, s.epoch, public.activity(s.last_activity_at) as active_at,
+      s.message_count + row_number() over one as seq,
       coalesce((select max(e.seq) from public.session_events e where e.session_id = s.id), 0) + row_number() over one as event_seq
     from rows from (jsonb_to_recordset(p_calls) as (
         p_session_id uuid, p_owner uuid, p_id uuid, p_role text, p_content text, p_epoch integer, p_agent text,
@@ -300,10 +301,9 @@ begin
   ), counted as (
     update public.story_sessions s set
       message_count = s.message_count + n.messages, tokens = s.tokens + n.tokens, cost_usd = s.cost_usd + n.cost_usd,
-      updated_at = now(), last_activity_at = public.activity(s.last_activity_at),
-      expires_at = public.activity(s.last_activity_at) + make_interval(secs => s.ttl_s)
-    from (select session_id, count(*) as messages, sum(tokens) as tokens, sum(cost_usd) as cost_usd
-          from asked group by session_id) n
+      updated_at = now(), last_activity_at = n.active_at, expires_at = n.active_at + make_interval(secs => s.ttl_s)
+    from (select session_id, active_at, count(*) as messages, sum(tokens) as tokens, sum(cost_usd) as cost_usd
+          from asked group by session_id, active_at) n
     where s.id = n.session_id
   )
   select count(*), json_agg(json_build_object(

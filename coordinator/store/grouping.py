@@ -28,9 +28,10 @@ GROUPED = frozenset({"append_events", "finish_step", "complete_session", "append
 """The writes that there are many of; the function `write_many` knows them by name."""
 FLUSHES = 3
 """On their way at once: while the database works at one, the node reads the answers of the other and gathers anew."""
-SHARED_FROM = 8
+SHARED_FROM = 24
 """What waits is shared out among the flushes that are free, in groups of at least so many: in one group the writers of
-a busy node would all wait for the same answer, then all write at once again, while the database has nothing to do."""
+a busy node would all wait for the same answer, then all write at once again, while the database has nothing to do.
+Smaller ones cost more than that is worth: a set of rows has its price before the first of them."""
 GROUP_CALLS = 64
 """Writes in one call at the most: a longer one would hold its sessions' rows for longer than it saves."""
 GROUP_CHARACTERS = 2_000_000

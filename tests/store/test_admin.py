@@ -274,6 +274,8 @@ async def test_admins_of_a_project_over_its_api(supabase: Project, short_folder:
             token = admin.get_secret_value()
             async with service.socket(mine) as socket:
                 session_id = await socket.start(pages=3)
+                # Ended just while it is taken up it would be told by a snapshot, which has no reason.
+                await socket.until("step.started")
                 path = f"/api/admin/sessions/{session_id}"
                 assert (await service.post(f"{path}/cancel", mine, reason="Mine.")).status_code == 403
                 assert (await service.get(path, token)).status_code == 200

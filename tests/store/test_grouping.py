@@ -96,8 +96,8 @@ async def test_what_comes_while_one_is_written_goes_as_one(
     ids = [await session() for _ in range(5)]
     counting.calls.clear()
     answers = await asyncio.gather(*(append(ids[number % 5], f"number {number}") for number in range(40)))
-    # Shared out between three flushes; what is left of a session that is on its way follows it.
-    assert set(counting.calls) == {"append_messages"} and max(counting.sizes) == 14 and sum(counting.sizes) == 40
+    # Shared out between flushes.
+    assert counting.calls == ["append_messages"] * 2 and sorted(counting.sizes) == [16, 24]
     counting.open.clear()
     first = asyncio.ensure_future(append(ids[0], "number 40"))
     await asyncio.sleep(0)

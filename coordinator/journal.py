@@ -13,7 +13,7 @@ from coordinator.errors import Fenced, NotFound, StoryloomError, Unavailable
 from coordinator.events import Event, from_storage, join_for_storage
 from coordinator.metrics import Metrics
 from coordinator.models import Failure
-from coordinator.store.runs import RunOperations
+from coordinator.store.runs import Finished, RunOperations
 from coordinator.store.sessions import Changed, Json
 from coordinator.streams import Streams
 
@@ -77,10 +77,10 @@ class Journal:
         self._streams.publish(self.session_id, [event], saved=False)
         self._flush_soon()
 
-    async def finish_step(self, result: Json) -> Changed:
+    async def finish_step(self, result: Json) -> Finished:
         """Stores the pending events and the step in one call, then tells what it made. Durable on return."""
 
-        async def write(pending: list[Json]) -> Changed:
+        async def write(pending: list[Json]) -> Finished:
             whole = {**result, "after_seq": self._seq, "delta_from": self._delta_from or self._seq + 1}
             answer = await self._runs.finish_step(self.session_id, self.epoch, pending, whole)
             self._delta_from = None

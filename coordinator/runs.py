@@ -13,10 +13,11 @@ from coordinator.events import Event
 from coordinator.feed import Feed
 from coordinator.journal import Journal
 from coordinator.memory import Memory
-from coordinator.models import Failure, Session, SessionDetail
+from coordinator.models import Failure, Session
 from coordinator.store import Store
 from coordinator.store.nodes import Beat
-from coordinator.store.sessions import Changed, Json
+from coordinator.store.runs import Finished
+from coordinator.store.sessions import Json
 from coordinator.streams import Streams
 from coordinator.writes import Writes, events_of
 
@@ -118,13 +119,12 @@ class NodeRuns:
             Partial(UUID(partial["message_id"]), partial["attempt"], partial["text"]) if partial else None, journal,
         )  # fmt: skip
 
-    async def finish_step(self, journal: Journal, result: Json) -> Changed:
+    async def finish_step(self, journal: Journal, result: Json) -> Finished:
         """Durable on return, in one call, with all events before it. The session is `paused` where that was asked."""
         answer = await journal.finish_step(result)
-        if isinstance(answer.session, SessionDetail):
-            self._memory.remember(answer.session)
+        self._memory.remember(answer.session)
         if answer.session.status != "active":
-            self._writes.counted(answer)
+            self._store.metrics.sessions_came_to(answer.session.status).inc()
         return answer
 
     async def open_gate(self, journal: Journal, gate: Json) -> Session:

@@ -32,7 +32,7 @@ from coordinator.material import Section, Verdict
 from coordinator.models import Failure, Session
 from coordinator.runs import Recovered
 from coordinator.sessions import StorySessionManager
-from coordinator.store.sessions import Changed
+from coordinator.store.runs import Finished
 from coordinator.traces import Fact, Traces
 from coordinator.vault import Vault
 from coordinator.verdicts import scored_by
@@ -137,7 +137,7 @@ class StoryWorkflow:
 
     async def _step(
         self, work: Work, step: _Step, journal: Journal, session: Session, models: Models
-    ) -> tuple[Work, Changed]:
+    ) -> tuple[Work, Finished]:
         """One agent call and what it saves; on return the step is done, durably."""
         spec = step.spec
         with traces.span(f"step {spec.kind}", _facts(journal, step=spec.name, agent=spec.agent)):
@@ -145,7 +145,7 @@ class StoryWorkflow:
 
     async def _traced_step(
         self, work: Work, step: _Step, journal: Journal, session: Session, models: Models
-    ) -> tuple[Work, Changed]:
+    ) -> tuple[Work, Finished]:
         spec, attempt = step.spec, step.attempt
         begun, clock = datetime.now(UTC), time.monotonic()
         listener = _Telling(journal, spec, attempt)

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
 from coordinator.models import SERVICE, Failure, SessionDetail
 from coordinator.store.gateway import Gateway
 from coordinator.store.sessions import Changed, Json, changed
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a step has made: the session after it, its events, stored and numbered, and the writer's notes for the steps
+    to come."""
+
+    session: SessionDetail
+    events: list[Json]
+    notes: list[str]
 
 
 class RunOperations:
@@ -29,13 +40,13 @@ class RunOperations:
         found: list[Json] = answer.get(str(session_id)) or []
         return found
 
-    async def finish_step(self, session_id: UUID, epoch: int, events: list[Json], result: Json) -> Changed:
-        """All that a step made, in one transaction, once, however often. The session is answered in detail."""
+    async def finish_step(self, session_id: UUID, epoch: int, events: list[Json], result: Json) -> Finished:
+        """All that a step made, in one transaction, once, however often it is called."""
         answer = await self._gateway.write(
             "finish_step", SERVICE, session_id=session_id, epoch=epoch, events=events, result=result
         )
         told = answer["events"] if "events" in answer else _numbered(session_id, epoch, answer)
-        return Changed(SessionDetail.model_validate(answer["session"]), told, notes=answer["notes"])
+        return Finished(SessionDetail.model_validate(answer["session"]), told, answer["notes"])
 
     async def number_changes(self, session_id: UUID, epoch: int, events: list[Json]) -> list[Json]:
         """Numbers what others have changed in the run's session, after its own `events`."""

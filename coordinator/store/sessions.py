@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from uuid import UUID, uuid4
 
@@ -17,15 +17,11 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What a change answers: the session as it stands, and the events that it made, already stored and numbered.
-
-    A step that is done answers the session in detail, and the writer's notes for the steps to come.
-    """
+    """What a change answers: the session as it stands, and the events that it made, already stored and numbered."""
 
     session: Session
     events: list[Json]
     changed: bool = True
-    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

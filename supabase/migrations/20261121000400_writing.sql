@@ -179,7 +179,7 @@ begin
   where id = s.id returning * into s;
   update public.stories set title = p_title where session_id = s.id;
   if p_epoch is not null then
-    perform public.check_epoch(s, p_epoch);
+    perform public.check_epoch(s.epoch, p_epoch);
   end if;
   return jsonb_build_object('session', public.session_json(s), 'events', public.tell(s, jsonb_build_array(
     jsonb_strip_nulls(jsonb_build_object('type', 'session.status', 'status', s.status, 'reason', 'renamed', 'title', s.title,
@@ -226,8 +226,8 @@ begin
   if not found then
     raise sqlstate 'PT404' using message = 'There is no such session.';
   end if;
-  if p_epoch <> s.epoch then
-    raise sqlstate 'PT409' using message = 'A newer run has taken this session over.', hint = 'fenced';
+  if p_epoch is not null then
+    perform public.check_epoch(s.epoch, p_epoch);
   end if;
   insert into public.session_messages
     (id, session_id, user_id, seq, role, agent, step, content, metadata, model, tokens, cost_usd)
@@ -352,7 +352,7 @@ declare
   d public.session_drafts;
 begin
   if p_epoch is not null then
-    perform public.check_epoch(s, p_epoch);
+    perform public.check_epoch(s.epoch, p_epoch);
   end if;
   select * into d from public.session_drafts where session_id = s.id and version = p_version;
   if found and d.content = p_content then
@@ -379,16 +379,16 @@ $$;
 comment on function public.append_draft(uuid, uuid, integer, text, text, integer, boolean, text, jsonb, integer) is
   'The service for p_owner: the next version; PT409 where p_version is not the next, the same again answers the same draft.';
 
-create function public.check_epoch(s public.story_sessions, p_epoch integer) returns void
+create function public.check_epoch(p_held integer, p_epoch integer) returns void
 language plpgsql immutable security invoker set search_path = ''
 as $$
 begin
-  if s.epoch <> p_epoch then
+  if p_held <> p_epoch then
     raise sqlstate 'PT409' using message = 'A newer run has taken this session over.', hint = 'fenced';
   end if;
 end
 $$;
-comment on function public.check_epoch(public.story_sessions, integer) is 'The service: PT409 with hint fenced where a newer run holds the session.';
+comment on function public.check_epoch(integer, integer) is 'The service: PT409 with hint fenced where a newer run holds the session.';
 
 create function public.expire_sessions(p_limit integer default 100) returns jsonb
 language plpgsql security invoker set search_path = ''
@@ -430,7 +430,7 @@ revoke execute on function
   public.delete_session(uuid, uuid),
   public.append_message(uuid, uuid, uuid, text, text, integer, text, text, jsonb, text, integer, numeric), public.append_messages(jsonb),
   public.append_draft(uuid, uuid, integer, text, text, integer, boolean, text, jsonb, integer),
-  public.draft_event(public.session_drafts), public.check_epoch(public.story_sessions, integer), public.expire_sessions(integer)
+  public.draft_event(public.session_drafts), public.check_epoch(integer, integer), public.expire_sessions(integer)
   from public, anon, authenticated, service_role;
 grant execute on function
   public.owned_session(uuid, uuid), public.add_events(public.story_sessions, jsonb), public.events_since(uuid, integer),
@@ -441,5 +441,5 @@ grant execute on function
   public.delete_session(uuid, uuid),
   public.append_message(uuid, uuid, uuid, text, text, integer, text, text, jsonb, text, integer, numeric), public.append_messages(jsonb),
   public.append_draft(uuid, uuid, integer, text, text, integer, boolean, text, jsonb, integer),
-  public.draft_event(public.session_drafts), public.check_epoch(public.story_sessions, integer), public.expire_sessions(integer)
+  public.draft_event(public.session_drafts), public.check_epoch(integer, integer), public.expire_sessions(integer)
   to service_role;

@@ -204,7 +204,7 @@ as $$
 declare
   s public.story_sessions := public.owned_session(p_session_id, null);
 begin
-  perform public.check_epoch(s, p_epoch);
+  perform public.check_epoch(s.epoch, p_epoch);
   perform public.keep_events(s.id, s.user_id, s.epoch, p_events);
   return jsonb_build_object('events', public.number_outside(s));
 end
@@ -255,9 +255,7 @@ begin
   if not found then
     raise sqlstate 'PT404' using message = 'There is no such session.';
   end if;
-  if s.epoch <> p_epoch then
-    raise sqlstate 'PT409' using message = 'A newer run has taken this session over.', hint = 'fenced';
-  end if;
+  perform public.check_epoch(s.epoch, p_epoch);
   perform public.keep_events(p_session_id, s.user_id, s.epoch, p_events);
   return json_build_object('kept', jsonb_array_length(p_events));
 end
@@ -293,9 +291,7 @@ begin
   if not found then
     raise sqlstate 'PT404' using message = 'There is no such session.';
   end if;
-  if s.epoch <> p_epoch then
-    raise sqlstate 'PT409' using message = 'A newer run has taken this session over.', hint = 'fenced';
-  end if;
+  perform public.check_epoch(s.epoch, p_epoch);
   select * into r from jsonb_to_record(p_result) as result (
     step text, stage text, agent text, attempt integer, started_at timestamptz, duration_ms integer, tokens integer,
     cost_usd numeric(12, 6), message_id uuid, content text, model text, metadata jsonb, output jsonb, draft jsonb,
@@ -410,7 +406,7 @@ begin
     return json_build_object('session', public.session_json(s), 'events', '[]'::jsonb);
   end if;
   if p_epoch is not null then
-    perform public.check_epoch(s, p_epoch);
+    perform public.check_epoch(s.epoch, p_epoch);
   end if;
   if s.status not in ('active', 'awaiting_approval', 'paused') then
     raise sqlstate 'PT409' using message = format('A session that is %s can''t become completed.', s.status);
@@ -453,7 +449,7 @@ declare
   told jsonb;
 begin
   if p_epoch is not null then
-    perform public.check_epoch(s, p_epoch);
+    perform public.check_epoch(s.epoch, p_epoch);
     perform public.keep_events(s.id, s.user_id, s.epoch, p_events);
   end if;
   if s.status = p_to then
@@ -490,7 +486,7 @@ as $$
 declare
   s public.story_sessions := public.owned_session(p_session_id, null);
 begin
-  perform public.check_epoch(s, p_epoch);
+  perform public.check_epoch(s.epoch, p_epoch);
   if s.status = 'awaiting_approval' then
     return jsonb_build_object('session', public.session_json(s), 'events', public.events_since(s.id, (p_gate ->> 'after_seq')::integer));
   end if;

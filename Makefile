@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PEERS := bench/.peers-venv
 READY := $(VENV)/.ready
+PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check install -qq --no-deps --require-hashes
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes
 
 PROMPT ?= A lighthouse keeper finds that the light has been signalling something back.
 TEMPLATE ?= short-story
@@ -51,16 +53,21 @@ format: $(READY)
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
 
-$(READY): requirements.lock pyproject.toml
+# By uv, itself pinned, in a few seconds; where it can't be had or can't reach what pip can, by pip in a minute or two. The
+# lock is the whole closure, so nothing is resolved: no release of any later day is looked at. Whichever pip the Python
+# brought does, and the environment needs none of its own.
+$(READY): requirements.lock requirements-setup.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say where it is with PYTHON=/path/to/python3."; exit 1; }
-	@echo "Preparing $(VENV) (the first time this takes a minute) …"
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement requirements.lock
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "Preparing $(VENV) (the first time this takes half a minute, or two where it has to be done by pip) …"
+	@$(PYTHON) -m venv --clear --without-pip $(VENV)
+	@$(PIP) --only-binary :all: --requirement requirements-setup.lock >$(VENV)/uv.log 2>&1 \
+	  && $(UV) --requirement requirements.lock >>$(VENV)/uv.log 2>&1 \
+	  || { echo "Not by uv (why is in $(VENV)/uv.log): by pip …"; $(PIP) --requirement requirements.lock; }
+	@$(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check install -qq --no-deps --no-build-isolation --editable .
 	@touch $@
 
 lock:  ## pin the newest versions that pyproject.toml allows, with hashes; needs uv
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --group dev pyproject.toml --output-file requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras --quiet --group dev pyproject.toml --output-file requirements.lock
 
 clean:  ## remove what was made here; stories are in the data folder and stay
 	rm -rf $(VENV) build dist artifacts .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

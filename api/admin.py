@@ -12,12 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from api.errors import responses
 from api.sessions import Cursor, Items, Limit, Search, page
 from api.state import Admin, Service
-from coordinator.models import Draft, Kind, Message, Session, SessionDetail, Status, Step, Usage
+from coordinator.models import Draft, Kind, Message, Name, Session, SessionDetail, Status, Step, Storable, Usage
 from coordinator.store.admin import Action, AuditEntry, Nodes, Stats
 
 router = APIRouter(prefix="/api/admin", tags=["admin"])
 
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00]+$")]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), Storable]
 
 
 class InspectedSession(SessionDetail):
@@ -50,7 +50,7 @@ class Inspection(BaseModel):
 @router.get("/sessions", responses=responses("unauthorized", "forbidden", "invalid_message"))
 async def every_session(
     admin: Admin, service: Service, status: Status | None = None, kind: Kind | None = None, user_id: UUID | None = None,
-    template: Annotated[str | None, Query(max_length=40)] = None,
+    template: Annotated[Name | None, Query()] = None,
     since: Annotated[datetime | None, Query(description="created at or after")] = None,
     q: Search = None, limit: Limit = 20, cursor: Cursor = None,
 ) -> Items[Session]:  # fmt: skip

@@ -10,15 +10,15 @@ from pydantic_core import from_json
 
 from api.errors import ErrorFrame, in_words
 from coordinator.errors import InvalidMessage
-from coordinator.models import Budget, Note, Prompt, StoryConfig, Title
+from coordinator.models import Budget, Name, Note, OneLine, Prompt, Storable, StoryConfig, Title
 
 ADDRESS = "/ws/stories"
 SUBPROTOCOL = "storyloom.v1"
 # No control character: PostgreSQL keeps no NUL, and two requests must not come to be one.
 RequestId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 Seq = Annotated[int, Field(ge=0, le=2**31 - 1)]
-GateStep = Annotated[str, Field(min_length=1, max_length=60)]
-Comment = Annotated[str, Field(max_length=4_000)]
+GateStep = Annotated[str, Field(min_length=1, max_length=60), OneLine]
+Comment = Annotated[str, Field(max_length=4_000), Storable]
 
 NOT_AUTHENTICATED, ORIGIN_REFUSED, NO_AUTH_IN_TIME, TOO_MANY = 4401, 4403, 4408, 4429
 TRY_AGAIN_LATER, BROKEN, LOST = 1013, 1011, 1006
@@ -42,7 +42,7 @@ class StoryStart(Frame):
     type: Literal["story.start"]
     request_id: RequestId
     prompt: Prompt
-    template: str | None = Field(default=None, max_length=40)
+    template: Name | None = None
     title: Title | None = None
     project_id: UUID | None = None
     config: StoryConfig = StoryConfig()

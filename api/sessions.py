@@ -18,26 +18,26 @@ from coordinator.models import (
     Draft,
     Kind,
     Message,
+    Name,
     Note,
     Prompt,
     Session,
     SessionDetail,
+    ShortText,
     Status,
     Step,
     Story,
     StoryConfig,
     Title,
 )
-from coordinator.store.sessions import Page
+from coordinator.store.gateway import Page
 
 router = APIRouter(prefix="/api/sessions", tags=["sessions"])
 T = TypeVar("T")
 
 Limit = Annotated[int, Query(ge=1, le=100, description="items on a page")]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before")]
-Search = Annotated[
-    str | None, Query(min_length=1, max_length=200, description="a part of the title, the prompt or the text")
-]
+Search = Annotated[ShortText | None, Query(description="a part of the title, the prompt or the text")]
 Version = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
 
@@ -67,7 +67,7 @@ class NewStory(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     prompt: Prompt = Field(description="what the story should be about")
-    template: str | None = Field(default=None, max_length=40, description="of /api/templates; otherwise short-story")
+    template: Name | None = Field(default=None, description="of /api/templates; otherwise short-story")
     title: Title | None = Field(default=None, description="otherwise the outline's")
     project_id: UUID | None = None
     config: StoryConfig = StoryConfig()

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from api.errors import responses
+from api.protocol import GateStep
 from api.sessions import Cursor, Items, Key, Limit, Version, page
 from api.state import Caller, Service
 from coordinator.alternatives import Alternatives
@@ -19,7 +20,7 @@ from coordinator.difference import Block, difference
 from coordinator.estimate import Estimate, estimate
 from coordinator.llm.models import OFFLINE
 from coordinator.llm.prices import price_of
-from coordinator.models import Alternative, Draft, Note, Session, StoryConfig, Title
+from coordinator.models import Alternative, Draft, Name, Note, Session, ShortText, StoryConfig, Text, Title
 from coordinator.stories import DEFAULT_TEMPLATE, MOST_BYTES
 
 router = APIRouter(prefix="/api/sessions", tags=["versions"])
@@ -38,7 +39,7 @@ class NewFork(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     from_version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
-    from_step: Annotated[str, Field(min_length=1, max_length=60)] | None = Field(
+    from_step: GateStep | None = Field(
         default=None, description="a finished step of the session, the last that is shared"
     )
     config: StoryConfig | None = Field(default=None, description="what is to change; the rest stays as it is")
@@ -49,7 +50,7 @@ class NewFork(BaseModel):
 class NewDraft(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    content: str = Field(description=f"Markdown, up to {MOST_BYTES:,} bytes")
+    content: Text = Field(description=f"Markdown, up to {MOST_BYTES:,} bytes")
     base_version: Annotated[int, Field(ge=1, le=2**31 - 1)] = Field(description="the version that it was made from")
 
 
@@ -83,8 +84,8 @@ class Difference(BaseModel):
 async def estimated(
     caller: Caller, service: Service,
     pages: Annotated[int, Query(ge=1, le=100)] = 3,
-    template: Annotated[str | None, Query(max_length=40)] = None,
-    model: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
+    template: Annotated[Name | None, Query()] = None,
+    model: Annotated[ShortText | None, Query()] = None,
     max_revisions: Annotated[int, Query(ge=0, le=5)] = 2,
     prompt_words: Annotated[int, Query(ge=1, le=20_000, description="length of the prompt")] = 50,
 ) -> Estimate:  # fmt: skip

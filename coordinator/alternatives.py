@@ -18,6 +18,7 @@ from coordinator.models import Alternative, Draft, Identity, Session
 from coordinator.passage import Passage
 from coordinator.plan import restore
 from coordinator.sessions import StorySessionManager
+from coordinator.storable import storable
 from coordinator.store.versions import Made
 from coordinator.vault import Vault
 from coordinator.work import Done
@@ -42,7 +43,7 @@ class Alternatives:
         Raises InvalidMessage where the passage is none, Conflict where `version` is not current or the story is being
         written, BudgetExceeded, and ModelFailed where none came.
         """
-        instruction = instruction.replace("\x00", "").strip()
+        instruction = storable(instruction).strip()
         if not instruction:
             raise InvalidMessage("The instruction is empty. Say what should be different in that passage.")
         so_far = await self._manager.so_far(identity, session_id)

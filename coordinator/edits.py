@@ -20,6 +20,10 @@ def is_edit(name: str) -> bool:
 def edited(work: Work, done: Done) -> Work:
     """A person's own version takes the place of the current one. What is being made of the text as it was before, and
     is no version yet, is dropped where they have changed it. The schedule is the caller's to make anew."""
+    if "content" not in (done.output or {}):
+        # The next edit, made of this one before anything else was done, takes its place: it is only counted.
+        work = replace(work, done={**work.done, done.name: done}, versions=work.versions + 1)
+        return replace(work, current_version=work.versions)
     shown = dict(enumerate(realign(work.shown, str((done.output or {})["content"])) if work.shown else [], 1))
     changed = {number: text for number, text in shown.items() if text != work.shown[number - 1]}
     all_polished = bool(work.polished) and set(work.polished) >= {number for number, text in work.texts.items() if text}

@@ -14,11 +14,12 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from coordinator.errors import StoryloomError, Unavailable
+from coordinator.errors import Conflict, NotFound, StoryloomError, Unavailable
 from coordinator.logs import about
 from coordinator.runs import Recovered
 from coordinator.sessions import StorySessionManager
 from coordinator.store.node import NodeLock
+from coordinator.store.runs import Begun
 from coordinator.workflow import StoryWorkflow
 
 logger = logging.getLogger(__name__)
@@ -119,7 +120,7 @@ class Engine:
             await asyncio.wait(tasks, timeout=self._drain_s)
         await _ended(*tasks)
         try:
-            await self._manager.store.nodes.leave([self._lock.node_id])
+            await self._manager.store.nodes.leave([self._lock.node_id], well=True)
         except StoryloomError as error:
             # The others find out by the silence.
             logger.warning("the node's end could not be told: %s", error)
@@ -146,25 +147,52 @@ class Engine:
             max(self._stories - len(self._runs), 0), self._per_user, [*self._runs, *self._broken],
             self._dead_s,
         )  # fmt: skip
-        for recovered in found:
-            session_id = recovered.session.id
-            task = asyncio.create_task(self._run(recovered), name=f"story {session_id}")
-            self._runs[session_id] = task
+        for begun in found:
+            # Each loads its own session: what one weighs, or that it can't be read, is no other's business.
+            self._runs[begun.session_id] = asyncio.create_task(self._run(begun), name=f"story {begun.session_id}")
         return len(found)
 
-    async def _run(self, recovered: Recovered) -> None:
-        session_id = recovered.session.id
-        with about(node=self._lock.node_id, session_id=session_id, run=recovered.session.epoch):
+    async def _run(self, begun: Begun) -> None:
+        session_id = begun.session_id
+        with about(node=self._lock.node_id, session_id=session_id, run=begun.epoch):
             try:
-                await self._workflow.run(recovered)
+                recovered = await self._taken_up(begun)
+                if recovered is not None:
+                    await self._workflow.run(recovered)
             except Exception:
-                logger.exception("the run broke; the session is taken up again in %d s", REST_S)
+                logger.exception("the run broke")
                 self._manager.metrics.runs_broken.inc()
-                self._broken[session_id] = time.monotonic()
+                await self._broke(begun)
             finally:
                 del self._runs[session_id]
                 if self.waiting or session_id in self._broken:
                     self.wake()
+
+    async def _taken_up(self, begun: Begun) -> Recovered | None:
+        """None where there is nothing to run: it is another's by now or gone, or can't be read and has failed."""
+        while True:
+            try:
+                return await self._manager.runs.take_up(begun)
+            except Unavailable as error:
+                # The gateway has waited for as long as its settings say; a run has nothing better to do than that.
+                logger.warning("the run waits for the database: %s", error)
+            except (NotFound, Conflict) as reason:
+                logger.info("the run ends before it has read anything: %s", reason)
+                return None
+            except Exception:
+                logger.exception("what is kept of the session can't be read: it fails")
+                await self._manager.runs.give_up(begun)
+                return None
+
+    async def _broke(self, begun: Begun) -> None:
+        try:
+            if await self._manager.runs.broke(begun):
+                logger.error("the session has failed: its run broke too often")
+                return
+        except StoryloomError as error:
+            logger.warning("that the run broke could not be told: %s", error)
+        logger.info("the session is taken up again in %d s", REST_S)
+        self._broken[begun.session_id] = time.monotonic()
 
     async def _keep(self) -> None:
         away = False

@@ -59,6 +59,8 @@ class Journal:
         self._waiting: list[tuple[str, Json]] | None = None
         self._unsure = False
         """An answer of the store was lost: it may have given numbers that are not known here."""
+        self._changed = False
+        """Others have changed the session: that is yet to be numbered."""
         self._lock = asyncio.Lock()
         self._flusher: asyncio.Task[None] | None = None
 
@@ -87,6 +89,11 @@ class Journal:
             return answer
 
         return await self._numbered_by_store(write, lambda answer: answer.events)
+
+    def changed(self) -> None:
+        """Others have changed the session: what they did is numbered and told within a flush interval."""
+        self._changed = True
+        self._flush_soon()
 
     async def number_changes(self) -> None:
         """Numbers and tells what others have changed in the session."""
@@ -236,17 +243,19 @@ class Journal:
 
     async def _flush_later(self) -> None:
         # One task lives while there is something to store, so an idle run has none.
-        while (self._pending or self._rows or self._unsure) and not self.fenced:
+        while (self._pending or self._rows or self._unsure or self._changed) and not self.fenced:
             await asyncio.sleep(self._flush_s)
             if self._lock.locked():
                 # A write is under way: it takes along what was pending, and what came since can wait a moment.
                 continue
+            changed, self._changed = self._changed, False
             try:
-                await self.flush()
+                await (self.number_changes() if changed else self.flush())
             except (Fenced, NotFound):
                 self.fence()
             except Unavailable as error:
                 # The gateway has waited already; it stays pending and is tried again.
+                self._changed |= changed
                 logger.warning("events are not stored yet: %s", error, extra=self._about)
             except StoryloomError as error:
                 # The next step's write decides what becomes of it.

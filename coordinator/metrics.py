@@ -67,6 +67,9 @@ class Metrics:
         )
         self.claims = counter("claims", "Runs that this node took up: started, resumed or recovered", "reason")
         self.runs_broken = Counter("storyloom_runs_broken", "Runs that ended by a fault of ours", registry=registry)
+        self.runs_given_up = Counter(
+            "storyloom_runs_given_up", "Sessions failed because they could not be run at all", registry=registry
+        )
         self.steps = histogram("step_seconds", "Steps that are done, with all their tries", STEP_S, "kind")
         self.model_calls = histogram("model_call_seconds", "Model calls to their end", MODEL_S, "model", "outcome")
         self.first_tokens = histogram("model_first_token_seconds", "Model calls to the first token", MODEL_S, "model")

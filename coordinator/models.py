@@ -6,9 +6,20 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from coordinator.errors import Forbidden
+from coordinator.storable import one_line, storable
 
 Kind = Literal["story", "chat", "adventure"]
 Status = Literal["active", "awaiting_approval", "paused", "completed", "failed", "cancelled", "expired"]
@@ -20,18 +31,35 @@ Gate = Literal["outline", "draft", "final"]
 FINISHED: frozenset[Status] = frozenset({"completed", "failed", "cancelled", "expired"})
 """Statuses in which nothing runs; `failed` and `expired` may be resumed, the others may not."""
 
-Prompt = Annotated[str, Field(min_length=1, max_length=20_000)]
-Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
-Note = Annotated[str, Field(min_length=1, max_length=4_000)]
+
+def _storable(value: object) -> object:
+    return storable(value) if isinstance(value, str) else value
+
+
+def _one_line(value: object) -> object:
+    return one_line(value) if isinstance(value, str) else value
+
+
+# What comes in is made storable before it is counted, so that what was let in can be kept and read.
+Storable = BeforeValidator(_storable)
+OneLine = BeforeValidator(_one_line)
+Text = Annotated[str, Storable]
+"""Any text from outside."""
+Prompt = Annotated[str, Field(min_length=1, max_length=20_000), Storable]
+Title = Annotated[str, StringConstraints(min_length=1, max_length=200), OneLine]
+Note = Annotated[str, Field(min_length=1, max_length=4_000), Storable]
 """What a writer says while a story is under way."""
-ShortText = Annotated[str, Field(min_length=1, max_length=200)]
+ShortText = Annotated[str, Field(min_length=1, max_length=200), OneLine]
+Name = Annotated[str, Field(max_length=40), OneLine]
+"""Of a template."""
+Choice = Annotated[str, Field(max_length=200), OneLine]
 
 
 class Budget(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    tokens: int | None = Field(default=None, ge=1, description="tokens in and out, all agents together")
-    usd: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="money in US dollars")
+    tokens: int | None = Field(default=None, ge=1, le=10**12, description="tokens in and out, all agents together")
+    usd: float | None = Field(default=None, gt=0, le=10**9, allow_inf_nan=False, description="money in US dollars")
 
 
 class StoryConfig(BaseModel):
@@ -48,7 +76,7 @@ class StoryConfig(BaseModel):
     max_revisions: int = Field(default=2, ge=0, le=5)
     approvals: list[Gate] = Field(default_factory=list, max_length=3)
     budget: Budget | None = None
-    theme_options: dict[str, str] = Field(default_factory=dict, max_length=20)
+    theme_options: dict[Choice, Choice] = Field(default_factory=dict, max_length=20)
 
 
 class Progress(BaseModel):
@@ -67,6 +95,20 @@ class Failure(BaseModel):
     message: str
 
 
+def _as_far_as_it_can_be_read(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """What was kept, by whatever version of the service, without the fields that this one can't read."""
+    try:
+        return read(value)
+    except ValidationError as error:
+        if not isinstance(value, dict):
+            return read({})
+        wrong = {fault["loc"][0] for fault in error.errors() if fault["loc"]}
+        return read({name: item for name, item in value.items() if name not in wrong})
+
+
+Kept = WrapValidator(_as_far_as_it_can_be_read)
+
+
 class Session(BaseModel):
     id: UUID
     kind: Kind
@@ -74,8 +116,8 @@ class Session(BaseModel):
     title: str
     template: str
     status: Status
-    config: StoryConfig
-    progress: Progress
+    config: Annotated[StoryConfig, Kept]
+    progress: Annotated[Progress, Kept]
     epoch: int
     message_count: int
     draft_version: int = Field(description="the current draft's version, 0 before the first")

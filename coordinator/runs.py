@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from coordinator.errors import Unavailable
 from coordinator.events import Event
 from coordinator.feed import Feed
 from coordinator.journal import Journal
@@ -16,12 +15,25 @@ from coordinator.memory import Memory
 from coordinator.models import Failure, Session
 from coordinator.store import Store
 from coordinator.store.nodes import Beat
-from coordinator.store.runs import Finished
-from coordinator.store.sessions import Json
+from coordinator.store.runs import Begun, Finished
+from coordinator.store.sessions import Changed, Json
 from coordinator.streams import Streams
 from coordinator.writes import Writes, events_of
 
 logger = logging.getLogger(__name__)
+
+BREAKS_MOST = 3
+"""A run that breaks so often in a row, with no step finished in between, is given up."""
+BROKEN = Failure(
+    code="internal",
+    message=f"The story broke {BREAKS_MOST} times at the same step by a fault of the service, whose owner can read "
+    "what in the log. Resume the story to try once more.",
+)
+UNREADABLE = Failure(
+    code="internal",
+    message="The story could not be taken up: what is kept of it can't be read. The service's owner can read more in "
+    "the log; fork it from an earlier step or version to go on from there.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,53 +83,77 @@ class NodeRuns:
 
         Raises Conflict where it is not active, NotFound where it is gone. `release` it when the run ends.
         """
-        return await self._take_up(await self._store.runs.claim(session_id, self.node))
+        return await self.take_up(await self._store.runs.begin(session_id, self.node))
 
     async def claim(
         self, room: int, per_user: int, held: Collection[UUID], dead_s: float | None
-    ) -> tuple[list[Recovered], int]:
-        """Take sessions up on this node, in their turn, and answer how many go on waiting.
+    ) -> tuple[list[Begun], int]:
+        """Begin runs on this node, in their turn, and answer how many go on waiting. Each is yet to be taken up.
 
-        Begins the next epoch of each, so that every older run is fenced. `release` each when its run ends. One that
-        can't be taken up just now is claimed again by the next call that does not name it in `held`.
+        Begins the next epoch of each, so that every older run is fenced. One that is not taken up is claimed again by
+        the next call that does not name it in `held`.
         """
         answer = await self._store.nodes.claim(self.node, room=room, per_user=per_user, held=held, dead_s=dead_s)
         for event in answer.placed:
             session_id = UUID(event["session_id"])
             self._memory.forget(session_id)
             await self._feed.tell(session_id, [event])
-        found = []
-        for claim in answer.runs:
-            try:
-                found.append(await self._take_up(claim))
-            except Unavailable as error:
-                about = {"session_id": claim["session"]["id"], "run": claim["session"]["epoch"]}
-                logger.warning("a session is not taken up yet: %s", error, extra=about)
-        return found, answer.waiting
+        for session_id, code in answer.broken.items():
+            logger.error(
+                "the session could not be begun and has failed: %s", code, extra={"session_id": str(session_id)}
+            )
+            self._given_up(session_id)
+        return answer.runs, answer.waiting
 
-    async def _take_up(self, claim: Json) -> Recovered:
-        session = Session.model_validate(claim["session"])
+    async def take_up(self, begun: Begun) -> Recovered:
+        """All that a run which has begun goes on from. `release` it when the run ends.
+
+        Raises Unavailable where the database is away, Fenced or NotFound where the session is another's by now or
+        gone; what else it raises is for what is kept of the session, and will be raised again.
+        """
+        loaded = await self._store.runs.load(begun.session_id, begun.epoch)
+        session = Session.model_validate(loaded["session"])
         journal = Journal(
-            session.id, session.epoch, claim["events"][-1]["seq"], claim["delta_from"], self._store.runs,
+            session.id, session.epoch, begun.events[-1]["seq"], loaded["delta_from"], self._store.runs,
             self._streams, self._flush_s, self._store.metrics,
         )  # fmt: skip
         journal.before_telling = lambda: self._memory.forget(session.id)
         self._held[session.id] = journal
         self._memory.forget(session.id)
         try:
-            await self._feed.catch_up(session.id, claim["events"][0]["seq"] - 1)
+            await self._feed.catch_up(session.id, begun.events[0]["seq"] - 1)
         except BaseException:
             # Nobody would release it: the session would count as run by this node for ever.
             await self.release(journal)
             raise
-        self._streams.publish(session.id, [Event(event) for event in claim["events"]], saved=True)
+        self._streams.publish(session.id, [Event(event) for event in begun.events], saved=True)
         self._streams.stored.add(session.id)
-        self._store.metrics.claims(claim["events"][-1]["reason"]).inc()
-        partial = claim["partial"]
+        self._store.metrics.claims(begun.events[-1]["reason"]).inc()
+        partial = loaded["partial"]
         return Recovered(
-            session, claim["prompt"], claim["steps"], claim["notes"],
+            session, loaded["prompt"], loaded["steps"], loaded["notes"],
             Partial(UUID(partial["message_id"]), partial["attempt"], partial["text"]) if partial else None, journal,
         )  # fmt: skip
+
+    async def broke(self, begun: Begun) -> bool:
+        """The run broke by a fault of ours; answers whether it was once too often, and the session has failed."""
+        change = await self._store.runs.broke(begun.session_id, begun.epoch, BREAKS_MOST, BROKEN)
+        return await self._failed(change)
+
+    async def give_up(self, begun: Begun) -> None:
+        """What is kept of the session can't be handled: it fails, with a reason that its writer may read."""
+        await self._failed(await self._store.runs.give_up(begun.session_id, begun.epoch, UNREADABLE))
+
+    async def _failed(self, change: Changed) -> bool:
+        if not change.changed:
+            return False
+        self._given_up(change.session.id)
+        await self._writes.done(change)
+        return True
+
+    def _given_up(self, session_id: UUID) -> None:
+        self._memory.forget(session_id)
+        self._store.metrics.runs_given_up.inc()
 
     async def finish_step(self, journal: Journal, result: Json) -> Finished:
         """Durable on return, in one call, with all events before it. The session is `paused` where that was asked."""
@@ -171,5 +207,7 @@ class NodeRuns:
             if journal is not None and journal.epoch == held[session_id]:
                 journal.fence()
         for session_id in beat.changed:
-            await self._writes.number_changes(session_id)
+            # Not here: the next beat must not wait for it.
+            if journal := self._held.get(session_id):
+                journal.changed()
         return beat

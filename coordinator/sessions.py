@@ -32,8 +32,9 @@ from coordinator.models import (
 from coordinator.runs import NodeRuns, Recovered
 from coordinator.store import Store
 from coordinator.store.admin import Ending
+from coordinator.store.gateway import Page
 from coordinator.store.record import Replay
-from coordinator.store.sessions import Changed, Json, Page
+from coordinator.store.sessions import Changed, Json
 from coordinator.store.versions import Made, SoFar
 from coordinator.streams import Streams
 from coordinator.sweep import Sweep

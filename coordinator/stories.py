@@ -15,6 +15,7 @@ from coordinator.fork import fork
 from coordinator.llm.models import Models, key_provider
 from coordinator.models import Budget, Draft, Identity, Message, Session, Status, StoryConfig
 from coordinator.sessions import StorySessionManager
+from coordinator.storable import storable
 from coordinator.template import Template
 from coordinator.words import count_words
 from coordinator.work import Done, Work, text_of
@@ -60,8 +61,8 @@ class StoryCoordinator:
 
         Raises InvalidMessage where the template, an option or the model is not one that can be chosen.
         """
-        # A NUL is nothing that can be kept.
-        if not prompt.replace("\x00", "").strip():
+        prompt = storable(prompt)
+        if not prompt.strip():
             raise InvalidMessage("The prompt is empty. Say in a sentence or more what the story should be about.")
         chosen = self.library.get(template or DEFAULT_TEMPLATE)
         options = self.library.check_options(chosen, config.theme_options)
@@ -123,7 +124,7 @@ class StoryCoordinator:
         Raises Conflict where `base_version` is not current or the story is being written, TooLarge for more than
         MOST_BYTES, InvalidMessage for an empty text.
         """
-        content = content.replace("\x00", "").replace("\r\n", "\n")
+        content = storable(content)
         if not content.strip():
             raise InvalidMessage("The text is empty. To end the story, cancel or delete it.")
         if len(content.encode(errors="replace")) > MOST_BYTES:
@@ -173,15 +174,16 @@ class StoryCoordinator:
     async def steer(self, identity: Identity, session_id: UUID, text: str, request_id: str | None = None) -> Message:
         """A note for the steps to come, or with a `request_id` used before in this session the one made then; durable
         on return. Raises InvalidMessage for an empty one."""
-        if not text.replace("\x00", "").strip():
+        text = storable(text).strip()
+        if not text:
             raise InvalidMessage("The note is empty. Say what should be different from here on.")
-        return await self.manager.steer_session(identity, session_id, text.strip(), request_id)
+        return await self.manager.steer_session(identity, session_id, text, request_id)
 
     async def approve(
         self, identity: Identity, session_id: UUID, step: str, *, approved: bool, comment: str | None = None
     ) -> Session:
         """Answer the gate that waits. Conflict where it does not, or was answered already."""
-        comment = (comment or "").replace("\x00", "").strip() or None
+        comment = storable(comment or "").strip() or None
         change = await self.manager.answer_gate(identity, session_id, step, approved=approved, comment=comment)
         self._runs.wake()
         return change.session

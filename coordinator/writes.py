@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 from uuid import UUID
 
-from coordinator.errors import Fenced, NotFound, Unavailable
+from coordinator.errors import Fenced, NotFound, StoryloomError
 from coordinator.feed import Feed
 from coordinator.journal import Journal
 from coordinator.memory import Memory
@@ -87,7 +87,7 @@ class Writes:
                 await journal.number_changes()
             except (Fenced, NotFound):
                 journal.fence()
-            except Unavailable as error:
+            except StoryloomError as error:
                 about = {"session_id": str(session_id), "run": journal.epoch}
                 logger.warning("changes are not told yet: %s", error, extra=about)
 

@@ -13,7 +13,7 @@ from pydantic_core import to_json
 from coordinator.errors import Conflict
 from coordinator.models import Identity
 from coordinator.sessions import StorySessionManager
-from coordinator.store.sessions import Page
+from coordinator.store.gateway import Page
 
 FORMAT = 1
 """Of the document; raised when what a program reads from it moves."""

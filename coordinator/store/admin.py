@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field
 
 from coordinator.admins import reads_as
 from coordinator.models import SERVICE, Identity, Status, Usage
-from coordinator.store.gateway import Gateway
-from coordinator.store.sessions import Changed, Json, Page, changed
+from coordinator.store.gateway import Gateway, Page, Rows
+from coordinator.store.sessions import Changed, Json, changed
 
 Action = Literal["inspect", "cancel", "expire", "delete"]
 Ending = Literal["cancelled", "expired"]
@@ -89,6 +89,9 @@ class Nodes(BaseModel):
     queue: list[Waiting] = Field(description="the first 100 of them, in their turn")
 
 
+_AUDIT = Rows(AuditEntry)
+
+
 class AdminOperations:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
@@ -113,11 +116,10 @@ class AdminOperations:
         cursor: str | None = None,
     ) -> Page[AuditEntry]:  # fmt: skip
         """Newest first; empty for anybody but an admin."""
-        answer = await self._gateway.read(
-            "list_audit", reads_as(admin), session_id=session_id, admin_id=admin_id, user_id=user_id, action=action,
-            since=since.isoformat() if since else None, limit=limit, cursor=cursor,
+        return await self._gateway.page(
+            "list_audit", reads_as(admin), _AUDIT, session_id=session_id, admin_id=admin_id, user_id=user_id,
+            action=action, since=since.isoformat() if since else None, limit=limit, cursor=cursor,
         )  # fmt: skip
-        return Page([AuditEntry.model_validate(item) for item in answer["items"]], answer["next_cursor"])
 
     async def audit_of(self, owner: UUID) -> list[Json]:
         """What admins did to the owner's sessions, oldest first, as the owner may see it: not which admin."""

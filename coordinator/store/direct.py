@@ -17,8 +17,9 @@ from pydantic_core import from_json
 
 from coordinator.errors import InvalidMessage, Misconfigured, StoryloomError, Unavailable
 from coordinator.models import Identity
+from coordinator.storable import storable
 from coordinator.store.faults import AWAY, fault
-from coordinator.store.values import JsonText, json_text, parameter, storable
+from coordinator.store.values import JsonText, json_text, parameter
 
 POOL_TIMEOUT_S = 2.0
 """Wait for a free connection; the gateway's patience stands above it."""
@@ -85,7 +86,8 @@ class DirectTransport:
                     pass
                 row = await cursor.fetchone()
         except (psycopg.Error, PoolTimeout, PoolClosed) as error:
-            raise _translated(error, function) from error
+            # Not with the driver's own, whose details quote the row.
+            raise _translated(error, function) from None
         answer = row[0] if row else None
         # Only JSON comes as bytes.
         if isinstance(answer, bytes):

@@ -6,11 +6,13 @@ patience: how long a caller would rather wait than be told that the database is 
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import AsyncIterator, Mapping
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from coordinator.errors import Unavailable
@@ -18,6 +20,9 @@ from coordinator.metrics import Metrics
 from coordinator.models import SERVICE, Identity
 from coordinator.store.grouping import GROUPED, Grouping
 from coordinator.traces import span
+
+logger = logging.getLogger(__name__)
+Item = TypeVar("Item")
 
 READ_WAIT_S = 2.0
 """Somebody is looking at a screen: better a clear `unavailable` after this than a long silence."""
@@ -29,6 +34,31 @@ UNTRACED = frozenset({"append_events"})
 
 # Full jitter up to 2 s: a database that comes back is found soon, and not by all callers in the same moment.
 _backoff = wait_random_exponential(multiplier=0.05, max=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    items: list[Item]
+    next_cursor: str | None
+
+
+class Rows(Generic[Item]):
+    """How the rows of a list are read: all at once, or where one of them can't be, each by itself."""
+
+    def __init__(self, item: type[Item]) -> None:
+        self.page: TypeAdapter[Page[Item]] = TypeAdapter(Page[item])  # type: ignore[valid-type]
+        self._one = TypeAdapter(item)
+
+    def readable(self, rows: Iterable[Any], listed: str) -> list[Item]:
+        """Without those that this version of the service can't read, which are logged."""
+        found: list[Item] = []
+        for row in rows:
+            try:
+                found.append(self._one.validate_python(row))
+            except ValidationError as error:
+                wrong = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors()[:5])
+                logger.error("%s: the row %s can't be read (%s) and is left out", listed, _named(row), wrong)
+        return found
 
 
 class Transport(Protocol):
@@ -66,6 +96,15 @@ class Gateway:
     ) -> Any:
         """One look, tried for at most `READ_WAIT_S`; the answer is a `shape` where one is given."""
         return await self._call(function, identity, args, min(READ_WAIT_S, self._wait_s), shape)
+
+    async def page(self, function: str, identity: Identity, rows: Rows[Item], **args: Any) -> Page[Item]:
+        """A page of a list, as `read`. One row that can't be read keeps nobody from the others."""
+        try:
+            found: Page[Item] = await self.read(function, identity, shape=rows.page, **args)
+            return found
+        except ValidationError:
+            answer = await self.read(function, identity, **args)
+            return Page(rows.readable(answer["items"], function), answer["next_cursor"])
 
     async def write(self, function: str, identity: Identity, **args: Any) -> Any:
         """One change, durable on return; waits up to the settings' `database_wait_s` for a database that is away."""
@@ -124,6 +163,12 @@ class Gateway:
         """What waits to be written is written first."""
         await self._grouping.close()
         await self._transport.close()
+
+
+def _named(row: Any) -> str:
+    """What tells a row from the others of its list."""
+    names = ("id", "version", "step", "seq")
+    return str(next((row[name] for name in names if name in row), "")) if isinstance(row, dict) else ""
 
 
 def _asked(state: RetryCallState) -> float:

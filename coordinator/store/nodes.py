@@ -8,6 +8,7 @@ from uuid import UUID
 
 from coordinator.models import SERVICE
 from coordinator.store.gateway import Gateway
+from coordinator.store.runs import Begun, begun
 from coordinator.store.sessions import Json
 
 
@@ -24,9 +25,11 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """Sessions to run now, in a new epoch each; events that told others their place; how many wait."""
+    """Runs that have begun; sessions that could not be begun, and were failed, with the reason's SQLSTATE or `silent`;
+    events that told others their place; how many wait."""
 
-    runs: list[Json]
+    runs: list[Begun]
+    broken: dict[UUID, str]
     placed: list[Json]
     waiting: int
 
@@ -53,18 +56,24 @@ class NodeOperations:
     async def claim(
         self, node: str, *, room: int, per_user: int, held: Collection[UUID], dead_s: float | None
     ) -> Claimed:
-        """Up to `room` sessions to run. Those of a node silent for `dead_s` are among them; None: of none but the gone.
+        """Begins up to `room` runs. Those of a node silent for `dead_s` are among them; None: of none but the gone.
 
         Where its answer is lost, the next claim gives the same sessions again.
         """
         answer = await self._gateway.read(
             "claim_runs", SERVICE, node=node, room=room, per_user=per_user, held=tuple(held), dead_s=dead_s
         )
-        return Claimed(answer["claimed"], answer["placed"], answer["waiting"])
+        return Claimed(
+            [begun(one) for one in answer["claimed"]],
+            {UUID(one["session_id"]): one["code"] for one in answer["broken"]},
+            answer["placed"],
+            answer["waiting"],
+        )
 
-    async def leave(self, nodes: Collection[str]) -> int:
-        """These nodes are no more; answers how many runs they have left to others."""
-        answer = await self._gateway.read("leave", SERVICE, nodes=tuple(nodes))
+    async def leave(self, nodes: Collection[str], *, well: bool = False) -> int:
+        """These nodes are no more; answers how many runs they have left to others, which are to blame for it unless
+        they ended `well`."""
+        answer = await self._gateway.read("leave", SERVICE, nodes=tuple(nodes), well=well)
         return int(answer["runs"])
 
     async def take_chore(self, name: str, every_s: float) -> bool:

@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from pydantic import TypeAdapter
-
 from coordinator.admins import reads_as
 from coordinator.models import SERVICE, Draft, Identity, Message, MessageRole, Step, Story
-from coordinator.store.gateway import Gateway
-from coordinator.store.sessions import Json, Page
+from coordinator.store.gateway import Gateway, Page, Rows
+from coordinator.store.sessions import Json
 
-_MESSAGES = TypeAdapter(Page[Message])
-_DRAFTS = TypeAdapter(Page[Draft])
-_STEPS = TypeAdapter(Page[Step])
+_MESSAGES = Rows(Message)
+_DRAFTS = Rows(Draft)
+_STEPS = Rows(Step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +62,14 @@ class RecordOperations:
         return Draft.model_validate(answer["draft"]), answer["events"]
 
     async def messages(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Message]:
-        page: Page[Message] = await self._gateway.read(
-            "list_messages", reads_as(identity), shape=_MESSAGES, session_id=session_id, limit=limit, cursor=cursor
+        return await self._gateway.page(
+            "list_messages", reads_as(identity), _MESSAGES, session_id=session_id, limit=limit, cursor=cursor
         )
-        return page
 
     async def drafts(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Draft]:
-        page: Page[Draft] = await self._gateway.read(
-            "list_drafts", reads_as(identity), shape=_DRAFTS, session_id=session_id, limit=limit, cursor=cursor
+        return await self._gateway.page(
+            "list_drafts", reads_as(identity), _DRAFTS, session_id=session_id, limit=limit, cursor=cursor
         )
-        return page
 
     async def draft(self, identity: Identity, session_id: UUID, version: int | None) -> Draft | None:
         """A version, or NotFound; without one the current draft, None before the first."""
@@ -81,10 +77,9 @@ class RecordOperations:
         return Draft.model_validate(answer) if answer else None
 
     async def steps(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Step]:
-        page: Page[Step] = await self._gateway.read(
-            "list_steps", reads_as(identity), shape=_STEPS, session_id=session_id, limit=limit, cursor=cursor
+        return await self._gateway.page(
+            "list_steps", reads_as(identity), _STEPS, session_id=session_id, limit=limit, cursor=cursor
         )
-        return page
 
     async def events(self, identity: Identity, session_id: UUID, after_seq: int, limit: int) -> Page[Json]:
         answer = await self._gateway.read(

@@ -21,14 +21,47 @@ class Finished:
     notes: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A run that has begun: its number, and the events that its beginning made, which are stored."""
+
+    session_id: UUID
+    epoch: int
+    events: list[Json]
+
+
+def begun(answer: Json) -> Begun:
+    return Begun(UUID(answer["session_id"]), answer["epoch"], answer["events"])
+
+
 class RunOperations:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
-    async def claim(self, session_id: UUID, node: str) -> Json:
+    async def begin(self, session_id: UUID, node: str) -> Begun:
         """Begins the next epoch. Raises Conflict where the session is not active, NotFound where it is gone."""
-        answer: Json = await self._gateway.write("claim_run", SERVICE, session_id=session_id, node=node)
+        return begun(await self._gateway.write("begin_run", SERVICE, session_id=session_id, node=node))
+
+    async def load(self, session_id: UUID, epoch: int) -> Json:
+        """All that a run goes on from. Raises Fenced where a newer one has begun, NotFound where it is gone."""
+        answer: Json = await self._gateway.write("load_run", SERVICE, session_id=session_id, epoch=epoch)
         return answer
+
+    async def broke(self, session_id: UUID, epoch: int, most: int, error: Failure) -> Changed:
+        """Counts that the run broke; where that was for the `most`-th time in a row the session fails with `error`."""
+        return changed(
+            await self._gateway.write(
+                "break_run", SERVICE, session_id=session_id, epoch=epoch, most=most, error=error.model_dump()
+            )
+        )
+
+    async def give_up(self, session_id: UUID, epoch: int, error: Failure) -> Changed:
+        """The session fails, whatever is wrong with what is kept of it."""
+        return changed(
+            await self._gateway.write(
+                "give_up_run", SERVICE, session_id=session_id, epoch=epoch, error=error.model_dump()
+            )
+        )
 
     async def append_events(self, session_id: UUID, epoch: int, events: list[Json]) -> None:
         """Keeps numbered events; the same batch again changes nothing."""

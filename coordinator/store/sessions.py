@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 from uuid import UUID, uuid4
 
 from coordinator.admins import reads_as
 from coordinator.models import SERVICE, Budget, Failure, Identity, Kind, Session, SessionDetail, Status, StoryConfig
-from coordinator.store.gateway import Gateway
+from coordinator.store.gateway import Gateway, Page, Rows
 
 Json = dict[str, Any]
-Item = TypeVar("Item")
+
+_SESSIONS = Rows(Session)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +23,6 @@ class Changed:
     session: Session
     events: list[Json]
     changed: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[Item]):
-    items: list[Item]
-    next_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +72,10 @@ class SessionOperations:
         if owner is None and q is not None and identity.is_admin:
             # Under row level security no index by words can be used.
             caller = SERVICE
-        answer = await self._gateway.read(
-            "list_sessions", caller, user_id=owner, status=status, kind=kind, template=template, since=since, q=q,
-            limit=limit, cursor=cursor,
+        return await self._gateway.page(
+            "list_sessions", caller, _SESSIONS, user_id=owner, status=status, kind=kind, template=template, since=since,
+            q=q, limit=limit, cursor=cursor,
         )  # fmt: skip
-        return Page([Session.model_validate(item) for item in answer["items"]], answer["next_cursor"])
 
     async def inspect(self, admin: Identity, session_id: UUID) -> Json:
         """One session whole, with the first page of each of its lists. NotFound for anybody but an admin."""

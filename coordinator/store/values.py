@@ -8,6 +8,8 @@ from uuid import UUID
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
+from coordinator.storable import storable
+
 
 class JsonText(str):
     """JSON that is encoded already."""
@@ -17,11 +19,6 @@ class JsonText(str):
 def parameter(name: str) -> str:
     """The name of a function's parameter: columns and parameters never share one in SQL."""
     return f"p_{name}"
-
-
-def storable(text: str) -> str:
-    """PostgreSQL's text has no NUL and no lone surrogate."""
-    return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 def json_text(value: Any) -> str:

@@ -10,8 +10,10 @@ from uuid import UUID
 from coordinator.admins import reads_as
 from coordinator.errors import NotFound
 from coordinator.models import SERVICE, Alternative, Draft, Identity, Session, StoryConfig
-from coordinator.store.gateway import Gateway
-from coordinator.store.sessions import Changed, Json, Page, changed
+from coordinator.store.gateway import Gateway, Page, Rows
+from coordinator.store.sessions import Changed, Json, changed
+
+_ALTERNATIVES = Rows(Alternative)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +75,9 @@ class VersionOperations:
     async def alternatives(
         self, identity: Identity, session_id: UUID, limit: int, cursor: str | None
     ) -> Page[Alternative]:
-        answer = await self._gateway.read(
-            "list_alternatives", reads_as(identity), session_id=session_id, limit=limit, cursor=cursor
+        return await self._gateway.page(
+            "list_alternatives", reads_as(identity), _ALTERNATIVES, session_id=session_id, limit=limit, cursor=cursor
         )
-        return Page([Alternative.model_validate(item) for item in answer["items"]], answer["next_cursor"])
 
     async def alternative(self, identity: Identity, session_id: UUID, alternative_id: UUID) -> Alternative:
         """Raises NotFound where there is none."""

@@ -32,19 +32,19 @@ async def test_a_run_whose_session_is_claimed_elsewhere_stops(service: Service, 
     async with service.socket() as socket:
         keeper = await begin(socket)
         session_id = keeper.session_id
-        claim = await store.runs.claim(UUID(session_id), "another-node")
+        begun = await store.runs.begin(UUID(session_id), "another-node")
         # The old run ends by itself; what it told and had not stored is taken back by a snapshot.
         await eventually(lambda: idle(service), "the fenced run ends")
         async with asyncio.timeout(5):
             while keeper.state.epoch < 2:
                 keeper.take(await next_frame(socket))
-        assert keeper.state.epoch == claim["session"]["epoch"] == 2
+        assert keeper.state.epoch == begun.epoch == 2
         keeper.check_same(await snapshot(socket, session_id))
         before = await everything(get, f"/api/sessions/{session_id}/events")
-        assert [event["epoch"] for event in before if event["seq"] > claim["events"][0]["seq"]] == []
+        assert [event["epoch"] for event in before if event["seq"] > begun.events[0]["seq"]] == []
 
         # The other node goes on, and the reader here follows it.
-        last = claim["events"][-1]["seq"]
+        last = begun.events[-1]["seq"]
         told = {"type": "agent.state", "seq": last + 1, "at": "2026-01-01T00:00:00Z", "agent": "writer",
                 "state": "thinking", "activity": "gathering ideas"}  # fmt: skip
         await store.runs.append_events(UUID(session_id), 2, [told])

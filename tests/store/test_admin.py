@@ -36,7 +36,7 @@ async def run(database: Database, query: str, *params: Any) -> list[Any]:
 async def told(store: Store, owner: Identity) -> UUID:
     """A finished story: three messages, four words."""
     session_id = (await create(store, owner)).session.id
-    seq = int((await store.runs.claim(session_id, "node"))["events"][-1]["seq"])
+    seq = int((await store.runs.begin(session_id, "node")).events[-1]["seq"])
     for number in (1, 2):
         draft = {"content": f"It rang {number} times.", "word_count": 4, "current": True}
         answer = await store.runs.finish_step(session_id, 1, [], step(session_id, f"draft-{number}", seq, draft=draft))
@@ -62,7 +62,7 @@ async def entries(store: Store, admin: Identity, **wanted: Any) -> list[AuditEnt
 async def test_an_admin_ends_anybodys_session_and_its_run(store: Store, user: Any, to: Any, action: str) -> None:
     writer, admin = await user(), await user(admin=True)
     session_id = (await create(store, writer)).session.id
-    seq = (await store.runs.claim(session_id, "far away"))["events"][-1]["seq"]
+    seq = (await store.runs.begin(session_id, "far away")).events[-1]["seq"]
     change = await store.admin.end(session_id, admin.user_id, to=to, reason="It is not for children.")
     assert change.changed and change.session.status == to and change.session.epoch == 2
     assert change.session.error is not None and change.session.error.code == to
@@ -185,8 +185,8 @@ async def test_statistics_count_what_there_is(store: Store, user: Any, database:
     )  # fmt: skip
     held, lost, waiting = [(await create(store, writer)).session.id for _ in range(3)]
     await beat(store, database, "here")
-    await store.runs.claim(held, "here")
-    await store.runs.claim(lost, "nowhere")
+    await store.runs.begin(held, "here")
+    await store.runs.begin(lost, "nowhere")
     chat = (await create(store, writer, kind="chat")).session.id
     sql = (
         "update story_sessions set created_at = %s, completed_at = %s, last_activity_at = %s, model = %s where id = %s"
@@ -239,8 +239,8 @@ async def test_nodes_and_who_waits_for_them(store: Store, user: Any, database: D
     await run(database, "update nodes set seen_at = now() - interval '2 minutes' where id = 'gone'")
     first, second, third = [(await create(store, one, title=title)).session.id for title in ("A", "B", "C")]
     theirs = (await create(store, two, title="D")).session.id
-    await store.runs.claim(first, "here")
-    await store.runs.claim(second, "gone")
+    await store.runs.begin(first, "here")
+    await store.runs.begin(second, "gone")
     found = await store.admin.nodes(60)
     assert [(node.id, node.alive, node.running) for node in found.nodes] == [("here", True, 1), ("gone", False, 1)]
     assert (found.nodes[0].version, found.nodes[0].address, found.nodes[0].places) == ("1.2", "0.0.0.0:8000", 3)

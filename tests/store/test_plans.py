@@ -36,7 +36,7 @@ NO_READERS = {
 """Read no big table, or by its key alone, or only on behalf of one of the others."""
 WITHIN = {
     "event_json", "visible_session", "owned_session", "add_events", "tell", "number_outside", "events_since", "partial_json",
-    "keep_events", "notes_json", "waiting_runs", "claim_run", "number_changes", "add_alternatives", "edit_draft",
+    "keep_events", "notes_json", "waiting_runs", "begin_run", "load_run", "break_run", "give_up_run", "number_changes", "add_alternatives", "edit_draft",
     "fork_session", "get_alternative", "list_alternatives", "end_as_admin", "delete_as_admin",
 }  # fmt: skip
 """Called by those below, or made of the same statements on one session's rows."""

@@ -41,7 +41,7 @@ FOR_USERS = {
 }  # fmt: skip
 FOR_THE_SERVICE = FOR_USERS | {
     "owned_session", "add_events", "events_since", "create_session", "change_status", "rename_session", "delete_session",
-    "append_message", "append_messages", "append_draft", "draft_event", "check_epoch", "expire_sessions", "claim_run", "keep_events",
+    "append_message", "append_messages", "append_draft", "draft_event", "check_epoch", "expire_sessions", "begin_run", "load_run", "break_run", "give_up_run", "keep_events",
     "append_events", "finish_step", "complete_session", "fail_session", "events_after", "usage_after",
     "beat", "silent_since", "take_chore", "leave", "waiting_runs", "claim_runs", "number_changes", "notes_json", "open_gate", "tell",
     "number_outside", "message_event", "activity", "write_many", "pause_session", "steer", "answer_gate", "set_budget", "wake",
@@ -214,8 +214,7 @@ async def actors(shared: Database) -> AsyncIterator[Actors]:
         )  # fmt: skip
         session_id = made.session.id
         sessions.append(session_id)
-        claim = await store.runs.claim(session_id, "node")
-        seq = claim["events"][-1]["seq"]
+        seq = (await store.runs.begin(session_id, "node")).events[-1]["seq"]
         await store.runs.finish_step(
             session_id, 1, [],
             {"step": "draft-1", "stage": "drafting", "agent": "writer", "attempt": 1, "started_at": "2026-01-01T00:00:00Z",

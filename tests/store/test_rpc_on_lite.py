@@ -81,9 +81,9 @@ async def test_a_write_whose_answer_was_lost_is_stored_once(project: Project, da
         session_id, writer.user_id, version=1, author="writer", content="It rang.", word_count=2
     )
     assert draft.version == 1
-    claim = await store.runs.claim(session_id, "node")
+    begun = await store.runs.begin(session_id, "node")
     # A claim is not the same again: each is a run of its own, and only the last of them may write.
-    epoch, seq = claim["session"]["epoch"], claim["events"][-1]["seq"]
+    epoch, seq = begun.epoch, begun.events[-1]["seq"]
     delta = {"type": "agent.delta", "seq": seq + 1, "at": "2026-01-01T00:00:00Z", "message_id": "m", "agent": "writer",
              "attempt": 1, "offset": 0, "text": "It", "parts": [2]}  # fmt: skip
     await store.runs.append_events(session_id, epoch, [delta])
@@ -172,7 +172,7 @@ async def test_users_can_call_no_writing_function(project: Project, store: Store
     for identity in (writer, project.identity(uuid4(), admin=True), Identity(user_id=None, role="anon")):
         for function, args in (
             ("delete_session", {"session_id": uuid4(), "owner": None}),
-            ("claim_run", {"session_id": uuid4(), "node": "n"}),
+            ("begin_run", {"session_id": uuid4(), "node": "n"}),
             ("expire_sessions", {"limit": 1}),
         ):
             with pytest.raises(Forbidden):

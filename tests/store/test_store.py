@@ -74,11 +74,11 @@ async def test_what_is_kept_is_what_was_given(store: Store, user: Any) -> None:
 async def test_text_that_can_not_be_kept_is_mended_wherever_it_stands(store: Store, user: Any) -> None:
     writer = await user()
     session_id = (await create(store, writer)).session.id
-    seq = (await store.runs.claim(session_id, "node"))["events"][-1]["seq"]
+    seq = (await store.runs.begin(session_id, "node")).events[-1]["seq"]
     # NUL and half a surrogate pair go; the six characters of an escape, typed by somebody, stay.
     await store.runs.append_events(session_id, 1, [delta(seq + 1, "a\x00b\ud800c \\u0000 \\\\u0000")])
     kept = (await store.record.events(writer, session_id, seq, 10)).items
-    assert [event["text"] for event in kept] == ["ab?c \\u0000 \\\\u0000"]
+    assert [event["text"] for event in kept] == ["ab�c \\u0000 \\\\u0000"]
 
 
 async def test_an_absent_user_is_a_conflict(store: Store) -> None:
@@ -159,9 +159,9 @@ async def test_a_story_before_its_first_draft_is_a_conflict(store: Store, user: 
 async def test_an_older_run_writes_nothing(store: Store, user: Any) -> None:
     writer = await user()
     session_id = (await create(store, writer)).session.id
-    first = await store.runs.claim(session_id, "node-1")
-    await store.runs.claim(session_id, "node-2")
-    seq = first["events"][-1]["seq"]
+    first = await store.runs.begin(session_id, "node-1")
+    await store.runs.begin(session_id, "node-2")
+    seq = first.events[-1]["seq"]
     for refused in (
         store.runs.append_events(session_id, 1, [delta(seq + 1, "late")]),
         store.runs.finish_step(session_id, 1, [], step(session_id, "draft-1", seq)),
@@ -178,7 +178,7 @@ async def test_an_older_run_writes_nothing(store: Store, user: Any) -> None:
 async def test_a_step_is_kept_once_however_often_it_is_sent(store: Store, user: Any) -> None:
     writer = await user()
     session_id = (await create(store, writer)).session.id
-    seq = (await store.runs.claim(session_id, "node"))["events"][-1]["seq"]
+    seq = (await store.runs.begin(session_id, "node")).events[-1]["seq"]
     pending = [
         {"type": "step.started", "seq": seq + 1, "at": "2026-01-01T00:00:00Z", "step": "draft-1", "stage": "drafting",
          "agent": "writer", "attempt": 1},
@@ -207,7 +207,7 @@ async def test_a_step_is_kept_once_however_often_it_is_sent(store: Store, user: 
 async def test_a_step_that_begins_again_within_a_batch_is_kept_as_it_last_began(store: Store, user: Any) -> None:
     writer = await user()
     session_id = (await create(store, writer)).session.id
-    seq = (await store.runs.claim(session_id, "node"))["events"][-1]["seq"]
+    seq = (await store.runs.begin(session_id, "node")).events[-1]["seq"]
     begun = [
         {"type": "step.started", "seq": seq + attempt, "at": "2026-01-01T00:00:00Z", "step": "outline",
          "stage": "foundation", "agent": "writer", "attempt": attempt}
@@ -222,7 +222,7 @@ async def test_a_step_that_begins_again_within_a_batch_is_kept_as_it_last_began(
 async def test_a_title_that_a_person_gave_stays(store: Store, user: Any) -> None:
     writer = await user()
     session_id = (await create(store, writer, title="Mine")).session.id
-    seq = (await store.runs.claim(session_id, "node"))["events"][-1]["seq"]
+    seq = (await store.runs.begin(session_id, "node")).events[-1]["seq"]
     await store.runs.finish_step(session_id, 1, [], step(session_id, "outline", seq, title="Theirs"))
     assert (await store.sessions.get(writer, session_id)).title == "Mine"
 
@@ -230,7 +230,7 @@ async def test_a_title_that_a_person_gave_stays(store: Store, user: Any) -> None
 async def test_claiming_answers_what_a_run_goes_on_from(store: Store, user: Any) -> None:
     writer = await user()
     session_id = (await create(store, writer)).session.id
-    seq = (await store.runs.claim(session_id, "node"))["events"][-1]["seq"]
+    seq = (await store.runs.begin(session_id, "node")).events[-1]["seq"]
     change = await store.runs.finish_step(session_id, 1, [], step(session_id, "brainstorm", seq))
     seq = change.events[-1]["seq"]
     change = await store.runs.finish_step(session_id, 1, [], step(session_id, "outline", seq, output={"title": "x"}))
@@ -238,14 +238,15 @@ async def test_claiming_answers_what_a_run_goes_on_from(store: Store, user: Any)
     started = {"type": "step.started", "seq": seq + 1, "at": "2026-01-01T00:00:00Z", "step": "draft-1",
                "stage": "drafting", "agent": "writer", "attempt": 2}  # fmt: skip
     await store.runs.append_events(session_id, 1, [started, delta(seq + 2, "half a sen")])
-    claim = await store.runs.claim(session_id, "node")
+    begun = await store.runs.begin(session_id, "node")
+    claim = await store.runs.load(session_id, begun.epoch)
     told = [(one["step"], one["status"], one["attempt"], one["output"], one["text"]) for one in claim["steps"]]
     assert told == [
         ("brainstorm", "done", 1, None, "Text of brainstorm."), ("outline", "done", 1, {"title": "x"}, None),
         ("draft-1", "running", 2, None, None),
     ]  # fmt: skip
     assert claim["delta_from"] == seq + 2
-    assert claim["events"][0]["reason"] == "recovered"
+    assert begun.events[0]["reason"] == "recovered"
     snapshot = await store.record.snapshot(writer, session_id)
     assert snapshot["partial"] == {"message_id": "m", "agent": "writer", "attempt": 1, "text": "half a sen"}
 
@@ -262,13 +263,13 @@ async def test_status_moves_only_where_it_may(store: Store, user: Any) -> None:
     with pytest.raises(Conflict):
         await store.sessions.change_status(session_id, writer.user_id, to="active", allowed=("failed",))
     with pytest.raises(Conflict):
-        await store.runs.claim(session_id, "node")
+        await store.runs.begin(session_id, "node")
 
 
 async def test_a_failed_step_can_be_taken_up_again(store: Store, user: Any) -> None:
     writer = await user()
     session_id = (await create(store, writer)).session.id
-    seq = (await store.runs.claim(session_id, "node"))["events"][-1]["seq"]
+    seq = (await store.runs.begin(session_id, "node")).events[-1]["seq"]
     started = {"type": "step.started", "seq": seq + 1, "at": "2026-01-01T00:00:00Z", "step": "outline",
                "stage": "foundation", "agent": "writer", "attempt": 1}  # fmt: skip
     failure = Failure(code="unavailable", message="The model is away.")
@@ -278,8 +279,9 @@ async def test_a_failed_step_can_be_taken_up_again(store: Store, user: Any) -> N
     assert [(one.status, one.error) for one in steps] == [("failed", failure)]
     resumed = await store.sessions.change_status(session_id, writer.user_id, to="active", allowed=("failed",))
     assert resumed.session.error is None
-    claim = await store.runs.claim(session_id, "node")
-    assert claim["events"][0]["reason"] == "resumed" and claim["steps"][0]["attempt"] == 1
+    begun = await store.runs.begin(session_id, "node")
+    claim = await store.runs.load(session_id, begun.epoch)
+    assert begun.events[0]["reason"] == "resumed" and claim["steps"][0]["attempt"] == 1
 
 
 async def test_sessions_expire_after_their_time_and_not_before(store: Store, user: Any, database: Database) -> None:
@@ -331,7 +333,7 @@ async def test_a_deleted_session_leaves_nothing(store: Store, user: Any, databas
 
     writer = await user()
     session_id = (await create(store, writer)).session.id
-    seq = (await store.runs.claim(session_id, "node"))["events"][-1]["seq"]
+    seq = (await store.runs.begin(session_id, "node")).events[-1]["seq"]
     draft = {"content": "x", "word_count": 1, "current": True}
     await store.runs.finish_step(session_id, 1, [], step(session_id, "draft-1", seq, draft=draft))
     await store.runs.complete(session_id, None, 1)
@@ -349,9 +351,9 @@ async def test_a_deleted_session_leaves_nothing(store: Store, user: Any, databas
 async def test_replay_tells_whether_the_past_is_the_same(store: Store, user: Any) -> None:
     writer = await user()
     session_id = (await create(store, writer)).session.id
-    seq = (await store.runs.claim(session_id, "node"))["events"][-1]["seq"]
+    seq = (await store.runs.begin(session_id, "node")).events[-1]["seq"]
     await store.runs.append_events(session_id, 1, [delta(seq + 1, "a"), delta(seq + 2, "b")])
-    await store.runs.claim(session_id, "node")
+    await store.runs.begin(session_id, "node")
     # The second epoch begins at seq + 3; whoever saw more of the first than was stored has another past.
     for epoch, after, same in (
         (1, seq, True),

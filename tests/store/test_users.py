@@ -32,7 +32,7 @@ def transport(request: pytest.FixtureRequest) -> str:
 async def finished(store: Store, owner: Identity, steps: int = 2) -> UUID:
     """A session with rows in every table that hangs on one."""
     session_id = (await create(store, owner)).session.id
-    seq = int((await store.runs.claim(session_id, "node"))["events"][-1]["seq"])
+    seq = int((await store.runs.begin(session_id, "node")).events[-1]["seq"])
     for number in range(1, steps + 1):
         draft = {"content": f"It rang {number} times.", "word_count": 4, "current": True}
         result = step(session_id, f"draft-{number}", seq, draft=draft)
@@ -165,7 +165,7 @@ async def test_erasing_counts_what_it_removed_and_leaves_others_alone(
 async def test_a_run_elsewhere_finds_its_session_gone(store: Store, user: Any) -> None:
     writer = await user()
     session_id = (await create(store, writer)).session.id
-    seq = (await store.runs.claim(session_id, "another node"))["events"][-1]["seq"]
+    seq = (await store.runs.begin(session_id, "another node")).events[-1]["seq"]
     assert (await store.users.erase(writer.user_id)).session_ids == [session_id]
     with pytest.raises(NotFound):
         await store.runs.finish_step(session_id, 1, [], step(session_id, "draft-1", seq))

@@ -11,7 +11,7 @@ import pytest
 from coordinator.errors import Conflict, NotFound, StoryloomError
 from coordinator.models import Alternative, Draft, Failure, Identity, StoryConfig
 from coordinator.store import Store
-from coordinator.store.sessions import Changed
+from coordinator.store.sessions import Changed, Json
 from coordinator.store.versions import Made
 from tests.store.conftest import BOTH
 from tests.store.test_store import create, step
@@ -25,12 +25,18 @@ def transport(request: pytest.FixtureRequest) -> str:
 async def begun(store: Store, owner: Identity, *names: str) -> UUID:
     """A story that has done these steps, each with a version, and is still run."""
     session_id = (await create(store, owner)).session.id
-    seq = int((await store.runs.claim(session_id, "node"))["events"][-1]["seq"])
+    seq = int((await store.runs.begin(session_id, "node")).events[-1]["seq"])
     for name in names:
         draft = {"content": f"A bell.\n\nText of {name}.", "word_count": 5, "current": True}
         answer = await store.runs.finish_step(session_id, 1, [], step(session_id, name, seq, draft=draft))
         seq = int(answer.events[-1]["seq"])
     return session_id
+
+
+async def taken_up(store: Store, session_id: UUID) -> tuple[Json, list[Json]]:
+    """What a run on another node goes on from, and the events of its beginning."""
+    begun = await store.runs.begin(session_id, "node")
+    return await store.runs.load(session_id, begun.epoch), begun.events
 
 
 async def paused(store: Store, owner: Identity, *names: str) -> UUID:
@@ -89,7 +95,7 @@ async def test_an_edit_is_the_next_version_and_a_step(store: Store, user: Any) -
     assert (told["type"], told["version"], told["current"], told["author"]) == ("draft.saved", 2, True, "writer")
     # The run that goes on is handed it in its order.
     await store.sessions.change_status(session_id, writer.user_id, to="active", allowed=("paused",))
-    claim = await store.runs.claim(session_id, "node")
+    claim, _ = await taken_up(store, session_id)
     assert [one["step"] for one in claim["steps"]] == ["draft-1", "edit-1"]
 
 
@@ -156,8 +162,8 @@ async def test_a_step_that_failed_comes_after_the_edit(store: Store, user: Any) 
     await store.runs.fail(session_id, None, Failure(code="unavailable", message="Away."), epoch=1, step="draft-2")
     await edit(store, session_id, writer, 1, "Mine.")
     await store.sessions.change_status(session_id, writer.user_id, to="active", allowed=("failed",))
-    claim = await store.runs.claim(session_id, "node")
-    seq = claim["events"][-1]["seq"]
+    claim, events = await taken_up(store, session_id)
+    seq = events[-1]["seq"]
     assert [one["step"] for one in claim["steps"]] == ["draft-1", "edit-1", "draft-2"]
     await store.runs.finish_step(session_id, claim["session"]["epoch"], [], step(session_id, "draft-2", seq))
     assert [one["step"] for one in (await store.versions.so_far(writer, session_id)).steps] == [
@@ -248,7 +254,7 @@ async def test_a_fork_has_the_past_and_the_parent_is_not_touched(store: Store, u
     assert [one["seq"] for one in events] == list(range(1, 7)) == [one["seq"] for one in made.events]
     assert await _whole(store, writer, session_id) == before
     # Both go on; the fork's run is handed its texts.
-    claim = await store.runs.claim(child.id, "node")
+    claim, events = await taken_up(store, child.id)
     assert [one["text"] for one in claim["steps"]] == ["Text of draft-1.", "Text of draft-2."]
     await store.sessions.delete(session_id, writer.user_id)
     assert (await store.sessions.get(writer, child.id)).parent_session_id is None
@@ -270,7 +276,7 @@ async def test_all_that_was_said_is_shared_where_no_step_is_named(store: Store, 
     await store.record.steer(session_id, writer.user_id, uuid4(), "More rain.")
     whole = (await fork(store, session_id, writer, "draft-1", until=None)).session
     assert (whole.message_count, whole.draft_version) == (3, 1)
-    claim = await store.runs.claim(whole.id, "node")
+    claim, _ = await taken_up(store, whole.id)
     assert claim["notes"] == ["More rain."] and claim["session"]["epoch"] == 1
     empty = (await fork(store, session_id, writer, until=None, draft_version=0)).session
     assert (empty.message_count, empty.draft_version) == (2, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85]")
+_BREAKS = re.compile("[\n\t\u2028\u2029]+")
 _UNWANTED = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x9f\ufdd0-\ufdef"
     + "".join(f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0, 0x110000, 0x10000))
@@ -28,5 +29,5 @@ def storable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """A storable text without line ends and tabs, spaces at its ends or two in a row: a title, a name."""
-    return " ".join(storable(text).split())
+    """A storable text in one line, without spaces at its ends: a title, a name."""
+    return _BREAKS.sub(" ", storable(text)).strip()

@@ -251,7 +251,7 @@ async def test_nodes_and_who_waits_for_them(store: Store, user: Any, database: D
     ]  # fmt: skip
     assert found.waiting == 3 and all(who.since <= datetime.now(UTC) for who in found.queue)
     claimed = await store.nodes.claim("here", room=3, per_user=9, held=[first], dead_s=60)
-    assert [UUID(run["session"]["id"]) for run in claimed.runs] == [who.session_id for who in found.queue]
+    assert [begun.session_id for begun in claimed.runs] == [who.session_id for who in found.queue]
     assert (await store.admin.nodes(60)).waiting == 0
 
 

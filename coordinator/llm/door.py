@@ -7,14 +7,15 @@ on; calls, numbers and the reason of the end are what they should be. What can't
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from pydantic_ai import RunContext
-from pydantic_ai.exceptions import AgentRunError, ModelAPIError, UserError
+from pydantic_ai import RunContext, UsageExtractionFailedWarning
+from pydantic_ai.exceptions import AgentRunError, ModelAPIError, UnexpectedModelBehavior, UserError
 from pydantic_ai.messages import (
     FinishReason,
     ModelMessage,
@@ -44,6 +45,10 @@ from coordinator.storable import storable
 
 log = logging.getLogger(__name__)
 
+# Of numbers that are none they print what was sent; it is estimated then.
+warnings.filterwarnings("ignore", category=UsageExtractionFailedWarning)
+warnings.filterwarnings("ignore", "Pydantic serializer warnings", UserWarning)
+
 LONGEST_PIECE = 16_384
 """Characters that are read and told at once, however many a server sends: who listens can stop in between."""
 LONGEST_NAME = 200
@@ -59,7 +64,9 @@ _OWN_TAGS = ("<earlier thoughts>", "</earlier thoughts>")
 _REASONS: dict[str, FinishReason] = {
     **dict.fromkeys(("max_tokens", "max_length", "model_length", "token_limit", "max_output_tokens"), "length"),
     **dict.fromkeys(("sensitive", "safety", "guardrail_intervened", "recitation", "refusal"), "content_filter"),
-    **dict.fromkeys(("abort", "aborted", "cancelled", "network_error", "insufficient_system_resource"), "error"),
+    **dict.fromkeys(
+        ("error", "failed", "abort", "aborted", "cancelled", "network_error", "insufficient_system_resource"), "error"
+    ),
 }
 """Ends that OpenAI's protocol does not have and compatible servers send. Any other word is an end like `stop`."""
 
@@ -92,9 +99,9 @@ def _readable(model: str) -> Iterator[None]:
     """What a library trips over in an answer that is not as its protocol says is the model's fault, and no bug here."""
     try:
         yield
-    except (AgentRunError, UserError):
-        raise
     except Exception as error:
+        if isinstance(error, AgentRunError | UserError) and type(error) is not UnexpectedModelBehavior:
+            raise
         log.warning("an answer of %s can't be read: %s", model, type(error).__name__)
         raise ModelAPIError(model, "an answer that can't be read") from error
 

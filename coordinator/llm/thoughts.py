@@ -51,7 +51,8 @@ _MARK = re.compile(
     rf"|(?P<token>{_TURN}(?:(?:assistant|model)\n?)?|<end_of_turn>|<\|(?!channel\|)/?[a-z_:]{{2,32}}\|>)",
     re.IGNORECASE,
 )
-_BEGINS = re.compile("[<[◁]")
+_AHEAD = r"<(?=[/|a-z]|\Z)|\[(?=[/t]|\Z)|◁"
+_BEGINS = re.compile(_AHEAD, re.IGNORECASE)
 _GROWS = re.compile(
     rf"</?\s{{0,9}}(?P<name>[a-z:_]{{0,20}})|</?\s{{0,9}}{_THOUGHT}(?:/|\s[^<>]{{0,200}})"
     r"|<\|/?[a-z_:]{0,32}\|?|<\|channel>[a-z]{0,20}|<channel\|"
@@ -69,7 +70,7 @@ _SPACELESS = re.compile(f"[{IDEOGRAPHS}{KANA}{UNSPACED}。！？、」』]\\Z")
 _BYTE_ORDER_MARK = "\ufeff"
 _PLAIN_BEGIN, _PLAIN_END = "analysis", "assistantfinal"
 """What is left of gpt-oss's channels where a server has taken their tokens off and kept the words between."""
-_PLAIN_NEXT = re.compile("[<[◁a]")
+_PLAIN_NEXT = re.compile(rf"a(?=s|\Z)|{_AHEAD}", re.IGNORECASE)
 _PLAIN_MARK = re.compile(f"(?P<end>{_PLAIN_END})")
 
 

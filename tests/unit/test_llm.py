@@ -24,8 +24,8 @@ from coordinator.agents.library import load_library
 from coordinator.brief import Brief
 from coordinator.errors import InvalidMessage, Misconfigured
 from coordinator.llm import storyteller
-from coordinator.llm.http import is_quota
 from coordinator.llm.door import Door
+from coordinator.llm.http import is_quota
 from coordinator.llm.models import NO_KEY, OFFLINE, Models
 from coordinator.llm.offline import offline_model, paced
 from coordinator.models import StoryConfig

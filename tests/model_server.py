@@ -138,6 +138,12 @@ class ModelServer:
         """Cleared, it holds back every answer until it is set again."""
         self.open.set()
         self.writer = Writer()
+        self.distort: Callable[[str], Sequence[str]] | None = None
+        """How the pieces of all the prose that it writes well are made of the text."""
+        self.tools = True
+        """Whether it takes tools; without, it answers in words with JSON of a schema that the request shows."""
+        self.counts: Any = None
+        """The usage in all answers, instead of what was used."""
         self._script: list[Reply] = []
         self._ids = count(1)
 
@@ -206,6 +212,8 @@ class ModelServer:
         reply = self._next(request)
         if reply.status == 200 and reply.raw is None and not request.path.endswith("/chat/completions"):
             await _json(send, 404, {"error": {"message": "no such path", "type": "invalid_request_error"}})
+        elif not self.tools and request.tool is not None:
+            await _json(send, 400, {"error": {"message": "a-model:2b does not support tools", "type": "api_error"}})
         elif reply.status != 200:
             error = {"message": reply.message, "type": "scripted", "code": reply.error_code}
             await _json(send, reply.status, {"error": error}, reply.headers)
@@ -241,6 +249,8 @@ class ModelServer:
         form = (request.body.get("response_format") or {}).get("json_schema")
         if reply.text is None and form is not None:
             return json.dumps(reply.args or self.writer.typed(form["schema"], request.text)), None, "stop"
+        if reply.text is None and (shown := _schema_in(request.text)) is not None:
+            return json.dumps(reply.args or self.writer.typed(shown, request.text)), None, "stop"
         say = self.writer.prose if reply.text is None else reply.text
         text = say(request.text) if callable(say) else say
         return text, None, reply.finish or "stop"
@@ -287,7 +297,7 @@ class ModelServer:
         if not reply.unended:
             await chunk({}, finish)
         if reply.usage and (request.body.get("stream_options") or {}).get("include_usage"):
-            usage = _usage(request, text or args or "") if reply.counts is None else reply.counts
+            usage = reply.counts or self.counts or _usage(request, text or args or "")
             await _event(send, {**frame, "choices": [], "usage": usage})
         await send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
 
@@ -296,13 +306,17 @@ class ModelServer:
             yield {"tool_calls": [{"index": 0, "id": "call-0", "type": "function", "function": reply.function}]}
             return
         if args is None:
-            for piece in re.findall(r"\s*\S+\s*|\s+", text) if reply.pieces is None else reply.pieces:
-                yield {"content": piece}
+            yield from ({"content": piece} for piece in self._pieces(reply, text))
             return
         function = {"name": reply.tool_name or request.tool["name"], "arguments": ""}  # type: ignore[index]
         yield {"tool_calls": [{"index": 0, "id": f"call-{next(self._ids)}", "type": "function", "function": function}]}
         for at in range(0, len(args), 400):
             yield {"tool_calls": [{"index": 0, "function": {"arguments": args[at : at + 400]}}]}
+
+    def _pieces(self, reply: Reply, text: str) -> Sequence[str]:
+        if reply.pieces is not None:
+            return reply.pieces
+        return self.distort(text) if self.distort else re.findall(r"\s*\S+\s*|\s+", text)
 
     def _frame(self, request: Request, kind: str) -> dict[str, Any]:
         return {"id": f"chat-{next(self._ids)}", "object": kind, "created": 1, "model": request.body.get("model", "?")}
@@ -332,6 +346,14 @@ async def _json(send: Any, status: int, data: dict[str, Any], headers: dict[str,
 def _usage(request: Request, answer: str) -> dict[str, int]:
     read, written = len(request.text.split()), len(answer.split())
     return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+
+
+def _schema_in(text: str) -> dict[str, Any] | None:
+    _, shows, rest = text.partition("compatible with this schema:")
+    if not shows:
+        return None
+    schema: dict[str, Any] = json.JSONDecoder().raw_decode(rest, rest.index("{"))[0]
+    return schema
 
 
 def _content(message: dict[str, Any]) -> str:

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-Line = Annotated[str, Field(min_length=1, max_length=2_000)]
-Prose = Annotated[str, Field(min_length=1, max_length=20_000)]
+from coordinator.plain import plain_name, plain_title
+from coordinator.storable import storable
+
+
+def _by(clean: Callable[[str], str]) -> BeforeValidator:
+    """Cleans before anything is measured; what is no text is left to be refused."""
+
+    def cleaned(value: Any) -> Any:
+        return clean(value) if isinstance(value, str) else value
+
+    return BeforeValidator(cleaned)
+
+
+Aside = Annotated[str, Field(max_length=2_000), _by(storable)]
+Line = Annotated[str, Field(min_length=1, max_length=2_000), _by(storable)]
+Prose = Annotated[str, Field(min_length=1, max_length=20_000), _by(storable)]
+Name = Annotated[str, Field(min_length=1), _by(plain_name)]
+Title = Annotated[str, Field(min_length=1), _by(plain_title)]
+"""Shown as plain words: in one line, without Markdown, never too long."""
 
 
 class Material(BaseModel):
@@ -15,27 +33,27 @@ class Material(BaseModel):
 
 
 class Person(Material):
-    name: Line
+    name: Name
     role: Line = Field(description="what they are in the story, in a few words")
     description: Line = Field(description="looks, habits, what they want and what they hide")
-    voice: str = Field(default="", max_length=2_000, description="how they speak")
+    voice: Aside = Field(default="", description="how they speak")
 
 
 class Place(Material):
-    name: Line
+    name: Name
     description: Line
 
 
 class Beat(Material):
-    title: Line
+    title: Title
     summary: Line = Field(description="what happens and what changes by it")
     words: int = Field(ge=20, le=3_000, description="word budget of this beat")
-    place: str = Field(default="", max_length=2_000)
-    people: list[Line] = Field(default_factory=list, max_length=20)
+    place: Annotated[str, _by(plain_name)] = ""
+    people: list[Name] = Field(default_factory=list, max_length=20)
 
 
 class Outline(Material):
-    title: Line
+    title: Title
     logline: Line
     setting: Line = Field(description="where and when, and what it feels like to be there")
     people: list[Person] = Field(min_length=1, max_length=40)
@@ -53,7 +71,7 @@ class OutlineReview(Material):
 
 class Note(Material):
     section: int | None = Field(default=None, ge=1, description="the number of the section that it speaks of")
-    quote: str = Field(default="", max_length=2_000, description="the passage it speaks of, word for word")
+    quote: Aside = Field(default="", description="the passage it speaks of, word for word")
     comment: Line = Field(description="what to do about it")
 
 

@@ -10,7 +10,7 @@ import json
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Self
@@ -38,6 +38,18 @@ class Reply:
     """Words sent before nothing more comes, for as long as the client stays."""
     raw: bytes | None = None
     """A body sent as it is, with status 200."""
+    pieces: Sequence[str] | None = None
+    """What it says, in deltas cut just so; halves of characters and empty ones as well."""
+    unended: bool = False
+    """The stream just stops, in good order and without a reason for its end."""
+    tool_name: str | None = None
+    """Under which name it calls, where that is not the tool's."""
+    function: Any = None
+    """A function call as it is put into the stream, whole."""
+    message: str = "scripted failure"
+    """What an error says."""
+    counts: Any = None
+    """The usage, as it is put into the answer."""
     usage: bool = True
     when: str = ""
 
@@ -126,6 +138,12 @@ class ModelServer:
         """Cleared, it holds back every answer until it is set again."""
         self.open.set()
         self.writer = Writer()
+        self.distort: Callable[[str], Sequence[str]] | None = None
+        """How the pieces of all the prose that it writes well are made of the text."""
+        self.tools = True
+        """Whether it takes tools; without, it answers in words with JSON of a schema that the request shows."""
+        self.counts: Any = None
+        """The usage in all answers, instead of what was used."""
         self._script: list[Reply] = []
         self._ids = count(1)
 
@@ -192,10 +210,12 @@ class ModelServer:
     async def _answer(self, request: Request, send: Any) -> None:
         await self.open.wait()
         reply = self._next(request)
-        if reply.status == 200 and not request.path.endswith("/chat/completions"):
+        if reply.status == 200 and reply.raw is None and not request.path.endswith("/chat/completions"):
             await _json(send, 404, {"error": {"message": "no such path", "type": "invalid_request_error"}})
+        elif not self.tools and request.tool is not None:
+            await _json(send, 400, {"error": {"message": "a-model:2b does not support tools", "type": "api_error"}})
         elif reply.status != 200:
-            error = {"message": "scripted failure", "type": "scripted", "code": reply.error_code}
+            error = {"message": reply.message, "type": "scripted", "code": reply.error_code}
             await _json(send, reply.status, {"error": error}, reply.headers)
         elif reply.raw is not None:
             kind = b"text/event-stream" if request.streamed else b"application/json"
@@ -221,12 +241,16 @@ class ModelServer:
         """Text, arguments of a tool call, and why it ended."""
         if reply.refusal is not None:
             return "", None, reply.finish or "stop"
+        if reply.pieces is not None:
+            return "".join(reply.pieces), None, reply.finish or "stop"
         if reply.text is None and (tool := request.tool) is not None:
             args = reply.args if reply.args is not None else self.writer.typed(tool["parameters"], request.text)
             return "", args if isinstance(args, str) else json.dumps(args), reply.finish or "tool_calls"
         form = (request.body.get("response_format") or {}).get("json_schema")
         if reply.text is None and form is not None:
             return json.dumps(reply.args or self.writer.typed(form["schema"], request.text)), None, "stop"
+        if reply.text is None and (shown := _schema_in(request.text)) is not None:
+            return json.dumps(reply.args or self.writer.typed(shown, request.text)), None, "stop"
         say = self.writer.prose if reply.text is None else reply.text
         text = say(request.text) if callable(say) else say
         return text, None, reply.finish or "stop"
@@ -240,7 +264,7 @@ class ModelServer:
         return {
             **self._frame(request, "chat.completion"),
             "choices": [{"index": 0, "message": message, "finish_reason": finish}],
-            "usage": _usage(request, text or args or "") if reply.usage else None,
+            "usage": (reply.counts or _usage(request, text or args or "")) if reply.usage else None,
         }
 
     async def _stream(self, request: Request, reply: Reply, send: Any) -> None:
@@ -258,7 +282,7 @@ class ModelServer:
         await chunk({"role": "assistant", "content": ""})
         if reply.refusal is not None:
             await chunk({"refusal": reply.refusal})
-        for sent, delta in enumerate(self._deltas(request, text, args)):
+        for sent, delta in enumerate(self._deltas(request, reply, text, args)):
             if sent == reply.break_after:
                 raise _Dropped
             if sent == reply.hang_after:
@@ -270,20 +294,29 @@ class ModelServer:
             raise _Dropped
         if reply.hang_after is not None:
             await asyncio.Event().wait()
-        await chunk({}, finish)
+        if not reply.unended:
+            await chunk({}, finish)
         if reply.usage and (request.body.get("stream_options") or {}).get("include_usage"):
-            await _event(send, {**frame, "choices": [], "usage": _usage(request, text or args or "")})
+            usage = reply.counts or self.counts or _usage(request, text or args or "")
+            await _event(send, {**frame, "choices": [], "usage": usage})
         await send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
 
-    def _deltas(self, request: Request, text: str, args: str | None) -> Iterator[dict[str, Any]]:
-        if args is None:
-            for piece in re.findall(r"\s*\S+\s*|\s+", text):
-                yield {"content": piece}
+    def _deltas(self, request: Request, reply: Reply, text: str, args: str | None) -> Iterator[dict[str, Any]]:
+        if reply.function is not None:
+            yield {"tool_calls": [{"index": 0, "id": "call-0", "type": "function", "function": reply.function}]}
             return
-        function = {"name": request.tool["name"], "arguments": ""}  # type: ignore[index]
+        if args is None:
+            yield from ({"content": piece} for piece in self._pieces(reply, text))
+            return
+        function = {"name": reply.tool_name or request.tool["name"], "arguments": ""}  # type: ignore[index]
         yield {"tool_calls": [{"index": 0, "id": f"call-{next(self._ids)}", "type": "function", "function": function}]}
         for at in range(0, len(args), 400):
             yield {"tool_calls": [{"index": 0, "function": {"arguments": args[at : at + 400]}}]}
+
+    def _pieces(self, reply: Reply, text: str) -> Sequence[str]:
+        if reply.pieces is not None:
+            return reply.pieces
+        return self.distort(text) if self.distort else re.findall(r"\s*\S+\s*|\s+", text)
 
     def _frame(self, request: Request, kind: str) -> dict[str, Any]:
         return {"id": f"chat-{next(self._ids)}", "object": kind, "created": 1, "model": request.body.get("model", "?")}
@@ -313,6 +346,14 @@ async def _json(send: Any, status: int, data: dict[str, Any], headers: dict[str,
 def _usage(request: Request, answer: str) -> dict[str, int]:
     read, written = len(request.text.split()), len(answer.split())
     return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+
+
+def _schema_in(text: str) -> dict[str, Any] | None:
+    _, shows, rest = text.partition("compatible with this schema:")
+    if not shows:
+        return None
+    schema: dict[str, Any] = json.JSONDecoder().raw_decode(rest, rest.index("{"))[0]
+    return schema
 
 
 def _content(message: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, Protocol
 
 from pydantic import BaseModel
-from pydantic_ai import Agent, ModelRetry, RunContext, UsageLimits
+from pydantic_ai import Agent, ModelRetry, PromptedOutput, RunContext, UsageLimits
 from pydantic_ai.direct import model_request_stream
 from pydantic_ai.exceptions import AgentRunError, UnexpectedModelBehavior, UserError
 from pydantic_ai.messages import (
@@ -31,6 +31,7 @@ from pydantic_ai.messages import (
     ToolCallPartDelta,
     UserPromptPart,
 )
+from pydantic_core import from_json
 
 from coordinator.agents import faults, prompts, tasks
 from coordinator.agents.evidence import Evidence
@@ -59,6 +60,9 @@ OUTPUT_RETRIES = 3
 RUNAWAY_CHARACTERS = 24_000
 RUNAWAY_CHARACTERS_PER_WORD = 60
 """Prose about ten times as long as its budget of words will not end by itself; it is stopped."""
+
+MOST_HEARD = 2_000_000
+"""Characters of one answer, thoughts and arguments included. A model that thinks for ever is stopped."""
 
 LEAST_KEPT = 40
 MOST_KEPT = 1.25
@@ -183,6 +187,8 @@ class _Call:
         """Of the present request: characters asked, characters answered (thinking and arguments included), and words
         of prose answered."""
         self._begun = False
+        self._part: int | None = None
+        """Of the present answer: the part that is prose. One that begins again replaces what was told of it."""
         self._state = ""
         section = f"section {brief.section} of {brief.sections}" if brief.section else "the story"
         self._activity = ACTIVITIES[brief.kind].format(section=section)
@@ -242,7 +248,6 @@ class _Call:
     async def _attempt_with(self, name: str, tries: int) -> str | BaseModel:
         if self._models.crowded(name):
             self.wait("waiting for a free place among the model calls")
-        kind = self._brief.kind
         try:
             async with self._models.turn(name):
                 self._tell("thinking", self._activity)
@@ -250,12 +255,21 @@ class _Call:
                     return await self._prose(name, tries)
                 return await self._typed(name, tries)
         except (AgentRunError, UserError) as error:
-            raise faults.fault_of(
-                error, name, kind, tries=self._models.attempts, begun=self._begun, own_key=self._models.own_key(name),
-            ) from error  # fmt: skip
+            if self._type is str or not self._models.takes_tools(name) or not faults.is_without_tools(error):
+                raise self._fault_of(error, name) from error
+        log.info("the model %s takes no tools: its typed answers are asked for in words", name)
+        self._models.ask_without_tools(name)
+        return await self._attempt_with(name, tries)
+
+    def _fault_of(self, error: AgentRunError | UserError, name: str) -> Fault:
+        return faults.fault_of(
+            error, name, self._brief.kind, tries=self._models.attempts, begun=self._begun,
+            own_key=self._models.own_key(name),
+        )  # fmt: skip
 
     async def _prose(self, name: str, tries: int) -> str:
         # One request and its answer: no agent loop, which would ask again on its own and on the same message.
+        self._part = None
         self._seam = Seam(self._kept) if self._kept and name != OFFLINE else None
         request = prompts.continuation(self._brief, self._kept) if self._seam else self._request
         messages: list[ModelMessage] = [ModelRequest(parts=[UserPromptPart(request)], instructions=self._instructions)]
@@ -279,7 +293,9 @@ class _Call:
     def _checked(self, response: ModelResponse, name: str) -> str:
         """The prose of a whole response, with what was kept. Raises Fault where it is none."""
         kind, text = self._brief.kind, tidy(self._written, self._brief)
-        if self._kept and name != OFFLINE:
+        said_so = False
+        if self._seam is not None:
+            said_so = self._seam.nothing_missing or text.endswith(END)
             text = text.removesuffix(END).rstrip()
             if count_words(text) > LONGEST_JOINED * tasks.length(self._brief):
                 raise faults.astray(name, kind)
@@ -287,8 +303,11 @@ class _Call:
             raise faults.refused(name, kind)
         if response.finish_reason == "length":
             raise faults.cut_off(name, kind)
-        if response.state != "complete" or response.finish_reason == "error":
+        if response.finish_reason == "error":
             raise faults.broken(name)
+        # A server that never says that it has ended is believed where the model says it.
+        if name != OFFLINE and response.state != "complete" and not said_so:
+            raise faults.stopped(name, kind)
         if not text:
             raise faults.empty(name, kind)
         return text
@@ -298,7 +317,7 @@ class _Call:
         limits = UsageLimits(request_limit=2 * (OUTPUT_RETRIES + 1))
         said: list[ModelMessage] = []
         try:
-            async with _asker(self._type).iter(
+            async with _asker(self._type, self._models.takes_tools(name)).iter(
                 self._request,
                 model=instrumented(self._models.resolve(name, self._brief)),
                 instructions=self._instructions,
@@ -318,6 +337,8 @@ class _Call:
                                         await self._follow(stream, name, call)
                                     finally:
                                         self._spend(stream.response, name)
+                                    if name != OFFLINE and not _is_whole(stream.response):
+                                        raise faults.stopped(name, self._brief.kind)
                 finally:
                     said = run.all_messages()
         except UnexpectedModelBehavior as error:
@@ -363,7 +384,13 @@ class _Call:
             ):
                 self._hear(text, name)
                 self._tell("thinking", self._activity)
-            case PartStartEvent(part=TextPart(content=text)) | PartDeltaEvent(delta=TextPartDelta(content_delta=text)):
+            case PartStartEvent(index=index, part=TextPart(content=text)):
+                if index == self._part:
+                    self._take_back(name)
+                self._part = index
+                self._write(text, name)
+                self._hear(text, name)
+            case PartDeltaEvent(delta=TextPartDelta(content_delta=text)):
                 self._write(text, name)
                 self._hear(text, name)
             case (
@@ -375,6 +402,8 @@ class _Call:
     def _hear(self, text: str | None, name: str) -> None:
         """Counts what comes. Raises BudgetExceeded as soon as it is too much."""
         self._heard += len(text or "")
+        if self._heard > MOST_HEARD:
+            raise faults.ran_on(name, self._brief.kind)
         if self._guard is not None:
             used = self._used(name)
             self._guard.during(self._spent.tokens + used.tokens, self._spent.cost_usd + used.cost_usd)
@@ -390,10 +419,20 @@ class _Call:
     def _add(self, text: str, name: str) -> None:
         if not text:
             return
+        room = max(RUNAWAY_CHARACTERS, RUNAWAY_CHARACTERS_PER_WORD * self._brief.words) - len(self._written)
+        if len(text) > room:
+            raise faults.ran_on(name, self._brief.kind)
         self._listener.delta(self._attempt, len(self._written), text)
         self._written += text
-        if len(self._written) > max(RUNAWAY_CHARACTERS, RUNAWAY_CHARACTERS_PER_WORD * self._brief.words):
-            raise faults.ran_on(name, self._brief.kind)
+
+    def _take_back(self, name: str) -> None:
+        """What was told of this answer was a thought: the message begins anew, with what was kept of the one before."""
+        if self._seam is not None:
+            self._seam = Seam(self._kept)
+        if self._type is str and self._written != self._kept:
+            self._attempt = max(self._first_attempt, self._attempt + 1)
+            self._written = ""
+            self._add(self._kept, name)
 
     def _tell(self, state: str, activity: str) -> None:
         """Passes on changes of state only: a call has thousands of deltas."""
@@ -410,7 +449,7 @@ class _Call:
         if name == OFFLINE:
             self._spent.count(name, self._used(name))
         else:
-            self._spent.add(name, response, self._asked)
+            self._spent.add(name, response, self._asked, self._heard)
 
 
 class _QuoteCheck:
@@ -433,9 +472,13 @@ class _QuoteCheck:
 
 
 @cache
-def _asker(output_type: type[BaseModel]) -> Agent[_QuoteCheck, Any]:
-    """Asks for one type of answer, whoever is asked. Kept, because deriving the schema takes milliseconds."""
-    asker = Agent(output_type=output_type, deps_type=_QuoteCheck, name="cast", retries={"output": OUTPUT_RETRIES})
+def _asker(output_type: type[BaseModel], tools: bool) -> Agent[_QuoteCheck, Any]:
+    """Asks for one type of answer, whoever is asked: as a call of a tool, or in words as JSON. Kept, because deriving
+    the schema takes milliseconds."""
+    asker: Agent[_QuoteCheck, Any] = Agent(
+        output_type=output_type if tools else PromptedOutput(output_type), deps_type=_QuoteCheck, name="cast",
+        retries={"output": OUTPUT_RETRIES},
+    )  # fmt: skip
 
     @asker.output_validator
     def _quotes(context: RunContext[_QuoteCheck], output: Any) -> Any:
@@ -451,6 +494,17 @@ def label(models: Models, name: str) -> str:
 
 def _text(response: ModelResponse) -> str:
     return "".join(part.content for part in response.parts if isinstance(part, TextPart))
+
+
+def _is_whole(response: ModelResponse) -> bool:
+    """Whether a typed answer has come to its end: its model says so, or it is whole as it is."""
+    if response.state == "complete" and response.finish_reason != "error":
+        return True
+    calls = [part.args for part in response.parts if isinstance(part, ToolCallPart)]
+    try:
+        return all(from_json(args) is not None for args in calls or [_text(response)] if isinstance(args, str))
+    except ValueError:
+        return False
 
 
 def _refused(messages: list[ModelMessage]) -> bool:

@@ -48,6 +48,21 @@ THINGS: dict[BriefKind, str] = {
 }
 """What a step of this kind was to bring forth, as a writer calls it."""
 
+LONGEST_READ = 4000
+"""Characters of a refusal that are looked at."""
+
+NO_TOOLS_STATUSES = frozenset({400, 404, 405, 415, 422, 501})
+_NO_TOOLS = re.compile(
+    r"\b(?:tools?|functions?)(?:[ _](?:output|calls?|calling|use|choice))?\W{1,3}(?:is |are )?"
+    r"(?:not supported|unsupported|not allowed)"
+    r"|(?:not|n't) (?:currently )?support (?:the )?(?:use of )?(?:[`'\"]?tools?\b|functions?\b|tool_choice\b)"
+    r"|\bsupport tool use\b|enable-auto-tool-choice|unsupported\W{1,3}(?:parameter|value)\W{1,5}tools?\b"
+    r"|(?:unrecognized|unknown|unexpected)[^.]{0,40}\W(?:tools|tool_choice)\b",
+    re.IGNORECASE,
+)
+_CODE = re.compile(r"[A-Za-z][A-Za-z_.]{0,59}|\d{1,6}")
+"""A provider's own fixed word. Anything else may repeat what was sent, or a key."""
+
 
 class Fault(Exception):
     """One call that failed: what happened, what a person can do, and whether the same model may be asked again."""
@@ -101,6 +116,11 @@ def broken(model: str) -> Fault:
     return Fault(f"The connection to the model {model} broke while it was writing.", LATER, again=True, pause=True)
 
 
+def stopped(model: str, kind: BriefKind) -> Fault:
+    what = f"The model {model} stopped in the middle of {THINGS[kind]}."
+    return Fault(what, LATER, again=True, pause=True)
+
+
 def silent(model: str, seconds: float) -> Fault:
     return Fault(f"The model {model} fell silent for {seconds:g} s.", LATER, again=True, pause=True)
 
@@ -110,6 +130,15 @@ def nonsense(model: str, kind: BriefKind) -> Fault:
         f"The model {model} did not give {THINGS[kind]} in the form that was asked for, even when told what was wrong.",
         "Choose a more capable model, then resume the story.",
     )
+
+
+def is_without_tools(error: AgentRunError | UserError) -> bool:
+    """Whether the error says that the model, or its server as it was started, can't be given tools."""
+    if isinstance(error, ModelHTTPError):
+        said = str(error.body)[:LONGEST_READ] if error.status_code in NO_TOOLS_STATUSES else ""
+    else:
+        said = str(error) if isinstance(error, UserError) else ""
+    return _NO_TOOLS.search(said) is not None
 
 
 def fault_of(
@@ -205,8 +234,7 @@ def _rejected(error: ModelRequestRejectedError, model: str, status: str) -> Faul
             "Choose a model with a larger context, then resume the story.",
         )
     code = error.provider_error_code or ""
-    # A code is a provider's own fixed word; anything longer may repeat what was sent.
-    named = f": {code}" if re.fullmatch(r"[\w.-]{1,60}", code) else ""
+    named = f": {code}" if _CODE.fullmatch(code) else ""
     return Fault(f"The provider of the model {model} did not accept the request{status}{named}.", OTHER)
 
 

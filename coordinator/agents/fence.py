@@ -28,7 +28,7 @@ def _either(letter: str) -> str:
     return "[" + "".join(form + chr(ord(form) + _WIDE) for form in (letter, letter.upper())) + "]"
 
 
-_MARK = re.compile(f"[<＜﹤](?={_UNSEEN}[/／∕⁄]?{_UNSEEN}" + _UNSEEN.join(map(_either, "material")) + ")")
+_MARK = re.compile(f"[<＜﹤](?={_UNSEEN}(?:[/／∕⁄]{_UNSEEN})?" + _UNSEEN.join(map(_either, "material")) + ")")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\U000e0000-\U000e007f]")
 """Control characters, broken halves of characters, and the invisible "tags" in which commands have been hidden."""
 

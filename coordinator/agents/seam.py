@@ -7,6 +7,7 @@ repeats is taken off, however much it is; the rest joins the text so that no wor
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from coordinator.agents.tidy import is_refusal, without_preamble
 from coordinator.words import IDEOGRAPHS, KANA, UNSPACED
@@ -25,9 +26,11 @@ RETOLD = 40
 """So many characters that stand further up are no way on: the model tells the text again."""
 
 LONGEST_TAIL = 40
+LONGEST_OPENING = 40
+"""Quotation marks, brackets and emphasis before a word."""
 
 _SPACELESS = re.compile(f"[{IDEOGRAPHS}{KANA}{UNSPACED}]\\Z")
-_BEGINS = re.compile(r"(?:\A| )[\"'(\[{«*_]*\Z")
+_BEGINS = re.compile(r"(?:\A| )[\"'(\[{«*_]{0,40}\Z")
 _PLAIN = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00a0": " "})
 _CLOSING = re.compile(r"[,.;:!?…)\]}’”»%]|'\w{1,2}\b")
 _OPENING = re.compile(r"[(\[{‘“«\-–—/]\Z")
@@ -55,18 +58,23 @@ class Seam:
         self._so_far = so_far
         self._base, _ = _folded(so_far.rstrip())
         self._answer = ""
+        self._due = HELD
         self._joined = False
+        self.nothing_missing = False
+        """Whether the model says that the text is whole as it is."""
 
     def add(self, piece: str) -> str:
         if self._joined:
             return piece
         self._answer += piece
-        if len(self._answer) < HELD:
+        if len(self._answer) < self._due:
             return ""
         answer = without_preamble(self._answer)
-        folded, _ = _folded(answer)
-        # As long as it stands in the text word for word, it may be an echo that goes on.
-        if folded in self._base or not _rest(self._base, answer).strip():
+        rest = _rest(self._base, answer)
+        # As long as it stands in the text word for word, it may be an echo that goes on; and what goes on is only
+        # judged by enough of it. Looked at less and less often: each look reads all that there is.
+        if len(_folded(rest)[0]) < RETOLD or _folded(answer)[0] in self._base:
+            self._due = len(self._answer) * 5 // 4
             return ""
         return self._join(answer)
 
@@ -76,10 +84,11 @@ class Seam:
 
     def _join(self, answer: str) -> str:
         self._joined = True
-        if is_refusal(answer):
+        if is_refusal(answer[:HELD]):
             raise NoWayOn("it refuses")
         rest = _rest(self._base, answer)
         if rest.strip().casefold() == END:
+            self.nothing_missing = True
             return ""
         if not rest.strip():
             raise NoWayOn("it adds nothing")
@@ -97,11 +106,33 @@ def joined(so_far: str, answer: str) -> str:
 def _rest(base: str, answer: str) -> str:
     """The answer without the longest beginning that is the end of the folded text."""
     folded, ends = _folded(answer)
-    for length in range(min(len(base), len(folded)), 0, -1):
-        at = len(base) - length
-        if base.startswith(folded[:length], at) and (length >= ECHO or _BEGINS.search(base, 0, at)):
+    for length in _overlaps(base, folded):
+        if length >= ECHO or _BEGINS.search(base, max(len(base) - length - LONGEST_OPENING, 0), len(base) - length):
             return answer[ends[length - 1] :]
     return answer
+
+
+def _overlaps(base: str, answer: str) -> Iterator[int]:
+    """The lengths, longest first, of beginnings of the answer that are ends of the text; by Knuth, Morris and Pratt,
+    in time that grows with the two lengths."""
+    end = base[-len(answer) :] if answer else ""
+    borders = [0] * len(answer)
+    for at in range(1, len(answer)):
+        length = _longer(answer, borders, borders[at - 1], answer[at])
+        borders[at] = length
+    length = 0
+    for character in end:
+        length = _longer(answer, borders, length, character)
+    while length:
+        yield length
+        length = borders[length - 1]
+
+
+def _longer(answer: str, borders: list[int], length: int, character: str) -> int:
+    """How much of the answer's beginning ends in this character, after so much of it ended before it."""
+    while length and (length == len(answer) or answer[length] != character):
+        length = borders[length - 1]
+    return length + 1 if answer[length] == character else 0
 
 
 def _retells(base: str, answer: str) -> bool:

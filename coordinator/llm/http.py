@@ -25,6 +25,9 @@ LONGEST_WAIT_S = 60.0
 HOPELESS_WAIT_S = 300.0
 """A server that names a longer wait than this (a daily limit, say) is believed at once instead of asked again."""
 CONNECT_S = 10.0
+LONGEST_REFUSAL = 65_536
+"""Bytes of a refusal's body that are read: more says nothing more of why."""
+_OF_BODY = frozenset({"content-length", "content-encoding", "transfer-encoding"})
 
 WAITING: ContextVar[Callable[[str], None] | None] = ContextVar("storyloom_model_waiting", default=None)
 """Told, in a sentence, whenever the call of the current task waits before its next try."""
@@ -83,7 +86,7 @@ class _Wire(httpx2.AsyncBaseTransport):
         response = await self._way(request.url).handle_async_request(request)
         if response.status_code >= HTTPStatus.BAD_REQUEST:
             response.request = request
-            await response.aread()
+            return await _read(response)
         return response
 
     def _way(self, url: httpx2.URL) -> httpx2.AsyncHTTPTransport:
@@ -93,6 +96,23 @@ class _Wire(httpx2.AsyncBaseTransport):
     async def aclose(self) -> None:
         for transport in (self._direct, *self._proxies.values()):
             await transport.aclose()
+
+
+async def _read(response: httpx2.Response) -> httpx2.Response:
+    """The refusal with the beginning of its body."""
+    body = bytearray()
+    try:
+        async for piece in response.aiter_bytes():
+            body += piece[: LONGEST_REFUSAL - len(body)]
+            if len(body) == LONGEST_REFUSAL:
+                break
+    finally:
+        await response.aclose()
+    headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() not in _OF_BODY]
+    return httpx2.Response(
+        response.status_code, headers=headers, content=bytes(body), request=response.request,
+        extensions=response.extensions,
+    )  # fmt: skip
 
 
 def _judge(response: httpx2.Response) -> None:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from coordinator.settings import Settings
 
 OFFLINE = "offline:storyteller"
+MOST_WITHOUT_TOOLS = 1000
+"""Models that a node remembers to take no tools; writers with keys of their own may name more. Learning it again costs
+one refused request."""
 NO_KEY = "no-key-was-set"
 """Sent to a server of one's own that asks for none. The OpenAI key of the environment is never sent there."""
 
@@ -80,6 +83,8 @@ class Models:
         self._models: dict[str, Model] = {}
         self._keys: Mapping[str, SecretStr] = {}
         self._shared: Models | None = None
+        self._without_tools: set[str] = set()
+        """Names of models whose server has said that they can't be given tools."""
 
     def available(self) -> list[ModelInfo]:
         """What writers may choose, the default first. offline:storyteller is always among them."""
@@ -200,6 +205,16 @@ class Models:
         async with self._turns:
             yield
 
+    def takes_tools(self, name: str) -> bool:
+        """Whether a typed answer is asked for as a call of a tool, as long as nobody has said that it can't be."""
+        return name not in self._without_tools
+
+    def ask_without_tools(self, name: str) -> None:
+        """From now on this model's typed answers are asked for in words."""
+        if len(self._without_tools) >= MOST_WITHOUT_TOOLS:
+            self._without_tools.clear()
+        self._without_tools.add(name)
+
     def crowded(self, name: str) -> bool:
         """Whether a call to this model would now have to wait for its turn."""
         return name != OFFLINE and self._turns.locked()
@@ -258,10 +273,12 @@ class Models:
         from pydantic_ai.exceptions import UserError
         from pydantic_ai.models import infer_model
 
+        from coordinator.llm.door import Door
+
         # Plain `openai` would be OpenAI's Responses API, which compatible servers do not speak.
         kind = "openai-chat" if provider == "openai" else provider
         try:
-            return infer_model(f"{kind}:{model}", provider_factory=self._provider)
+            return Door(infer_model(f"{kind}:{model}", provider_factory=self._provider))
         except ImportError as error:
             raise Misconfigured(
                 f"The model {name} needs a library that is not installed: pip install 'pydantic-ai-slim[{provider}]'."

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import warnings
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cache
+from math import isfinite
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelResponse
+    from pydantic_ai.usage import RequestUsage
 
 CHARACTERS_PER_TOKEN = 4
+
+MOST_TOKENS = 10_000_000
+"""Of one request: several times the largest context there is. A number above it is no count."""
+MOST_COST_USD = 10_000.0
+"""Of one request."""
+MOST_COUNTED = 2**31 - 1
+"""Tokens of one step, as the database keeps them."""
 
 
 @dataclass(slots=True)
@@ -39,20 +49,32 @@ class Spent(Used):
         """`name` is the model's, as `provider:name`."""
         one = self.by_model.setdefault(name, Used())
         for each in (self, one):
-            each.tokens += used.tokens
+            each.tokens = min(each.tokens + used.tokens, MOST_COUNTED)
             each.cost_usd += used.cost_usd
 
-    def add(self, name: str, response: ModelResponse, prompt_characters: int) -> None:
-        """Counts one response. What the provider did not tell, as for a stream that was left or broke, is estimated,
-        so that a session's budget holds all the same."""
-        usage = response.usage
-        used = Used(usage.total_tokens, cost_usd(response))
-        if not usage.total_tokens or response.state != "complete":
+    def add(self, name: str, response: ModelResponse, asked: int, heard: int) -> None:
+        """Counts one response. What the provider did not tell, as for a stream that was left or broke, or what it
+        can't have meant, is estimated from the characters that were asked and heard, so that a session's budget holds
+        all the same."""
+        used = Used(believable(response.usage).total_tokens, cost_usd(response))
+        if not used.tokens or response.state != "complete":
             # A stream that ended early may have told what was read and not yet what was written.
-            heard = sum(len(said) for part in response.parts if isinstance(said := _said(part), str))
-            guess = estimate(name, prompt_characters, heard)
+            guess = estimate(name, asked, heard)
             used = Used(max(used.tokens, guess.tokens), max(used.cost_usd, guess.cost_usd))
         self.count(name, used)
+
+
+def believable(usage: RequestUsage) -> RequestUsage:
+    """What a provider says was used; nothing where its numbers can't be counts: negative, no numbers, or huge."""
+    counts = (usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_write_tokens)
+    if not all(type(count) is int and 0 <= count <= MOST_TOKENS for count in counts):
+        from pydantic_ai.usage import RequestUsage
+
+        return RequestUsage(unmeasured_requests=1)
+    if usage.cost is not None and not _is_price(float(usage.cost)):
+        usage = copy(usage)
+        usage.cost = None
+    return usage
 
 
 def estimate(name: str, read_characters: int, written_characters: int) -> Used:
@@ -66,16 +88,22 @@ def estimate(name: str, read_characters: int, written_characters: int) -> Used:
 
 def cost_usd(response: ModelResponse) -> float:
     """The price of a response; 0 where the price or the usage is not known, as for a server of one's own."""
-    if response.usage.cost is not None:
-        return float(response.usage.cost)
-    if not response.model_name or not response.usage.total_tokens:
+    usage = believable(response.usage)
+    if usage.cost is not None:
+        return float(usage.cost)
+    if not response.model_name or not usage.total_tokens:
         return 0.0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return float(response.cost().total_price)
-        except (LookupError, ValueError):
+            price = float(response.cost().total_price)
+        except (LookupError, ValueError, ArithmeticError):
             return 0.0
+    return price if _is_price(price) else 0.0
+
+
+def _is_price(usd: float) -> bool:
+    return isfinite(usd) and 0 <= usd <= MOST_COST_USD
 
 
 @cache
@@ -90,10 +118,6 @@ def price_of(name: str) -> Price | None:
     except (LookupError, ValueError):
         return None
     return Price(float(read.total_price) / 1_000, float(written.total_price) / 1_000)
-
-
-def _said(part: object) -> object:
-    return getattr(part, "content", None) or getattr(part, "args", None)
 
 
 def load_prices() -> None:

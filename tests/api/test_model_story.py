@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from pydantic import SecretStr
@@ -108,3 +108,82 @@ async def test_no_provider_but_the_allowed_ones_is_called(settings: Settings, mo
         answer = await service.post("/api/sessions", prompt="x", config={"model": "openai:other"})
         assert answer.status_code == 422 and "offline:storyteller" in answer.json()["detail"]
     assert not model.requests
+
+
+# What models really send
+
+THOUGHT = "Okay, they want a story. I must not show this."
+
+
+def _glued(text: str) -> list[str]:
+    return ["<thi", f"nk>{THOUGHT}</", f"think>{text[:7]}", text[7:]]
+
+
+def _channels(text: str) -> list[str]:
+    whole = (
+        f"<|channel|>analysis<|message|>{THOUGHT}<|end|><|start|>assistant<|channel|>final<|message|>{text}<|return|>"
+    )
+    return [whole[at : at + 5] for at in range(0, len(whole), 5)]
+
+
+def _unopened(text: str) -> list[str]:
+    return [*THOUGHT, "\n</think>", "\n\n", text]
+
+
+def _dirty(text: str) -> list[str]:
+    return [piece for word in text.split(" ") for piece in ("\x00" + word, "\x07 ", "\ud83d", "\ude00", " \ud83d")]
+
+
+@pytest.mark.parametrize("distort", [_glued, _channels, _unopened, _dirty])
+async def test_a_story_holds_nothing_but_the_story(
+    settings: Settings, model: ModelServer, distort: Callable[[str], list[str]]
+) -> None:
+    model.distort = distort
+    async with serving(with_model(settings, model)) as service, service.socket() as socket:
+        session_id = await socket.start(pages=1)
+        assert (await socket.until_finished(session_id))["status"] == "completed"
+        story = (await service.get(f"/api/sessions/{session_id}/story")).json()
+    texts: dict[str, tuple[int, str]] = {}
+    for frame in socket.frames:
+        if frame["type"] == "agent.delta":
+            attempt, text = texts.get(frame["message_id"], (0, ""))
+            text = text if frame["attempt"] == attempt else ""
+            assert frame["offset"] == len(text)
+            texts[frame["message_id"]] = frame["attempt"], text + frame["text"]
+        elif frame["type"] == "agent.message" and frame["message"]["id"] in texts:
+            assert frame["message"]["content"] == texts[frame["message"]["id"]][1].strip()
+    assert story["word_count"] > 200
+    for told in (story["content"], *(text for _, text in texts.values())):
+        assert THOUGHT not in told and "think>" not in told and "<|" not in told
+        assert not set("\x00\x07") & set(told)
+    assert ("😀" in story["content"]) == (distort is _dirty)
+
+
+async def test_streams_that_just_stop_do_not_make_a_short_story(settings: Settings, model: ModelServer) -> None:
+    model.script(*[Reply(break_after=None, unended=True, text="The lamp went out.", when="section 1 of")] * 3)
+    async with serving(with_model(settings, model)) as service:
+        _, error = await _failed(service)
+        assert "stopped in the middle of this section" in error["message"]
+
+
+@pytest.mark.parametrize("tokens", [4_294_967_295, -1, 10**40])
+async def test_impossible_numbers_of_tokens_do_not_keep_a_story_from_its_end(
+    settings: Settings, model: ModelServer, tokens: int
+) -> None:
+    model.counts = {"prompt_tokens": tokens, "completion_tokens": tokens, "total_tokens": 2 * tokens}
+    async with serving(with_model(settings, model)) as service:
+        session_id = await service.story(pages=1)
+        session = (await service.get(f"/api/sessions/{session_id}")).json()
+        assert session["status"] == "completed" and 100 < session["tokens"] < 1_000_000
+        model.script(*[Reply.refuses()] * 40)
+        session_id, _ = await _failed(service)
+        assert 0 < (await service.get(f"/api/sessions/{session_id}")).json()["tokens"] < 1_000_000
+
+
+async def test_a_model_without_tools_writes_a_story(settings: Settings, model: ModelServer) -> None:
+    model.tools = False
+    async with serving(with_model(settings, model)) as service:
+        session_id = await service.story(pages=1)
+        session = (await service.get(f"/api/sessions/{session_id}")).json()
+    assert session["status"] == "completed"
+    assert sum(request.tool is not None for request in model.requests) == 1

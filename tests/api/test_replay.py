@@ -66,9 +66,9 @@ def check_course(events: list[Frame], kept: list[Frame]) -> None:
 # -- In the middle of a message ----------------------------------------------------------------------------------------
 
 
-async def stuck(socket: Socket, model: ModelServer) -> tuple[str, list[Frame]]:
+async def stuck(socket: Socket, model: ModelServer, **reply: Any) -> tuple[str, list[Frame]]:
     """A story that has told the first words of its text and tells no more; its events so far."""
-    model.script(Reply.hangs(WORDS, when="Your task: brainstorm"))
+    model.script(Reply.hangs(reply.pop("hang_after", WORDS), when="Your task: brainstorm", **reply))
     session_id = await socket.start(pages=1, model=TEST_MODEL)
     text = ""
     while len(text.split()) < WORDS:
@@ -88,6 +88,20 @@ async def test_attach_after_each_event_gets_those_that_are_missing(shared: Servi
         # What comes after follows live.
         await shared.post(f"/api/sessions/{session_id}/cancel")
         assert (await socket.until("session.status"))["status"] == "cancelled"
+
+
+async def test_what_is_not_kept_of_a_text_shifts_no_place_in_it(shared: Service, model: ModelServer) -> None:
+    words = ["A\x00 ", "lamp\r", "\n", "\x07went ", "\ud83d", "\ude00 ", "o\ud83d", "ut ", "\ufffe and ", "on\x00\x00 "]
+    async with shared.socket() as owner, shared.socket() as socket:
+        pieces = ["<think>", "Hm. ", "</think>", *words * (WORDS // 7), *["\x00more "] * (WORDS % 7)]
+        session_id, told = await stuck(owner, model, pieces=pieces, hang_after=len(pieces))
+        last = told[-1]["seq"]
+        while (await log(shared, session_id))[-1]["seq"] < last:
+            await asyncio.sleep(0.005)
+        text = "".join(event["text"] for event in told if event["type"] == "agent.delta")
+        assert text.startswith("A lamp\nwent 😀 o\ufffdut  and on A lamp")
+        await check_each_place(socket, session_id, told)
+        await shared.post(f"/api/sessions/{session_id}/cancel")
 
 
 async def check_each_place(socket: Socket, session_id: str, told: list[Frame]) -> None:

@@ -24,6 +24,7 @@ from coordinator.agents.library import load_library
 from coordinator.brief import Brief
 from coordinator.errors import InvalidMessage, Misconfigured
 from coordinator.llm import storyteller
+from coordinator.llm.door import Door
 from coordinator.llm.http import is_quota
 from coordinator.llm.models import NO_KEY, OFFLINE, Models
 from coordinator.llm.offline import offline_model, paced
@@ -121,7 +122,8 @@ async def test_providers_share_one_client_and_do_not_try_again_themselves() -> N
     first, second = models.resolve("openai:a", brief()), models.resolve("openai:b", brief())
     assert first.provider is second.provider
     assert first.provider.client.max_retries == 0  # type: ignore[union-attr]
-    assert type(first).__name__ == "OpenAIChatModel"
+    assert isinstance(first, Door)
+    assert type(first.wrapped).__name__ == "OpenAIChatModel"
     client = first.provider.client._client  # type: ignore[union-attr]
     await models.close()
     assert client.is_closed

@@ -49,6 +49,7 @@ from coordinator.streams import Streams
 from coordinator.traces import Traces
 from coordinator.vault import Seal, Vault, secrets_of
 from coordinator.wakeups import Wakeups
+from coordinator.workers import Workers
 
 if TYPE_CHECKING:
     from coordinator.engine import Engine
@@ -160,6 +161,8 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
             for user_id in (auth.local_user("writer"), auth.local_user("admin")):
                 await sign_in(Identity(user_id=user_id, role="authenticated", claims={"is_anonymous": False}))
 
+        workers = Workers(settings.worker_processes, settings.worker_time_s, store.metrics)
+        stack.push_async_callback(workers.close)
         engine: Engine | None = None
         runs: Runs = NoRuns()
         if importing is not None:
@@ -168,7 +171,7 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
             from coordinator.workflow import StoryWorkflow
 
             engine = await Engine.launch(
-                manager, StoryWorkflow(manager, models, library, vault, traces), lock,
+                manager, StoryWorkflow(manager, models, library, vault, workers, traces), lock,
                 stories=settings.stories_per_node, per_user=settings.stories_per_user, dead_s=settings.node_dead_s,
                 drain_s=settings.drain_s,
                 about=lambda: {"version": app_version(), "address": f"{settings.host}:{settings.port}"},
@@ -178,13 +181,14 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         wakeups = Wakeups(manager, engine, settings.event_flush_s)
         wakeups.begin()
         stack.push_async_callback(wakeups.close)
-        coordinator = StoryCoordinator(manager, library, models, runs)
+        coordinator = StoryCoordinator(manager, library, models, runs, workers)
         accounts = Accounts(manager, runs, _sign_ins(settings, store, stack))
         press = Press()
         stack.callback(press.close)
         yield State(
             settings, app_version(), auth, manager, coordinator, accounts, library, models, vault, engine, sign_in,
             Rates(settings), traces, press, Shares(store.shares), Administration(manager, runs, settings.node_dead_s),
+            workers,
             asyncio.Semaphore(max(1, settings.database_pool - CONNECTIONS_FOR_RUNS)),
         )  # fmt: skip
 

@@ -68,4 +68,5 @@ def _read(service: State) -> Iterator[Metric]:
     yield counter("cache_looks", "Sessions looked up in memory", looks, "outcome")
     yield counter("cache_evictions", "Sessions dropped from memory for age or room", cache.evictions)
     yield gauge("cache_sessions", "Sessions in memory", cache.size)
+    yield gauge("workers_waiting", "Long texts that wait for a process to work on them", service.workers.waiting)
     yield counter("refusals", "What came too often and was refused, by limit", service.rates.refused, "limit")

@@ -27,6 +27,7 @@ from coordinator.shares import Shares
 from coordinator.stories import StoryCoordinator
 from coordinator.traces import Traces
 from coordinator.vault import Vault
+from coordinator.workers import Workers
 
 BEARER = HTTPBearer(
     scheme_name="bearer", bearerFormat="JWT", auto_error=False, description="a token of POST /api/auth/anonymous"
@@ -56,6 +57,7 @@ class State:
     press: Press
     shares: Shares
     administration: Administration
+    workers: Workers
     catching_up: asyncio.Semaphore
     """Replays and snapshots being read at once: when everybody comes back each waits its turn, and runs have room."""
 

@@ -16,7 +16,7 @@ from api.protocol import GateStep
 from api.sessions import Cursor, Items, Key, Limit, Version, page
 from api.state import Caller, Service
 from coordinator.alternatives import Alternatives
-from coordinator.difference import Block, difference
+from coordinator.difference import Difference, compare
 from coordinator.estimate import Estimate, estimate
 from coordinator.llm.models import OFFLINE
 from coordinator.llm.prices import price_of
@@ -69,14 +69,6 @@ class NewAlternatives(BaseModel):
 
 class Written(BaseModel):
     items: list[Alternative]
-
-
-class Difference(BaseModel):
-    """Of two versions. All `from_text` joined are the one, all `to_text` the other."""
-
-    from_version: int = Field(serialization_alias="from")
-    to_version: int = Field(serialization_alias="to")
-    blocks: list[Block]
 
 
 # Before the paths with a session's id, of which it would be one.
@@ -132,12 +124,15 @@ async def edit(session_id: UUID, draft: NewDraft, caller: Caller, service: Servi
     return await service.coordinator.edit(caller, session_id, draft.content, draft.base_version)
 
 
-@router.get("/{session_id}/drafts/{a}/diff/{b}", responses=responses("unauthorized", "not_found"))
-async def diff(session_id: UUID, a: Version, b: Version, caller: Caller, service: Service) -> Difference:
+@router.get(
+    "/{session_id}/drafts/{a}/diff/{b}", response_model=Difference,
+    responses=responses("unauthorized", "not_found", "too_large", "unavailable"),
+)  # fmt: skip
+async def diff(session_id: UUID, a: Version, b: Version, caller: Caller, service: Service) -> Response:
     """What is different between two versions, by paragraph, and by word within a paragraph that was changed."""
-    old, new = [await service.manager.get_draft(caller, session_id, version) for version in (a, b)]
-    blocks = await asyncio.to_thread(difference, old.content, new.content)
-    return Difference(from_version=a, to_version=b, blocks=blocks)
+    old, new = [(await service.manager.get_draft(caller, session_id, version)).content for version in (a, b)]
+    told = await service.workers.run(caller.user_id, len(old) + len(new), compare, a, b, old, new)
+    return Response(told, media_type="application/json")
 
 
 @router.post(
@@ -179,7 +174,7 @@ async def accept(session_id: UUID, alternative_id: UUID, caller: Caller, service
 
 
 def _alternatives(service: Service) -> Alternatives:
-    return Alternatives(service.manager, service.library, service.models, service.vault)
+    return Alternatives(service.manager, service.library, service.models, service.vault, service.workers)
 
 
 async def _while_here(request: Request, work: Coroutine[Any, Any, T]) -> T:

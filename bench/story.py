@@ -27,6 +27,7 @@ from coordinator.sessions import StorySessionManager
 from coordinator.settings import Settings
 from coordinator.store.node import NodeLock
 from coordinator.vault import Seal, Vault
+from coordinator.workers import Workers
 from coordinator.workflow import StoryWorkflow
 
 AT_ONCE = 50
@@ -137,11 +138,13 @@ async def engine(manager: StorySessionManager) -> AsyncIterator[Engine]:
         settings = Settings(_env_file=None, data_dir=Path(folder))
         models, lock = Models(settings), NodeLock(settings.data_dir)
         vault = Vault(manager.store.keys, Seal(["a secret of the bench, of no other use"]))
-        workflow = StoryWorkflow(manager, models, load_library(None), vault)
+        workers = Workers(settings.worker_processes, settings.worker_time_s, manager.metrics)
+        workflow = StoryWorkflow(manager, models, load_library(None), vault, workers)
         launched = await Engine.launch(manager, workflow, lock, stories=AT_ONCE, per_user=AT_ONCE, dead_s=6, drain_s=0)
         try:
             yield launched
         finally:
             await launched.close()
+            await workers.close()
             await models.close()
             lock.release()

@@ -16,22 +16,26 @@ from coordinator.llm.models import Models
 from coordinator.llm.prices import Spent
 from coordinator.models import Alternative, Draft, Identity, Session
 from coordinator.passage import Passage
-from coordinator.plan import restore
+from coordinator.recovery import restored
 from coordinator.sessions import StorySessionManager
 from coordinator.storable import storable
 from coordinator.store.versions import Made
 from coordinator.vault import Vault
 from coordinator.work import Done
+from coordinator.workers import Workers
 
 logger = logging.getLogger(__name__)
 
 
 class Alternatives:
-    def __init__(self, manager: StorySessionManager, library: Library, models: Models, vault: Vault) -> None:
+    def __init__(
+        self, manager: StorySessionManager, library: Library, models: Models, vault: Vault, workers: Workers
+    ) -> None:
         self._manager = manager
         self._library = library
         self._models = models
         self._vault = vault
+        self._workers = workers
 
     async def write(
         self, identity: Identity, session_id: UUID, *, version: int, instruction: str, count: int,
@@ -57,9 +61,9 @@ class Alternatives:
                 f"The text has changed since: version {session.draft_version} is the current one, not {version}."
             )
         content = (await self._manager.get_draft(identity, session_id, version)).content
-        work = await asyncio.to_thread(
-            restore, so_far.prompt, session.config, self._library.get(session.template),
-            [Done.stored(step) for step in so_far.steps],
+        work, _ = await restored(
+            self._workers, session.user_id, so_far.prompt, session.config, self._library.get(session.template),
+            map(Done.stored, so_far.steps),
         )  # fmt: skip
         passage = passages.find(work, content, start, end, section)
         check_budget(session, next_call=True)

@@ -17,20 +17,33 @@ def is_edit(name: str) -> bool:
     return _EDIT.fullmatch(name) is not None
 
 
+def is_replaced(done: Done) -> bool:
+    """Whether the next edit, made of this one before anything else was done, takes its place: it is only counted."""
+    return "content" not in (done.output or {})
+
+
+def content_of(done: Done) -> str:
+    """The whole text as the person has left it."""
+    return str((done.output or {})["content"])
+
+
 def edited(work: Work, done: Done) -> Work:
     """A person's own version takes the place of the current one. What is being made of the text as it was before, and
     is no version yet, is dropped where they have changed it. The schedule is the caller's to make anew."""
-    if "content" not in (done.output or {}):
-        # The next edit, made of this one before anything else was done, takes its place: it is only counted.
+    if is_replaced(done):
         work = replace(work, done={**work.done, done.name: done}, versions=work.versions + 1)
         return replace(work, current_version=work.versions)
-    shown = dict(enumerate(realign(work.shown, str((done.output or {})["content"])) if work.shown else [], 1))
+    sections = done.sections
+    if sections is None:
+        sections = realign(work.shown, content_of(done)) if work.shown else []
+    shown = dict(enumerate(sections, 1))
     changed = {number: text for number, text in shown.items() if text != work.shown[number - 1]}
     all_polished = bool(work.polished) and set(work.polished) >= {number for number, text in work.texts.items() if text}
     in_polish = changed if all_polished else {number: changed[number] for number in changed if number in work.polished}
     work = replace(
         work,
-        done={**work.done, done.name: done},
+        # Its text is in the sections: many edits of a long text would else be kept for as long as the story runs.
+        done={**work.done, done.name: Done(done.name)},
         texts=work.texts if all_polished else {**work.texts, **changed},
         candidate={},
         polished={**work.polished, **in_polish},

@@ -25,6 +25,7 @@ STEP_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640)
 """From the built-in storyteller at full speed to a slow model on a long section."""
 MODEL_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320)
 DATABASE_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+WORKER_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40)
 BATCH_EVENTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 REPLAY_EVENTS = (0, 1, 10, 50, 100, 500, 1000, 5000, 10_000, 50_000)
 
@@ -93,6 +94,13 @@ class Metrics:
             "database_call_seconds", "Database calls, with all their tries", DATABASE_S, "function", "outcome"
         )
         self.database_retries = counter("database_retries", "Database calls made again", "function")
+        self.worker_calls = histogram(
+            "worker_call_seconds",
+            "Work on long texts in other processes, with its wait",
+            WORKER_S,
+            "work",
+            "outcome",
+        )
         self.wakeups = counter("wakeups", "Notifications from the database", "kind")
 
     @contextmanager

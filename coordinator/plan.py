@@ -152,15 +152,25 @@ def _thirds(count: int) -> list[int]:
 
 
 def restore(prompt: str, config: StoryConfig, template: Template, done: Iterable[Done]) -> Work:
-    """The work as it stood after these steps. One that the template no longer has is passed over."""
-    work = Work(prompt, config, template)
-    work = replace(work, steps=_scheduled(work))
+    """The work as it stood after these steps."""
+    work = begun(prompt, config, template)
     for step in done:
-        if is_edit(step.name):
-            work = _edited(work, step)
-        elif (spec := _planned(work, step.name)) is not None:
-            work = _advanced(work, spec, step)
+        work = taken_up(work, step)
     return work
+
+
+def begun(prompt: str, config: StoryConfig, template: Template) -> Work:
+    """The work before its first step."""
+    work = Work(prompt, config, template)
+    return replace(work, steps=_scheduled(work))
+
+
+def taken_up(work: Work, done: Done) -> Work:
+    """The work after one more step that was done before. One that the template no longer has is passed over."""
+    if is_edit(done.name):
+        return _edited(work, done)
+    spec = _planned(work, done.name)
+    return work if spec is None else _advanced(work, spec, done)
 
 
 def advance(work: Work, done: Done) -> Work:

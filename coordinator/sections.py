@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from coordinator.difference import opcodes
+from coordinator.alignment import Budget, opcodes
 from coordinator.material import Beat
 
 SECTION_WORDS = 350
@@ -20,8 +20,10 @@ CUT_COST = 0.3
 """Of ending a section within a beat: a beat of up to about 560 words is rather told whole."""
 CUT_WORDS = 50
 """Steps in which the place of such a cut is looked for."""
-PARAGRAPHS_COMPARED = 2_000
-"""Of a text changed by a person; where more are changed they are shared out evenly. Some 40,000 words."""
+OPERATIONS = 20
+"""For each paragraph of a text changed by a person and of its sections, to find out which is which; beyond them, what
+was changed is shared out evenly. Not by the clock: a run that is taken up again must find the same sections."""
+LEAST_OPERATIONS = 20_000
 _BETWEEN = re.compile(r"\n\s*\n")
 
 
@@ -124,7 +126,8 @@ def realign(old: Sequence[str], new: str) -> list[str]:
 def _places(old: Sequence[str], new: Sequence[str]) -> list[int]:
     """For each new paragraph the old one that it stands for or follows."""
     places: list[int] = []
-    for _, i1, i2, j1, j2 in opcodes(old, new, PARAGRAPHS_COMPARED):
+    budget = Budget(max(LEAST_OPERATIONS, OPERATIONS * (len(old) + len(new))))
+    for _, i1, i2, j1, j2 in opcodes(old, new, budget):
         if i1 == i2:
             places += [max(i1 - 1, 0)] * (j2 - j1)
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
@@ -217,7 +216,7 @@ class StorySessionManager:
 
         Conflict where `base_version` is not the current one, or a run holds the text. Again changes nothing.
         """
-        owner, words = identity.writer(), await asyncio.to_thread(count_words, content)
+        owner, words = identity.writer(), count_words(content)
         draft, _ = await self._writes.beside(
             session_id,
             self.store.versions.edit(

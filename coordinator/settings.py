@@ -133,6 +133,14 @@ class Settings(BaseSettings):
         default=0.1, gt=0, le=5, description="Streamed text is kept in batches of this length, in seconds"
     )
 
+    # Long texts
+    worker_processes: int = Field(
+        default=2, ge=1, le=64, description="Processes that compare and search long texts, started when they are needed"
+    )
+    worker_time_s: float = Field(
+        default=20, gt=0, le=600, description="How long such a process may take for one text, in seconds"
+    )
+
     # WebSocket
     auth_timeout_s: float = Field(default=10, gt=0, le=120, description="Time for the first `auth` frame, in seconds")
     heartbeat_s: float = Field(default=20, ge=1, le=300, description="Time between pings, in seconds")

@@ -14,11 +14,13 @@ from coordinator.errors import Conflict, InvalidMessage, TooLarge
 from coordinator.fork import fork
 from coordinator.llm.models import Models, key_provider
 from coordinator.models import Budget, Draft, Identity, Message, Session, Status, StoryConfig
+from coordinator.recovery import restored
 from coordinator.sessions import StorySessionManager
 from coordinator.storable import storable
 from coordinator.template import Template
 from coordinator.words import count_words
 from coordinator.work import Done, Work, text_of
+from coordinator.workers import Workers
 
 DEFAULT_TEMPLATE = "short-story"
 RESUMABLE: tuple[Status, ...] = ("failed", "paused", "expired")
@@ -47,11 +49,14 @@ class NoRuns:
 
 
 class StoryCoordinator:
-    def __init__(self, manager: StorySessionManager, library: Library, models: Models, runs: Runs) -> None:
+    def __init__(
+        self, manager: StorySessionManager, library: Library, models: Models, runs: Runs, workers: Workers
+    ) -> None:
         self.manager = manager
         self.library = library
         self.models = models
         self._runs = runs
+        self._workers = workers
 
     async def create(
         self, identity: Identity, prompt: str, *, template: str | None, title: str | None, config: StoryConfig,
@@ -98,7 +103,10 @@ class StoryCoordinator:
         if "theme_options" in changes:
             options = {**parent.config.theme_options, **changes["theme_options"]}
             changes["theme_options"] = self.library.check_options(template, options)
-        done = [Done.stored(step) for step in so_far.steps]
+        _, done = await restored(
+            self._workers, parent.user_id, so_far.prompt, parent.config, template, map(Done.stored, so_far.steps)
+        )
+        # In a thread: of a story of a hundred pages it folds the steps several times, in a fifth of a second.
         made = await asyncio.to_thread(
             fork, so_far.prompt, parent.config, template, done, so_far.versions, from_step=from_step,
             from_version=from_version, changes=changes,
@@ -108,7 +116,7 @@ class StoryCoordinator:
         model = await self.model_for(identity, work.config.model) if "model" in changes else parent.model
         self._check_countable(work.config.budget, model)
         first = plan.next_step(work)
-        words = await asyncio.to_thread(count_words, text_of(work))
+        words = count_words(text_of(work))
         change = await self.manager.fork_session(
             identity, session_id, steps=made.steps, until=made.until, title=title, config=work.config,
             context={"bible": work.bible.model_dump(mode="json"), "summary": work.summary} if work.outline else {},

@@ -20,8 +20,7 @@ _SPECIAL = re.compile(f"[{IDEOGRAPHS}{KANA}{UNSPACED}]")
 _WORD = re.compile(r"[^\W_]\S*")
 """From its first letter or digit: what stands before that makes no word."""
 _UNITS = re.compile(
-    f"[{IDEOGRAPHS}{KANA}]|(?P<run>[{UNSPACED}]+)"
-    f"|[^\\W_{IDEOGRAPHS}{KANA}{UNSPACED}][^\\s{IDEOGRAPHS}{KANA}{UNSPACED}]*"
+    f"[{IDEOGRAPHS}{KANA}]|([{UNSPACED}]+)|[^\\W_{IDEOGRAPHS}{KANA}{UNSPACED}][^\\s{IDEOGRAPHS}{KANA}{UNSPACED}]*"
 )
 
 
@@ -37,5 +36,5 @@ def count_words(text: str) -> int:
     """
     if text.isascii() or not _SPECIAL.search(text):
         return len(_WORD.findall(text))
-    units = _UNITS.finditer(text)
-    return sum(-(-len(unit["run"]) // LETTERS_PER_WORD) if unit["run"] else 1 for unit in units)
+    runs = _UNITS.findall(text)
+    return len(runs) + sum(-(-len(run) // LETTERS_PER_WORD) - 1 for run in filter(None, runs))

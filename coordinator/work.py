@@ -37,12 +37,14 @@ class StepSpec:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A finished step: a typed answer as JSON in `output`, or prose in `text`."""
+    """A finished step: a typed answer as JSON in `output`, or prose in `text`. `sections` is a person's edit cut into
+    sections again, where somebody has done that already."""
 
     name: str
     output: dict[str, Any] | None = None
     text: str = ""
     duration_ms: int = 0
+    sections: list[str] | None = None
 
     @classmethod
     def stored(cls, step: dict[str, Any]) -> Done:

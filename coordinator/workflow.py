@@ -19,17 +19,18 @@ from coordinator.agents.cast import Answer, Begun, label, perform
 from coordinator.agents.library import Library
 from coordinator.agents.prompts import output_type
 from coordinator.agents.render import render
-from coordinator.agents.repetition import RepetitionSearch
+from coordinator.agents.repetition import find_repetition
 from coordinator.briefing import brief_of
 from coordinator.budget import Guard
 from coordinator.edits import is_edit
-from coordinator.errors import BudgetExceeded, Fenced, Internal, NotFound, StoryloomError, Unavailable
+from coordinator.errors import BudgetExceeded, Fenced, Internal, NotFound, StoryloomError, TooLarge, Unavailable
 from coordinator.journal import Journal
 from coordinator.llm.models import Models
 from coordinator.llm.prices import Spent
 from coordinator.logs import about_from_here
-from coordinator.material import Section, Verdict
+from coordinator.material import Note, Section, Verdict
 from coordinator.models import Failure, Session
+from coordinator.recovery import restored
 from coordinator.runs import Recovered
 from coordinator.sessions import StorySessionManager
 from coordinator.store.runs import Finished
@@ -38,13 +39,13 @@ from coordinator.vault import Vault
 from coordinator.verdicts import scored_by
 from coordinator.words import count_words
 from coordinator.work import Done, StepSpec, Work, newest_texts, text_of
+from coordinator.workers import Workers
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-SEARCHED_AT_ONCE = 10_000
-"""Characters: they are searched for repetition in two milliseconds. A thread would spare nobody the wait, because the
-interpreter lets each run for five."""
+SEARCH_COST = 2
+"""A character is searched for repetition in up to twice the time that others take for it."""
 TEXTS_COUNTED = 1000
 """More than a story of a hundred pages has sections, each of them written anew a few times."""
 REPETITION_SECTIONS = 20
@@ -55,13 +56,14 @@ class StoryWorkflow:
     """Runs stories. One instance a node; `run` is called by the engine, at most once at a time for a session."""
 
     def __init__(
-        self, manager: StorySessionManager, models: Models, library: Library, vault: Vault,
+        self, manager: StorySessionManager, models: Models, library: Library, vault: Vault, workers: Workers,
         traces: Traces | None = None,
     ) -> None:  # fmt: skip
         self._manager = manager
         self._models = models
         self._library = library
         self._vault = vault
+        self._workers = workers
         self._traces = traces or Traces()
 
     async def run(self, recovered: Recovered) -> None:
@@ -97,10 +99,10 @@ class StoryWorkflow:
         try:
             template = self._library.get(session.template)
             done = [Done.stored(step) for step in recovered.steps if step["status"] == "done"]
-            state = recovered.prompt, session.config, template, done
-            # In a thread: an edit of a long text takes a while to be matched to its sections.
-            work = await asyncio.to_thread(plan.restore, *state) if done else plan.restore(*state)
-            reading = _Reading()
+            work, _ = await restored(
+                self._workers, session.user_id, recovered.prompt, session.config, template, done, patient=True
+            )
+            reading = _Reading(self._workers, session.user_id)
             models = await _patiently(
                 lambda: self._vault.models_for(self._models, recovered.session.user_id, recovered.session.model)
             )
@@ -213,9 +215,11 @@ class StoryWorkflow:
 class _Reading:
     """What code reads in the text of a run, each section once for as long as it stands."""
 
-    def __init__(self) -> None:
+    def __init__(self, workers: Workers, user: UUID) -> None:
         self.count = lru_cache(TEXTS_COUNTED)(count_words)
-        self._search = RepetitionSearch()
+        self._workers = workers
+        self._user = user
+        self._searched: tuple[list[Section], list[Note]] = ([], [])
 
     def words(self, texts: Iterable[str]) -> int:
         return sum(map(self.count, texts))
@@ -227,9 +231,19 @@ class _Reading:
         texts = [Section(number=number, text=text) for number, text in sorted({**work.texts, **work.candidate}.items())]
         if spec.kind == "draft":
             texts = texts[-REPETITION_SECTIONS:]
-        at_once = self._search.knows(texts) or sum(len(section.text) for section in texts) <= SEARCHED_AT_ONCE
-        notes = self._search.find(texts) if at_once else await asyncio.to_thread(self._search.find, texts)
+        if texts != self._searched[0]:
+            self._searched = texts, await self._search(texts)
+        notes = self._searched[1]
         return [(note.section or 0, f"“{note.quote}” {note.comment}" if note.quote else note.comment) for note in notes]
+
+    async def _search(self, texts: list[Section]) -> list[Note]:
+        size = SEARCH_COST * sum(len(section.text) for section in texts)
+        try:
+            return await self._workers.run_patiently(self._user, size, find_repetition, texts)
+        except (TooLarge, Unavailable) as error:
+            # A story is written without these notes rather than not at all.
+            logger.warning("the text is not searched for repetition: %s", error)
+            return []
 
 
 @dataclass(frozen=True, slots=True)

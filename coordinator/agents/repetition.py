@@ -143,30 +143,6 @@ def find_repetition(sections: Sequence[Section]) -> list[Note]:
     return _found(list(chain.from_iterable(map(_sentences, sections))))
 
 
-class RepetitionSearch:
-    """`find_repetition` for a text that grows: a section is read again only where it has changed, and the text is
-    searched again only where any has."""
-
-    def __init__(self) -> None:
-        self._read: dict[tuple[int, str], list[_Sentence]] = {}
-        self._notes: list[Note] = []
-
-    def knows(self, sections: Sequence[Section]) -> bool:
-        """Whether `find` was asked for just these before, and has nothing to search."""
-        return list(self._read) == [(section.number, section.text) for section in sections]
-
-    def find(self, sections: Sequence[Section]) -> list[Note]:
-        """As `find_repetition`, of sections whose numbers differ."""
-        if not self.knows(sections):
-            before = self._read
-            self._read = {
-                (key := (section.number, section.text)): before[key] if key in before else _sentences(section)
-                for section in sections
-            }
-            self._notes = _found(list(chain.from_iterable(self._read.values())))
-        return self._notes
-
-
 def _found(sentences: list[_Sentence]) -> list[Note]:
     findings, repeated = _sentences_twice(sentences)
     findings += _openings(sentences)

@@ -174,6 +174,30 @@ async def test_only_the_current_version_is_written_anew(shared: Service) -> None
 # -- Differences -------------------------------------------------------------------------------------------------------
 
 
+async def test_long_versions_are_compared_beside_everything_else(shared: Service) -> None:
+    token = await shared.new_token()
+    session_id = await shared.story(token, pages=1)
+    version = (await current(shared, session_id, token))["version"]
+    texts = ["\n\n".join(f"{letter} {number} came" for number in range(60_000)) for letter in "ab"]
+    texts.append("\n\n".join(f"{number} came" for number in range(70_000, 0, -1)))
+    for number, text in enumerate(texts):
+        answer = await put(shared, session_id, text, version + number, token)
+        assert answer.status_code == 200, answer.text
+    at = f"/api/sessions/{session_id}/drafts"
+    comparing = asyncio.create_task(shared.get(f"{at}/{version + 1}/diff/{version + 3}", token))
+    answered = 0
+    while not comparing.done():
+        assert (await shared.http.get("/healthz")).status_code == 200
+        answered += 1
+    assert answered > 10, "the service answers others meanwhile"
+    blocks = [Block.model_validate(block) for block in (await comparing).json()["blocks"]]
+    assert "".join(block.from_text for block in blocks) == texts[0]
+    assert "".join(block.to_text for block in blocks) == texts[2]
+    assert (
+        'storyloom_worker_call_seconds_count{outcome="ok",work="compare"}' in (await shared.http.get("/metrics")).text
+    )
+
+
 async def test_what_two_versions_differ_in(shared: Service) -> None:
     token = await shared.new_token()
     session_id = await shared.story(token, pages=3)

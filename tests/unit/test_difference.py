@@ -8,7 +8,8 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.difference import Block, difference, opcodes
+from coordinator.alignment import Budget, opcodes
+from coordinator.difference import MOST_BLOCKS, MOST_CHANGES, Block, difference
 
 TEXTS = st.lists(
     st.text(st.sampled_from("ab.\n 山"), max_size=8) | st.sampled_from(["\n\n", "It rang all night.", "Nobody came."]),
@@ -42,17 +43,27 @@ def test_a_text_does_not_differ_from_itself(text: str) -> None:
     assert [block.op for block in difference(text, text)] == (["equal"] if text else [])
 
 
-@given(st.lists(st.sampled_from("abc"), max_size=12), st.lists(st.sampled_from("abc"), max_size=12), st.integers(0, 4))
+@given(st.lists(st.sampled_from("abc"), max_size=12), st.lists(st.sampled_from("abc"), max_size=12), st.integers(0, 40))
 def test_opcodes_lead_from_one_to_the_other_however_few_are_compared(old: list[str], new: list[str], most: int) -> None:
     made: list[str] = []
     i = j = 0
-    for op, i1, i2, j1, j2 in opcodes(old, new, most):
+    for op, i1, i2, j1, j2 in opcodes(old, new, Budget(most)):
         assert (i1, j1) == (i, j) and (i2, j2) != (i, j)
         if op == "equal":
             assert old[i1:i2] == new[j1:j2]
         made += new[j1:j2]
         i, j = i2, j2
     assert (i, j) == (len(old), len(new)) and made == new
+
+
+def test_where_too_much_differs_the_rest_is_told_as_one() -> None:
+    many = ["\n".join(f"{letter}{number}" for number in range(30_000)) for letter in "ab"]
+    mixed = "\n".join(f"a{number}" if number % 2 else f"b{number}" for number in range(60_000))
+    assert len(check_whole(*many)) <= MOST_BLOCKS
+    assert len(check_whole(many[0], mixed)) == MOST_BLOCKS
+    words = ["x ".join(chance * "word " for chance in (one, two) * 30_000) for one, two in ((1, 2), (2, 1))]
+    changes = check_whole(*words)[0].changes
+    assert changes is not None and len(changes) <= MOST_CHANGES
 
 
 def test_a_changed_paragraph_tells_its_words_and_a_moved_one_does_not_disturb() -> None:

@@ -4,13 +4,12 @@ are counted."""
 from __future__ import annotations
 
 import time
-from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.agents.repetition import MAX_NOTES, RepetitionSearch, find_repetition
+from coordinator.agents.repetition import MAX_NOTES, find_repetition
 from coordinator.material import Note, Section
 from coordinator.words import count_words
 
@@ -191,27 +190,6 @@ def test_a_sentence_without_end_is_quoted_in_part() -> None:
 def test_quotes_always_stand_in_the_text(texts: list[str]) -> None:
     read = sections(*texts)
     check(find_repetition(read), read)
-
-
-PIECES = st.sampled_from([
-    "The", "the", "lamp", "Lamp", "of", "Mira", "slow", "fog-horn", "7", "_x_", "café", "Çok", "çok", "㊀", "Ꭰꮳ", "邮",
-    "递员", "ラーメン", "สวัสดี", "—", "don't", "[02:14]", "Osei:", ".", "!", "。", "\n",
-])  # fmt: skip
-TEXTS = st.lists(st.lists(PIECES, min_size=5, max_size=60).map(" ".join), min_size=1, max_size=3)
-
-
-@given(st.lists(TEXTS, min_size=2, max_size=5), st.randoms())
-def test_a_text_that_grows_and_changes_is_searched_as_if_anew(drafts: list[list[str]], chance: Random) -> None:
-    search = RepetitionSearch()
-    text: list[str] = []
-    for changes in drafts:
-        # Some sections are as they were, some say what another says, some are new.
-        text = [chance.choice([old, *text, *changes]) for old in text] + changes
-        read = sections(*text)
-        found = find_repetition(read)
-        assert search.find(read) == found
-        assert search.knows(read) and search.find(read) == found
-        assert not search.knows(read[1:]) and not search.knows(sections(*text, ""))
 
 
 def test_a_novel_is_read_in_half_a_second() -> None:

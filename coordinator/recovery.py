@@ -1,0 +1,43 @@
+"""The work of a session as its finished steps have left it, without holding up whoever else is served."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from uuid import UUID
+
+from coordinator import plan
+from coordinator.edits import content_of, is_edit, is_replaced
+from coordinator.models import StoryConfig
+from coordinator.sections import realign
+from coordinator.template import Template
+from coordinator.work import Done, Work
+from coordinator.workers import Workers
+
+STEPS_AT_ONCE = 20
+"""They are folded in a few milliseconds; then others have their turn."""
+
+
+async def restored(
+    workers: Workers, user: UUID, prompt: str, config: StoryConfig, template: Template, done: Iterable[Done],
+    *, patient: bool = False,
+) -> tuple[Work, list[Done]]:  # fmt: skip
+    """As `plan.restore`, and the steps with what that found out about a person's edits, so that it need not be found
+    again. Long edits are matched to their sections in a worker process.
+
+    Raises what `Workers.run` raises, or waits for room there where it is `patient`.
+    """
+    run = workers.run_patiently if patient else workers.run
+    work = plan.begun(prompt, config, template)
+    known: list[Done] = []
+    for number, step in enumerate(done, 1):
+        if is_edit(step.name) and not is_replaced(step) and work.shown:
+            content = content_of(step)
+            size = len(content) + sum(map(len, work.shown))
+            step = replace(step, sections=await run(user, size, realign, work.shown, content))
+        work = plan.taken_up(work, step)
+        known.append(step)
+        if number % STEPS_AT_ONCE == 0:
+            await asyncio.sleep(0)
+    return work, known

@@ -240,7 +240,7 @@ class _Call:
         self._attempt = max(self._first_attempt, self._attempt + 1)
 
     def _open(self) -> None:
-        if self._kept and self._opened < self._attempt:
+        if self._kept and self._kept == self._brief.opening and self._opened < self._attempt:
             self._listener.delta(self._attempt, 0, self._kept)
             self._opened = self._attempt
 

@@ -22,7 +22,8 @@ class Brief:
     from 1, and 0 where the step has none; `sections` says how many the story has. `words` is the budget of what is to
     be written. `previous` is the text of the section before, and `following` what stands after a passage, for rewrite.
     `text` is the section's present text, for revise, polish and record, or the passage, for rewrite; `reading` is what
-    a reviewing step reads. `notes` are to be followed, each a sentence or two.
+    a reviewing step reads. `notes` are to be followed, each a sentence or two. `opening` is how a person has left the
+    section at hand, for draft: it stays, and is gone on with.
     """
 
     step: str
@@ -48,3 +49,4 @@ class Brief:
     text: str = ""
     reading: list[Section] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    opening: str = ""

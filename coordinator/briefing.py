@@ -13,6 +13,7 @@ from coordinator.work import (
     NOTES_KEPT,
     StepSpec,
     Work,
+    begun_by,
     newest_texts,
     of_lore,
     section_count,
@@ -58,6 +59,7 @@ def brief_of(
             *(f"Asked for by the person whose story it is: {wish}" for wish in wishes),
             *_notes(work, spec, repetition),
         ],
+        opening=begun.opening if (begun := begun_by(work, spec)) else "",
     )
 
 

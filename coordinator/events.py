@@ -70,13 +70,17 @@ class SessionSnapshot(SessionEvent):
 
 
 class StepStarted(SessionEvent):
-    """An agent begins a step, or begins it again with a higher `attempt`."""
+    """An agent begins a step, or begins it again with a higher `attempt`.
+
+    `begins_at`: where in the current version, in characters, the section to be written has its beginning already; what
+    is written takes the place of all from there on."""
 
     type: Literal["step.started"]
     step: str
     stage: str
     agent: str
     attempt: int
+    begins_at: int | None = None
 
 
 class AgentState(SessionEvent):

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from coordinator import gates
-from coordinator.edits import edited, is_edit
+from coordinator.edits import edited, is_edit, is_kept, kept
 from coordinator.material import (
     Bible,
     Fact,
@@ -87,7 +87,8 @@ def _drafting(work: Work) -> Iterable[StepSpec]:
     count = section_count(work)
     thirds = _thirds(count)
     for number in range(1, count + 1):
-        yield from _spec(work, "draft", section=number)
+        if number not in work.texts or f"draft-{number}" in work.done:
+            yield from _spec(work, "draft", section=number)
         if _to_do(work, number, f"record-{number}"):
             yield from _spec(work, "record", section=number)
         if number in thirds:
@@ -167,6 +168,8 @@ def begun(prompt: str, config: StoryConfig, template: Template) -> Work:
 
 def taken_up(work: Work, done: Done) -> Work:
     """The work after one more step that was done before. One that the template no longer has is passed over."""
+    if is_kept(done.name):
+        return kept(work, done)
     if is_edit(done.name):
         return _edited(work, done)
     spec = _planned(work, done.name)
@@ -174,10 +177,12 @@ def taken_up(work: Work, done: Done) -> Work:
 
 
 def advance(work: Work, done: Done) -> Work:
-    """The work after one more step: one of its schedule, or a person's edit.
+    """The work after one more step: one of its schedule, a person's edit, or one that kept the text so far.
 
     Raises pydantic.ValidationError where `output` is not what that kind of step gives.
     """
+    if is_kept(done.name):
+        return kept(work, done)
     if is_edit(done.name):
         return _edited(work, done)
     spec = _planned(work, done.name)
@@ -220,7 +225,7 @@ def _settled(work: Work, spec: StepSpec, done: Done) -> Work:
         case "outline-review":
             return replace(work, outline_review=OutlineReview.model_validate(done.output))
         case "draft":
-            work = replace(work, texts={**work.texts, spec.section: done.text})
+            work = replace(work, texts={**work.texts, spec.section: done.text}, under_way=None)
         case "record":
             return _with_record(work, Record.model_validate(done.output), spec.section)
         case "notes":
@@ -282,7 +287,12 @@ def draft_of(work: Work, spec: StepSpec) -> NewDraft | None:
     """The version that a prose step completes, None where it completes none. `work` holds the step's text already."""
     count = section_count(work)
     match spec.kind:
-        case "draft" if spec.section == count or spec.section in _thirds(count):
+        case "draft" if (
+            spec.section == count
+            or spec.section in _thirds(count)
+            # Of which the current version has the beginning alone.
+            or spec.section <= len(work.shown)
+        ):
             return NewDraft(work.texts, current=True)
         case "revise" if spec.section == _of_round(work, spec.round)[-1]:
             return NewDraft({**work.texts, **work.candidate}, current=False)

@@ -72,6 +72,22 @@ class Reply:
     comment: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """A section of which the current version shows a beginning, `text`, from the character `begins_at` on.
+
+    It was told in the step's `attempt`. `changed` is whether a person has changed it since; `opening` is what they have
+    left of it, and stays: what is written of the section goes on from there.
+    """
+
+    section: int
+    text: str
+    attempt: int
+    begins_at: int
+    changed: bool = False
+    opening: str = ""
+
+
 @dataclass(frozen=True)
 class Work:
     """The state of a run. `texts` is the current draft by section, `candidate` a revision not yet accepted.
@@ -81,7 +97,7 @@ class Work:
     `steps` is its schedule, made anew where a step changes it; `left` and `stages_left` are the shares, 0 to 1, of the
     work and of each stage begun that are still to do. `shown` are the sections of the current version, as they stand in
     it; `scores` those of each version that a reader has judged. A section is "" where a person has taken all of it
-    away: nothing is done to it any more.
+    away: nothing is done to it any more. `under_way` is no part of `texts`, but shown.
     """
 
     prompt: str
@@ -107,6 +123,7 @@ class Work:
     versions: int = 0
     current_version: int = 0
     shown: list[str] = field(default_factory=list)
+    under_way: UnderWay | None = None
     scores: dict[int, dict[str, int]] = field(default_factory=dict)
     steps: list[StepSpec] = field(default_factory=list, repr=False)
     left: float = 1.0
@@ -131,6 +148,12 @@ def section_words(work: Work, section: int) -> int:
 def of_lore(work: Work, number: int) -> range:
     """The sections that this lore review reads."""
     return range((number - 1) * LORE_SECTIONS + 1, min(number * LORE_SECTIONS, section_count(work)) + 1)
+
+
+def begun_by(work: Work, spec: StepSpec) -> UnderWay | None:
+    """What the current version shows of the section that this step drafts."""
+    under_way = work.under_way
+    return under_way if under_way is not None and spec.kind == "draft" and spec.section == under_way.section else None
 
 
 def told_sections(work: Work) -> list[int]:

@@ -22,7 +22,7 @@ from coordinator.agents.render import render
 from coordinator.agents.repetition import find_repetition
 from coordinator.briefing import brief_of
 from coordinator.budget import Guard
-from coordinator.edits import is_edit
+from coordinator.edits import is_edit, is_kept
 from coordinator.errors import BudgetExceeded, Fenced, Internal, NotFound, StoryloomError, TooLarge, Unavailable
 from coordinator.journal import Journal
 from coordinator.llm.models import Models
@@ -31,14 +31,14 @@ from coordinator.logs import about_from_here
 from coordinator.material import Note, Section, Verdict
 from coordinator.models import Failure, Session
 from coordinator.recovery import restored
-from coordinator.runs import Recovered
+from coordinator.runs import Partial, Recovered
 from coordinator.sessions import StorySessionManager
 from coordinator.store.runs import Finished
 from coordinator.traces import Fact, Traces
 from coordinator.vault import Vault
 from coordinator.verdicts import scored_by
 from coordinator.words import count_words
-from coordinator.work import Done, StepSpec, Work, newest_texts, text_of
+from coordinator.work import Done, StepSpec, Work, begun_by, newest_texts, text_of
 from coordinator.workers import Workers
 
 logger = logging.getLogger(__name__)
@@ -116,7 +116,8 @@ class StoryWorkflow:
                     await self._open_gate(work, spec, journal, reading)
                     return
                 spent = Spent()
-                step = _Step(spec, attempts.get(spec.name, 1), _begun(recovered, spec), spent, notes, reading)
+                begun = _begun(recovered, work, spec)
+                step = _Step(spec, attempts.get(spec.name, 1), begun, spent, notes, reading)
                 work, change = await self._step(work, step, journal, session, models)
                 session, notes = change.session, change.notes
                 if session.status != "active":
@@ -150,7 +151,8 @@ class StoryWorkflow:
     ) -> tuple[Work, Finished]:
         spec, attempt = step.spec, step.attempt
         begun, clock = datetime.now(UTC), time.monotonic()
-        listener = _Telling(journal, spec, attempt)
+        shown = begun_by(work, spec)
+        listener = _Telling(journal, spec, attempt, shown.begins_at if shown else None)
         listener.begin(step.begun.attempt if step.begun and models.continues else attempt)
         reading = step.reading
         brief = brief_of(work, spec, await reading.repetition(work, spec), step.notes, reading.count)
@@ -272,16 +274,20 @@ async def _patiently(write: Callable[[], Awaitable[T]]) -> T:
 class _Telling:
     """Tells a step's course as events. Prose arrives here piece by piece."""
 
-    def __init__(self, journal: Journal, spec: StepSpec, attempt: int) -> None:
+    def __init__(self, journal: Journal, spec: StepSpec, attempt: int, begins_at: int | None) -> None:
+        """`begins_at` as UnderWay, of a section that the current version has the beginning of."""
         self._journal = journal
         self._spec = spec
+        self._place = {} if begins_at is None else {"begins_at": begins_at}
         self.attempt = attempt
         self.message_id = str(_message_id(journal.session_id, spec))
 
     def begin(self, attempt: int) -> None:
         self.attempt = attempt
         spec = self._spec
-        self._journal.emit("step.started", step=spec.name, stage=spec.stage, agent=spec.agent, attempt=attempt)
+        self._journal.emit(
+            "step.started", step=spec.name, stage=spec.stage, agent=spec.agent, attempt=attempt, **self._place
+        )
 
     def state(self, state: str, activity: str) -> None:
         self._journal.emit("agent.state", agent=self._spec.agent, state=state, activity=activity)
@@ -310,19 +316,26 @@ def _message_id(session_id: UUID, spec: StepSpec) -> UUID:
     return uuid5(session_id, spec.name)
 
 
-def _begun(recovered: Recovered, spec: StepSpec) -> Begun | None:
+def _begun(recovered: Recovered, work: Work, spec: StepSpec) -> Begun | None:
     """The prose of this step that the run before was writing when it ended, if that was the last attempt it began."""
     partial = recovered.partial
     row = next((row for row in recovered.steps if row["step"] == spec.name and row["status"] != "done"), None)
     if partial is None or row is None or spec.kind == "approval" or output_type(spec.kind) is not str:
         return None
-    done = [step["step"] for step in recovered.steps if step["status"] == "done"]
-    if done and is_edit(done[-1]):
-        # It may be of the text as it was before the writer changed it.
+    if _is_stale(recovered, work, spec, partial):
         return None
     if partial.message_id != _message_id(recovered.session.id, spec) or partial.attempt != row["attempt"]:
         return None
     return Begun(partial.text, partial.attempt, counted=row["status"] == "failed")
+
+
+def _is_stale(recovered: Recovered, work: Work, spec: StepSpec, partial: Partial) -> bool:
+    """Whether it is of the text as it was before the writer changed it, or was taken from them as it stood then."""
+    shown = begun_by(work, spec)
+    if shown is not None:
+        return shown.changed and partial.attempt <= shown.attempt
+    done = [step["step"] for step in recovered.steps if step["status"] == "done" and not is_kept(step["step"])]
+    return bool(done) and is_edit(done[-1])
 
 
 def _shares(answer: Answer) -> dict[str, Any]:

@@ -136,8 +136,8 @@ async def perform(
     """One agent's answer to a brief.
 
     Goes on from the prose that was `begun`, in the same attempt, where it is worth it and the model can; else, and
-    where that fails, attempts are counted from `first_attempt`. `spent` is counted up as the call goes, so that its
-    caller knows what a failed or cancelled call used, too.
+    where that fails, attempts are counted from `first_attempt`, and begin with the brief's `opening`, which they tell.
+    `spent` is counted up as the call goes, so that its caller knows what a failed or cancelled call used, too.
 
     Raises ModelFailed when the model and its fallbacks gave no usable answer, InvalidMessage when `model` is not one
     that may be chosen, BudgetExceeded where the `guard` says so. Cancelled, it passes the cancellation on at once and
@@ -178,8 +178,10 @@ class _Call:
         self._spent = spent
         self._guard = guard
         self._metrics = metrics
-        self._kept = ""
+        self._kept = brief.opening
         """What is there of the prose, to go on from in this attempt."""
+        self._opened = 0
+        """The attempt in which the opening was told."""
         self._written = ""
         """The prose as it was told, with what was kept."""
         self._seam: Seam | None = None
@@ -199,7 +201,7 @@ class _Call:
 
     def take_up(self, begun: Begun, name: str) -> None:
         """Go on from there. What the call before it used is counted here where nobody else did, as that model's."""
-        self._kept, self._attempt = begun.text, begun.attempt
+        self._kept, self._attempt, self._opened = begun.text, begun.attempt, begun.attempt
         if not begun.counted:
             self._heard, self._words = len(begun.text), count_words(begun.text)
             self._spent.count(name, self._used(name))
@@ -209,6 +211,7 @@ class _Call:
         for tries in range(1, ATTEMPTS + 1):
             if self._kept and not self._goes_on(name):
                 self._begin_anew()
+            self._open()
             self._written, self._begun, self._state = self._kept, False, ""
             try:
                 output = await self._attempt_with(name, tries)
@@ -230,15 +233,22 @@ class _Call:
 
     def _goes_on(self, name: str) -> bool:
         """Whether this model can go on from what is kept, and it is worth it. The built-in one repeats itself for
-        nothing, so with that it always is."""
+        nothing, so with that it always is; what a person has left is not given up."""
+        if self._kept == self._brief.opening:
+            return True
         if not self._models.continues:
             return False
         words, wanted = count_words(self._kept), tasks.length(self._brief)
         return name == OFFLINE or (LEAST_KEPT <= words <= MOST_KEPT * wanted and not is_refusal(self._kept, wanted))
 
     def _begin_anew(self) -> None:
-        self._kept = ""
+        self._kept = self._brief.opening
         self._attempt = max(self._first_attempt, self._attempt + 1)
+
+    def _open(self) -> None:
+        if self._kept and self._kept == self._brief.opening and self._opened < self._attempt:
+            self._listener.delta(self._attempt, 0, self._kept)
+            self._opened = self._attempt
 
     def wait(self, why: str) -> None:
         """Tells that the call waits, and for what: each wait anew."""
@@ -293,6 +303,9 @@ class _Call:
     def _checked(self, response: ModelResponse, name: str) -> str:
         """The prose of a whole response, with what was kept. Raises Fault where it is none."""
         kind, text = self._brief.kind, tidy(self._written, self._brief)
+        if not text.startswith(self._brief.opening):
+            # Those words are not a model's to be tidied.
+            text = self._written.strip()
         said_so = False
         if self._seam is not None:
             said_so = self._seam.nothing_missing or text.endswith(END)

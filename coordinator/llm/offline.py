@@ -6,6 +6,7 @@ import asyncio
 import math
 import re
 from collections.abc import AsyncIterator
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
@@ -25,7 +26,7 @@ _CALL_ID = "offline"
 
 def offline_model(brief: Brief, words_per_second: float, so_far: str = "") -> FunctionModel:
     """A model that answers this one brief; 0 words a second is all at once. Of prose it streams what comes after
-    `so_far`, and raises OtherText where that is not how it begins.
+    `so_far`, and raises OtherText where that is neither how it begins nor how a person has left it.
 
     It reads the brief, not the messages. The answer is made once, in a thread: a new tale takes a tenth of a
     second or more of computing, in which the node has other streams to serve.
@@ -49,14 +50,43 @@ def offline_model(brief: Brief, words_per_second: float, so_far: str = "") -> Fu
     async def streamed(messages: list[ModelMessage], info: AgentInfo) -> AsyncIterator[str | DeltaToolCalls]:
         output = await answer()
         if isinstance(output, str):
-            if not output.startswith(so_far):
+            if output.startswith(so_far):
+                rest = output[len(so_far) :]
+            elif brief.opening:
+                rest = rest_of(output, so_far)
+            else:
                 raise OtherText
-            async for text in paced(output[len(so_far) :], words_per_second):
+            async for text in paced(rest, words_per_second):
                 yield text
         else:
             yield {0: DeltaToolCall(info.output_tools[0].name, output.model_dump_json(), tool_call_id=_CALL_ID)}
 
     return FunctionModel(whole, stream_function=streamed, model_name=OFFLINE)
+
+
+def rest_of(answer: str, so_far: str) -> str:
+    """What of the answer comes after a beginning that a person has changed: from behind the last sentence that both
+    have, or behind as many words where they share none, without any sentence that stands in the beginning."""
+    from coordinator.llm.storyteller.weaver import plain, sentences
+
+    told = [(at, one) for at, paragraph in enumerate(answer.split("\n\n")) for one in sentences(paragraph)]
+    there = sentences(so_far)
+    known, end = {plain(one) for one in there}, there[-1]
+    last = max((index for index, (_, one) in enumerate(told) if plain(one) in known), default=None)
+    if last is None:
+        counts = accumulate(len(one.split()) for _, one in told)
+        last = sum(count <= len(so_far.split()) for count in counts) - 1
+    place, rest = -1, ""
+    if last >= 0 and plain(told[last][1]) == plain(end):
+        place = told[last][0]
+    for at, one in told[last + 1 :]:
+        if not rest and one.startswith(end):
+            # The beginning breaks off within this sentence.
+            rest = one.removeprefix(end)
+        elif plain(one) not in known:
+            rest += (" " if at == place else "\n\n") + one
+        place = at
+    return rest if so_far == so_far.rstrip() else rest.lstrip(" ")
 
 
 async def paced(text: str, words_per_second: float) -> AsyncIterator[str]:

@@ -52,8 +52,8 @@ async def check_whole(get: Getter, session_id: str, pages: int = 3) -> dict[str,
     assert [draft["version"] for draft in drafts] == list(range(1, len(drafts) + 1))
     assert [draft["version"] for draft in drafts if draft["current"]] == [session["draft_version"]]
 
-    # A person's edit is no step of the plan: nobody said it, and it counts for no progress.
-    steps = [step for step in await everything(get, f"{at}/steps") if not step["step"].startswith("edit-")]
+    # A person's edit, or what was kept of a text, is no step of the plan: nobody said it, and it counts for no progress.
+    steps = [step for step in await everything(get, f"{at}/steps") if not step["step"].startswith(("edit-", "so-far-"))]
     assert {step["status"] for step in steps} == {"done"}
     assert Counter(step["step"] for step in steps) == said
     assert len(steps) == session["progress"]["completed_steps"] == session["progress"]["total_steps"]

@@ -1,0 +1,337 @@
+"""What was written stays: however a story comes to an end or a pause, its text so far is a version, with the section that
+was under way as far as it was told; and what goes on goes on from there."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+import pytest
+
+from coordinator.settings import Settings
+from coordinator.store import Store
+from coordinator.words import count_words
+from tests.api.support import TEST_MODEL, held_story, problem
+from tests.api.test_model_story import with_model
+from tests.api.texts import current, ended, getter
+from tests.chaos.record import check_whole, everything
+from tests.conftest import Database
+from tests.model_server import ModelServer, Reply
+from tests.service import Service, Socket, serving
+
+PAGES = 8
+SECTIONS = 8
+"""Drafts are saved after the third, the sixth and the last."""
+SECTION = 5
+TOLD = 60
+"""Pieces of that section that the model sends before it falls silent."""
+
+
+@pytest.fixture(autouse=True)
+def _healthy(model: ModelServer) -> None:
+    model.heal()
+    model.pace_s = 0
+
+
+async def call(service: Service, session_id: str, verb: str, token: str | None = None, **body: Any) -> dict[str, Any]:
+    answer = await service.post(f"/api/sessions/{session_id}/{verb}", token, **body)
+    assert answer.is_success, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def drafts(service: Service, session_id: str, token: str | None = None) -> list[dict[str, Any]]:
+    return await everything(getter(service, token or service.token), f"/api/sessions/{session_id}/drafts")
+
+
+async def messages(service: Service, session_id: str, token: str | None = None) -> dict[str, str]:
+    found = await everything(getter(service, token or service.token), f"/api/sessions/{session_id}/messages")
+    return {message["step"]: message["content"] for message in found if message["step"]}
+
+
+def joined(*texts: str) -> str:
+    return "\n\n".join(text.strip() for text in texts)
+
+
+async def section_told(socket: Socket, section: int = SECTION) -> str:
+    return await told_of(socket, f"draft-{section}")
+
+
+async def told_of(socket: Socket, step: str, pieces: int = TOLD) -> str:
+    """What is told of that step, once it is so many words."""
+    await socket.until("step.started", step=step)
+    told: list[str] = []
+    while sum(len(text.split()) for text in told) < pieces:
+        frame = await socket.until("agent.delta")
+        told.append(frame["text"])
+    return "".join(told)
+
+
+@asynccontextmanager
+async def stuck(
+    service: Service, model: ModelServer, token: str | None = None, **config: Any
+) -> AsyncIterator[tuple[str, str, Socket]]:
+    """A story whose fifth section has begun and does not go on: its id, what is told of that section, who watches."""
+    model.script(Reply.hangs(TOLD, when=f"This is section {SECTION} of"))
+    async with service.socket(token) as socket:
+        session_id = await socket.start(pages=PAGES, model=TEST_MODEL, max_revisions=0, **config)
+        yield session_id, await section_told(socket), socket
+
+
+async def check_kept(
+    service: Service, session_id: str, told: str, status: str, token: str | None = None, version: int = 2
+) -> dict[str, Any]:
+    """The text so far is the current version, by every door that shows it; answers it."""
+    said = await messages(service, session_id, token)
+    content = joined(*[said[f"draft-{number}"] for number in range(1, SECTION)], told)
+    story = await current(service, session_id, token)
+    assert story["content"] == content
+    assert (story["status"], story["version"], story["word_count"]) == (status, version, count_words(content))
+    versions = await drafts(service, session_id, token)
+    assert [draft["version"] for draft in versions] == list(range(1, version + 1))
+    assert [draft["current"] for draft in versions] == [False] * (version - 1) + [True]
+    newest = versions[-1]
+    assert (newest["author"], newest["step"], newest["content"]) == ("writer", f"so-far-{version - 1}", content)
+    exported = await service.get(f"/api/sessions/{session_id}/export", token, format="txt")
+    assert exported.status_code == 200
+    assert "".join(told.split()) in "".join(exported.text.split())
+    link = await call(service, session_id, "shares", token)
+    assert (await service.http.get(f"/api/shared/{link['token']}")).json()["content"] == content
+    session = (await service.get(f"/api/sessions/{session_id}", token)).json()
+    assert (session["status"], session["draft_version"]) == (status, version)
+    return story
+
+
+def sentences(text: str) -> Counter[str]:
+    return Counter(re.findall(r"[^.!?]+[.!?]", text))
+
+
+async def check_goes_on(service: Service, session_id: str, token: str | None = None) -> dict[str, Any]:
+    """Resumed it comes to its end: nothing lost, nothing doubled, every score on the version that was read."""
+    token = token or service.token
+    await call(service, session_id, "resume", token)
+    assert await ended(service, session_id, token) == "completed"
+    story = await check_whole(getter(service, token), session_id, pages=PAGES)
+    said = await messages(service, session_id, token)
+    assert story["content"] == joined(*[said[f"polish-{number}"] for number in range(1, SECTIONS + 1)])
+    versions = await drafts(service, session_id, token)
+    drafted = joined(*[said[f"draft-{number}"] for number in range(1, SECTIONS + 1)])
+    assert max(sentences(drafted).values()) == 1
+    scored = [draft for draft in versions if draft["scores"]]
+    assert [draft["content"] for draft in scored] == [drafted]
+    assert scored[0]["step"] == "draft-8"
+    return story
+
+
+# -- Each end ----------------------------------------------------------------------------------------------------------
+
+End = Callable[[Service, Socket, str], Awaitable[Any]]
+
+
+async def _by_rest(service: Service, _: Socket, session_id: str) -> Any:
+    return await call(service, session_id, "cancel", service.token)
+
+
+async def _by_socket(_: Service, socket: Socket, session_id: str) -> Any:
+    await socket.send(type="session.cancel", session_id=session_id)
+
+
+async def _as_admin(service: Service, session_id: str, verb: str) -> None:
+    path = f"/api/admin/sessions/{session_id}/{verb}"
+    assert (await service.post(path, service.admin_token(), reason="The model is needed.")).is_success
+
+
+ENDS: dict[str, tuple[str, End]] = {
+    "cancelled over REST": ("cancelled", _by_rest),
+    "cancelled over the WebSocket": ("cancelled", _by_socket),
+    "cancelled by an admin": ("cancelled", lambda service, _, session_id: _as_admin(service, session_id, "cancel")),
+    "expired by an admin": ("expired", lambda service, _, session_id: _as_admin(service, session_id, "expire")),
+}
+
+
+@pytest.mark.parametrize("how", ENDS)
+async def test_the_text_so_far_is_a_version(shared: Service, model: ModelServer, how: str) -> None:
+    status, end = ENDS[how]
+    async with stuck(shared, model) as (session_id, told, socket):
+        await end(shared, socket, session_id)
+        saved = await socket.until("draft.saved")
+        assert (saved["version"], saved["current"], saved["step"]) == (2, True, "so-far-1")
+        over = await socket.until("session.status", status=status)
+        assert over["seq"] == saved["seq"] + 1
+    await check_kept(shared, session_id, told, status)
+    steps = await everything(getter(shared, shared.token), f"/api/sessions/{session_id}/steps")
+    assert [step["step"] for step in steps][-2:] == ["so-far-1", "draft-5"]
+    # Again it changes nothing.
+    if status == "cancelled":
+        await call(shared, session_id, "cancel")
+    assert len(await drafts(shared, session_id)) == 2
+
+
+async def test_what_an_admin_expired_goes_on(shared: Service, model: ModelServer) -> None:
+    async with stuck(shared, model) as (session_id, told, socket):
+        await _as_admin(shared, session_id, "expire")
+        await socket.until("session.status", status="expired")
+    await check_kept(shared, session_id, told, "expired")
+    story = await check_goes_on(shared, session_id)
+    said = await messages(shared, session_id)
+    assert said["draft-5"].startswith(told.strip()), "it went on from what was told"
+    made = [draft["step"] for draft in await drafts(shared, session_id)]
+    assert made == ["draft-3", "so-far-1", "draft-5", "draft-6", "draft-8", "polish-8"]
+    assert story["version"] == 6
+
+
+async def partial_of(socket: Socket, session_id: str) -> str:
+    await socket.send(type="session.attach", session_id=session_id)
+    partial = (await socket.until("session.snapshot"))["partial"]
+    return partial["text"] if partial else ""
+
+
+async def test_it_is_kept_from_another_node(settings: Settings, model: ModelServer) -> None:
+    configured = with_model(settings, model, models=[TEST_MODEL])
+    async with serving(configured) as first, stuck(first, model) as (session_id, told, socket):
+        async with serving(configured) as second, second.socket(first.token) as there:
+            # What is told is stored within a moment, and only that is seen there.
+            while await partial_of(there, session_id) != told:
+                await asyncio.sleep(0.01)
+            await call(second, session_id, "cancel", first.token)
+            for one in (there, socket):
+                assert (await one.until("draft.saved", step="so-far-1"))["current"]
+                await one.until("session.status", status="cancelled")
+            await check_kept(second, session_id, told, "cancelled", first.token)
+
+
+async def test_a_failure_keeps_what_the_model_sent_until_then(shared: Service, model: ModelServer) -> None:
+    model.script(
+        Reply.breaks(TOLD, when=f"This is section {SECTION} of"),
+        *[Reply.fails(500, when=f"This is section {SECTION} of")] * 20,
+    )
+    async with shared.socket() as socket:
+        session_id = await socket.start(pages=PAGES, model=TEST_MODEL, max_revisions=0)
+        told = await section_told(socket)
+        assert (await socket.until_finished(session_id))["status"] == "failed"
+    model.heal()
+    await check_kept(shared, session_id, told, "failed")
+    await check_goes_on(shared, session_id)
+    assert (await messages(shared, session_id))["draft-5"].startswith(told.strip())
+
+
+async def test_a_budget_that_is_reached_keeps_the_section_so_far(shared: Service, model: ModelServer) -> None:
+    async with stuck(shared, model) as (session_id, told, _):
+        used = (await shared.get(f"/api/sessions/{session_id}")).json()["tokens"]
+        await call(shared, session_id, "cancel")
+    asked = len(model.requests[-1].text) // 4
+    model.script(Reply.prose(" ".join(f"Lamp {n} burned." for n in range(400)), when=f"This is section {SECTION} of"))
+    async with shared.socket() as socket:
+        session_id = await socket.start(
+            pages=PAGES, model=TEST_MODEL, max_revisions=0, budget={"tokens": used + asked + 200}
+        )
+        paused = await socket.until("session.status", status="paused")
+        assert paused["error"]["code"] == "budget_exceeded"
+        told = await partial_of(socket, session_id)
+    assert len(told) > 200
+    await check_kept(shared, session_id, told, "paused")
+    # Paused again with nothing new there is no new version.
+    assert (await shared.post(f"/api/sessions/{session_id}/resume")).status_code == 402
+    await call(shared, session_id, "resume", budget={"tokens": used + asked + 210})
+    async with shared.socket() as socket:
+        await socket.send(type="session.attach", session_id=session_id)
+        await socket.until("session.status", "session.snapshot", status="paused")
+
+
+async def test_what_expires_is_kept(service: Service, model: ModelServer, store: Store, database: Database) -> None:
+    configured = with_model(service.settings, model, models=[TEST_MODEL])
+    async with serving(configured) as node, stuck(node, model) as (session_id, told, socket):
+        while await partial_of(socket, session_id) != told:
+            await asyncio.sleep(0.01)
+        async with await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True) as connection:
+            await connection.execute("update public.story_sessions set expires_at = now()")
+        swept = await store.sessions.expire(10)
+        assert [change.session.status for change in swept] == ["expired"]
+        assert [event["type"] for event in swept[0].events] == ["draft.saved", "session.status"]
+        await socket.until("session.status", status="expired")
+        await check_kept(node, session_id, told, "expired")
+
+
+# -- A pause -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_pause_keeps_the_sections_there_are(shared: Service, model: ModelServer) -> None:
+    model.pace_s = 0.002
+    async with shared.socket() as socket:
+        session_id = await socket.start(pages=PAGES, model=TEST_MODEL, max_revisions=0)
+        await socket.until("step.started", step="draft-2")
+        await call(shared, session_id, "pause")
+        await socket.until("session.status", status="paused")
+        seqs = [frame["seq"] for frame in socket.frames if "seq" in frame]
+        assert seqs == list(range(1, len(seqs) + 1)), "every event was told, in its order"
+    model.pace_s = 0
+    said = await messages(shared, session_id)
+    story = await current(shared, session_id)
+    assert (story["status"], story["version"]) == ("paused", 1)
+    assert story["content"] == joined(said["draft-1"], said["draft-2"])
+    # Neither a second pause nor one with nothing written between makes another.
+    await call(shared, session_id, "pause")
+    model.open.clear()
+    async with shared.socket() as socket:
+        await call(shared, session_id, "resume")
+        await socket.send(type="session.attach", session_id=session_id)
+        await socket.until("session.snapshot")
+        await call(shared, session_id, "cancel")
+    model.open.set()
+    assert [draft["step"] for draft in await drafts(shared, session_id)] == ["so-far-1"]
+
+
+async def test_a_pause_after_each_step_shifts_no_version(shared: Service) -> None:
+    """Versions that were kept stand among those that the story makes: scores and acceptance are of the right ones."""
+    token = await shared.new_token()
+    async with shared.socket(token) as socket:
+        session_id = await socket.start(pages=4, seed=3, max_revisions=2)
+        while True:
+            await socket.send(type="session.pause", session_id=session_id)
+            told = await socket.until("session.status", session_id=session_id)
+            while told["status"] not in ("paused", "completed"):
+                told = await socket.until("session.status", session_id=session_id)
+            if told["status"] == "completed":
+                break
+            await call(shared, session_id, "resume", token)
+    whole = await check_whole(getter(shared, token), session_id, pages=4)
+    same = await shared.story(token, pages=4, seed=3, max_revisions=2)
+    assert whole["content"] == (await current(shared, same, token))["content"]
+    mine = [draft for draft in await drafts(shared, session_id, token) if not draft["step"].startswith("so-far-")]
+    theirs = await drafts(shared, same, token)
+    assert [(d["step"], d["content"], d["scores"], d["current"]) for d in mine] == [
+        (d["step"], d["content"], d["scores"], d["current"]) for d in theirs
+    ]
+    assert len(await drafts(shared, session_id, token)) > len(theirs)
+
+
+# -- Nothing, or nothing new -------------------------------------------------------------------------------------------
+
+
+async def test_where_nothing_was_written_there_is_no_version(shared: Service, model: ModelServer) -> None:
+    async with held_story(shared, model) as session_id:
+        await call(shared, session_id, "cancel")
+    told = problem(await shared.get(f"/api/sessions/{session_id}/story"), 409, "conflict")
+    assert told["detail"] == "The story has no text: it was cancelled before any was written."
+    problem(await shared.get(f"/api/sessions/{session_id}/export", format="md"), 409, "conflict")
+    told = problem(await shared.post(f"/api/sessions/{session_id}/shares"), 409, "conflict")
+    assert "cancelled before any was written" in told["detail"]
+    assert await drafts(shared, session_id) == []
+    steps = await everything(getter(shared, shared.token), f"/api/sessions/{session_id}/steps")
+    assert not [step for step in steps if step["step"].startswith("so-far")]
+
+
+async def test_a_whole_draft_stays_current_where_a_revision_breaks_off(shared: Service, model: ModelServer) -> None:
+    model.script(Reply.hangs(TOLD, when="Your task: polish section 2"))
+    async with shared.socket() as socket:
+        session_id = await socket.start(pages=PAGES, model=TEST_MODEL, max_revisions=0)
+        await told_of(socket, "polish-2")
+        await call(shared, session_id, "cancel")
+    made = await drafts(shared, session_id)
+    assert [draft["step"] for draft in made] == ["draft-3", "draft-6", "draft-8"] and made[-1]["current"]
+    assert (await current(shared, session_id))["status"] == "cancelled"

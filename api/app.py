@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from api import admin, asyncapi, catalog, errors, export, health, keys, pages, sessions, shares, socket, users, versions
 from api.auth import LocalAuth
+from api.ending import Departure
 from api.hosted import SupabaseAuth
 from api.limits import BodyLimit, RestLimit
 from api.openapi import Documented
@@ -41,8 +42,9 @@ from coordinator.shares import Shares
 from coordinator.signins import LocalSignIns, ProjectSignIns, SignIns
 from coordinator.store import Store, schema
 from coordinator.store.direct import DirectTransport
-from coordinator.store.embedded import EmbeddedPostgres
-from coordinator.store.migrate import migrate
+from coordinator.store.embedded import UNLOGGED, EmbeddedPostgres
+from coordinator.store.keeper import Keeper
+from coordinator.store.migrate import connected, migrate
 from coordinator.store.node import NodeLock
 from coordinator.stories import NoRuns, Runs, StoryCoordinator
 from coordinator.streams import Streams
@@ -142,8 +144,7 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         traces = await asyncio.to_thread(Traces, settings.otlp_endpoint, version=app_version(), node=lock.node_id)
         stack.push_async_callback(traces.close)
 
-        store = await _store(settings, stack)
-        stack.push_async_callback(store.close)
+        store, keeper = await _store(settings, stack)
         await schema.check(store.gateway, migrated=not settings.over_rpc)
 
         manager = StorySessionManager(
@@ -185,6 +186,7 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         yield State(
             settings, app_version(), auth, manager, coordinator, accounts, library, models, vault, engine, sign_in,
             Rates(settings), traces, press, Shares(store.shares), Administration(manager, runs, settings.node_dead_s),
+            Departure(proxied=bool(settings.trusted_proxies)), keeper,
             asyncio.Semaphore(max(1, settings.database_pool - CONNECTIONS_FOR_RUNS)),
         )  # fmt: skip
 
@@ -215,19 +217,35 @@ async def _auth(settings: Settings, stack: AsyncExitStack) -> LocalAuth | Supaba
     return auth
 
 
-async def _store(settings: Settings, stack: AsyncExitStack) -> Store:
-    """The store over the transport that the settings ask for."""
+async def _store(settings: Settings, stack: AsyncExitStack) -> tuple[Store, Keeper | None]:
+    """The store over the transport that the settings ask for, and who looks after the embedded database."""
     if settings.over_rpc:
-        return await _store_over_rpc(settings)
-    if settings.database_url is not None:
-        admin_url = url = settings.database_url.get_secret_value()
+        store = await _store_over_rpc(settings)
+    elif settings.database_url is not None:
+        store = await _store_over_sql(settings, settings.database_url.get_secret_value())
     elif settings.supabase_url is not None:
         raise Misconfigured("STORYLOOM_TRANSPORT is direct, but there is no SUPABASE_DB_URL: set it, or take rpc.")
     else:
-        embedded = await EmbeddedPostgres.start(settings.data_dir)
-        stack.push_async_callback(embedded.stop)
-        admin_url, url = embedded.admin_url, embedded.url
-    await migrate(admin_url)
+        return await _store_embedded(settings, stack)
+    stack.push_async_callback(store.close)
+    return store, None
+
+
+async def _store_embedded(settings: Settings, stack: AsyncExitStack) -> tuple[Store, Keeper]:
+    embedded = await EmbeddedPostgres.start(settings.data_dir)
+    stack.push_async_callback(embedded.stop)
+    await migrate(embedded.admin_url)
+    async with connected(embedded.admin_url) as connection:
+        await connection.execute(UNLOGGED)
+    store = Store(await DirectTransport.open(embedded.url, settings.database_pool), settings.database_wait_s)
+    keeper = Keeper.begin(embedded, store.metrics)
+    stack.push_async_callback(keeper.close)
+    stack.push_async_callback(store.close)
+    return store, keeper
+
+
+async def _store_over_sql(settings: Settings, url: str) -> Store:
+    await migrate(url)
     return Store(await DirectTransport.open(url, settings.database_pool), settings.database_wait_s)
 
 

@@ -39,7 +39,12 @@ async def healthz(service: Service) -> Health:
 
 @router.get("/readyz", responses=responses("unavailable"))
 async def readyz(service: Service) -> Readiness:
-    """The database and the engine can be reached."""
+    """The database and the engine can be reached, the database has room to write, and the node is not about to end."""
+    service.departure.looked()
+    if service.departure.leaving:
+        raise Unavailable("This node is about to end: another one serves you.")
+    if service.keeper is not None and service.keeper.trouble is not None:
+        raise Unavailable(service.keeper.trouble)
     await service.manager.store.gateway.read("events_after", SERVICE, wanted={})
     if service.engine is not None and not service.engine.alive:
         raise Unavailable("The engine does not answer.")

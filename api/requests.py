@@ -48,7 +48,11 @@ class Requests:
             if message["type"] in ("http.response.start", "websocket.accept"):
                 status = message.get("status", 101)
                 message.setdefault("headers", [])
-                MutableHeaders(scope=message)[HEADER] = request_id
+                headers = MutableHeaders(scope=message)
+                headers[HEADER] = request_id
+                if scope["type"] == "http" and state_of(HTTPConnection(scope)).departure.leaving:
+                    # Or a proxy would send its next request on a connection that is just being closed.
+                    headers["Connection"] = "close"
             await send(message)
 
         named = SESSION.match(scope["path"])

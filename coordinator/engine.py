@@ -56,7 +56,7 @@ class Engine:
         self._claim_wanted = True
         self._beat_wanted = True
         self._woken = asyncio.Event()
-        self._closing = False
+        self._closing: asyncio.Task[None] | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -75,7 +75,7 @@ class Engine:
     @property
     def alive(self) -> bool:
         """Whether stories are taken up."""
-        return not self._closing and self._keeper is not None and not self._keeper.done()
+        return self._closing is None and self._keeper is not None and not self._keeper.done()
 
     @property
     def running(self) -> int:
@@ -109,15 +109,21 @@ class Engine:
             logger.warning("the sweep did not end: %s", error)
 
     async def close(self) -> None:
-        """Let each story end the step at hand, for `drain_s` at the most, and leave them all to others."""
-        self._closing = True
-        await _ended(self._sweeper, self._keeper)
+        """Let each story end the step at hand, for `drain_s` at the most, and leave them all to others. A second call
+        waits for the first."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(), name="engine close")
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        await _ended(self._sweeper)
         for journal in self._manager.runs.held().values():
             journal.ending = True
-        tasks = list(self._runs.values())
-        if tasks and self._drain_s:
-            await asyncio.wait(tasks, timeout=self._drain_s)
-        await _ended(*tasks)
+        if self._runs and self._drain_s:
+            # The keeper still beats: a silent node's stories would be taken from it before they end.
+            await asyncio.wait(list(self._runs.values()), timeout=self._drain_s)
+        await _ended(self._keeper)
+        await _ended(*self._runs.values())
         try:
             await self._manager.store.nodes.leave([self._lock.node_id])
         except StoryloomError as error:
@@ -173,7 +179,7 @@ class Engine:
             try:
                 if self._beat_wanted or time.monotonic() - self._beaten_at >= beat_s:
                     await self.beat()
-                if self._claim_wanted:
+                if self._claim_wanted and self._closing is None:
                     await self.claim()
                 if away:
                     logger.warning("the database is back")

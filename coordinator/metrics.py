@@ -90,6 +90,9 @@ class Metrics:
             "database_call_seconds", "Database calls, with all their tries", DATABASE_S, "function", "outcome"
         )
         self.database_retries = counter("database_retries", "Database calls made again", "function")
+        self.database_restarts = counter(
+            "database_restarts", "Attempts to start an embedded database that had stopped", "outcome"
+        )
         self.wakeups = counter("wakeups", "Notifications from the database", "kind")
 
     @contextmanager

@@ -29,6 +29,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from coordinator.errors import Misconfigured, Unavailable
+from coordinator.folder import NEEDED_BYTES, full, unusable
 from coordinator.store import binaries, filelock
 
 logger = logging.getLogger(__name__)
@@ -43,8 +44,6 @@ LEFTOVER_S = 10
 LEFTOVER = ("is still in use", 'lock file "postmaster.pid" already exists')
 IMPOSSIBLE_PID = 2**30
 POLL_S = 0.005
-NEEDED_BYTES = 200 * 2**20
-"""Free space without which no new database is made: the empty one takes 40 MB, its log soon 100."""
 SOCKET = ".s.PGSQL.5432"
 SOCKET_PATH_BYTES = 107 if sys.platform == "linux" else 103
 LEAST_BYTES = 2 * 16 * 2**20
@@ -76,10 +75,6 @@ UNLOGGED = b"select pg_advisory_xact_lock(1); alter role authenticator set log_m
 """Once migrated: what the service's own calls are refused with is told to whoever called, and the words of a refusal
 may quote a value. Under a lock, for two nodes can't change one role at once."""
 REMEDY = "Mend what it says, or choose another data folder with STORYLOOM_DATA_DIR."
-
-
-class DiskFull(Misconfigured):
-    """There is no room for the database to start in."""
 
 
 class EmbeddedPostgres:
@@ -140,7 +135,7 @@ class EmbeddedPostgres:
                     return False
                 _ensure_running(self._folder, NEW_VERSION)
         except OSError as error:
-            raise _explained(error, data_dir) from error
+            raise unusable(data_dir, error) from error
         return True
 
     def trim_log(self) -> None:
@@ -176,7 +171,7 @@ class EmbeddedPostgres:
                 # Shared, and never waited for long: it is held alone only under the lock that we hold now.
                 handle = filelock.take(data_dir / "postgres.users", shared=True, wait=True)
         except OSError as error:
-            raise _explained(error, data_dir) from error
+            raise unusable(data_dir, error) from error
         assert handle is not None
         return cls(folder, handle)
 
@@ -386,31 +381,10 @@ def _check_path(folder: Path) -> None:
         raise Misconfigured(f"The path {folder} has a comma: choose another data folder with STORYLOOM_DATA_DIR.")
 
 
-def _explained(error: OSError, data_dir: Path) -> Misconfigured:
-    where = error.filename or data_dir
-    match error.errno:
-        case errno.ENOSPC | errno.EDQUOT:
-            return DiskFull(_full(data_dir))
-        case errno.EACCES | errno.EPERM | errno.EROFS:
-            cause, remedy = f"can't be used ({error.strerror})", "mend its owner and permissions"
-        case errno.ENOTDIR | errno.EEXIST:
-            cause, remedy = "can't be a folder, because a file is in its place", "move the file away"
-        case _:
-            cause, remedy = f"can't be used ({error.strerror or error})", "mend it"
-    return Misconfigured(f"{where} {cause}: {remedy}, or choose another data folder with STORYLOOM_DATA_DIR.")
-
-
-def _full(folder: Path) -> str:
-    return (
-        f"The disk of the database, with {folder}, is full: free {NEEDED_BYTES // 2**20} MB, "
-        "or choose another data folder with STORYLOOM_DATA_DIR."
-    )
-
-
 def _failed(what: str, folder: Path, output: str) -> Misconfigured:
     # On a full disk not even the log may have had room for the reason.
     if os.strerror(errno.ENOSPC) in output or shutil.disk_usage(folder).free < LEAST_BYTES:
-        return DiskFull(_full(folder.parent))
+        return full(folder.parent)
     told = [line.strip() for line in output.splitlines() if line.strip()]
     return Misconfigured(f"{what} in {folder}: {' / '.join(told[-4:])[-800:]} (its log: {folder / 'log'}). {REMEDY}")
 

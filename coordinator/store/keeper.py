@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from coordinator.errors import Misconfigured, StoryloomError
+from coordinator.folder import DiskFull
 from coordinator.metrics import Metrics
-from coordinator.store.embedded import DiskFull, EmbeddedPostgres
+from coordinator.store.embedded import EmbeddedPostgres
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")

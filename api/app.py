@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 import httpx
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import admin, asyncapi, catalog, errors, export, health, keys, pages, sessions, shares, socket, users, versions
 from api.auth import LocalAuth
 from api.ending import Departure
+from api.heads import Heads
 from api.hosted import SupabaseAuth
+from api.hosts import Hosts, Names
 from api.limits import BodyLimit, RestLimit
 from api.openapi import Documented
 from api.protocol import ADDRESS
@@ -72,7 +74,13 @@ def app_version() -> str:
 class App(Documented):
     """Calls go through FastAPI's layers; a connection has no use for any of them, and comes to its door at once."""
 
-    _stories = Requests(socket.stories)
+    _stories: ASGIApp
+
+    def answer_to(self, names: Names) -> None:
+        """Under these names alone, and no other."""
+        self.add_middleware(Hosts, names=names)
+        self.add_middleware(Requests)
+        self._stories = Requests(Hosts(socket.stories, names))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket" and scope["path"] == ADDRESS:
@@ -104,6 +112,7 @@ def create_app(settings: Settings, state: State | None = None) -> FastAPI:
     )
     app.state.storyloom = state
     errors.install(app)
+    app.add_middleware(Heads)
     app.add_middleware(BodyLimit, limit=settings.frame_bytes, larger={("PUT", versions.DRAFTS): versions.BODY_BYTES})
     app.add_middleware(RestLimit)
     if settings.allowed_origins:
@@ -112,7 +121,7 @@ def create_app(settings: Settings, state: State | None = None) -> FastAPI:
             allow_headers=["authorization", "content-type", "idempotency-key", "x-request-id"],
             expose_headers=["x-request-id"],
         )  # fmt: skip
-    app.add_middleware(Requests)
+    app.answer_to(Names.of(settings))
     for door in (health, catalog, versions, sessions, export, shares, users, keys, admin, asyncapi, pages):
         app.include_router(door.router)
     return app

@@ -40,6 +40,8 @@ class Engine:
     ) -> None:  # fmt: skip
         self.others = 0
         """Other nodes that live, as of the last beat."""
+        self.trouble: str | None = None
+        """Why the last look for stories failed, in a sentence for people; None where it didn't."""
         self.waiting = 0
         """Stories that wait for their turn, as of the last claim."""
         self._manager = manager
@@ -183,13 +185,14 @@ class Engine:
                     await self.claim()
                 if away:
                     logger.warning("the database is back")
-                away = False
-            except Unavailable:
+                away, self.trouble = False, None
+            except Unavailable as error:
                 if not away:
-                    logger.warning("the database is away: stories wait for it")
-                away = True
+                    logger.warning("stories wait for the database: %s", error.message)
+                away, self.trouble = True, error.message
             except Exception:
                 # The keeper must not end with one failed look.
+                self.trouble = "The engine can't look for stories; the service's log says why."
                 logger.warning("looking for stories to run failed", exc_info=True)
             left_s = beat_s - (time.monotonic() - self._beaten_at)
             try:

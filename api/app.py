@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING
 import httpx
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import admin, asyncapi, catalog, errors, export, health, keys, pages, sessions, shares, socket, users, versions
 from api.auth import LocalAuth
+from api.ending import Departure
+from api.heads import Heads
 from api.hosted import SupabaseAuth
+from api.hosts import Hosts, Names
 from api.limits import BodyLimit, RestLimit
 from api.openapi import Documented
 from api.protocol import ADDRESS
@@ -41,8 +44,9 @@ from coordinator.shares import Shares
 from coordinator.signins import LocalSignIns, ProjectSignIns, SignIns
 from coordinator.store import Store, schema
 from coordinator.store.direct import DirectTransport
-from coordinator.store.embedded import EmbeddedPostgres
-from coordinator.store.migrate import migrate
+from coordinator.store.embedded import UNLOGGED, EmbeddedPostgres
+from coordinator.store.keeper import Keeper
+from coordinator.store.migrate import connected, migrate
 from coordinator.store.node import NodeLock
 from coordinator.stories import NoRuns, Runs, StoryCoordinator
 from coordinator.streams import Streams
@@ -71,7 +75,13 @@ def app_version() -> str:
 class App(Documented):
     """Calls go through FastAPI's layers; a connection has no use for any of them, and comes to its door at once."""
 
-    _stories = Requests(socket.stories)
+    _stories: ASGIApp
+
+    def answer_to(self, names: Names) -> None:
+        """Under these names alone, and no other."""
+        self.add_middleware(Hosts, names=names)
+        self.add_middleware(Requests)
+        self._stories = Requests(Hosts(socket.stories, names))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket" and scope["path"] == ADDRESS:
@@ -103,6 +113,7 @@ def create_app(settings: Settings, state: State | None = None) -> FastAPI:
     )
     app.state.storyloom = state
     errors.install(app)
+    app.add_middleware(Heads)
     app.add_middleware(BodyLimit, limit=settings.frame_bytes, larger={("PUT", versions.DRAFTS): versions.BODY_BYTES})
     app.add_middleware(RestLimit)
     if settings.allowed_origins:
@@ -111,7 +122,7 @@ def create_app(settings: Settings, state: State | None = None) -> FastAPI:
             allow_headers=["authorization", "content-type", "idempotency-key", "x-request-id"],
             expose_headers=["x-request-id"],
         )  # fmt: skip
-    app.add_middleware(Requests)
+    app.answer_to(Names.of(settings))
     for door in (health, catalog, versions, sessions, export, shares, users, keys, admin, asyncapi, pages):
         app.include_router(door.router)
     return app
@@ -143,8 +154,7 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         traces = await asyncio.to_thread(Traces, settings.otlp_endpoint, version=app_version(), node=lock.node_id)
         stack.push_async_callback(traces.close)
 
-        store = await _store(settings, stack)
-        stack.push_async_callback(store.close)
+        store, keeper = await _store(settings, stack)
         await schema.check(store.gateway, migrated=not settings.over_rpc)
 
         manager = StorySessionManager(
@@ -189,6 +199,7 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
             settings, app_version(), auth, manager, coordinator, accounts, library, models, vault, engine, sign_in,
             Rates(settings), traces, press, Shares(store.shares), Administration(manager, runs, settings.node_dead_s),
             workers,
+            Departure(proxied=bool(settings.trusted_proxies)), keeper,
             asyncio.Semaphore(max(1, settings.database_pool - CONNECTIONS_FOR_RUNS)),
         )  # fmt: skip
 
@@ -219,19 +230,35 @@ async def _auth(settings: Settings, stack: AsyncExitStack) -> LocalAuth | Supaba
     return auth
 
 
-async def _store(settings: Settings, stack: AsyncExitStack) -> Store:
-    """The store over the transport that the settings ask for."""
+async def _store(settings: Settings, stack: AsyncExitStack) -> tuple[Store, Keeper | None]:
+    """The store over the transport that the settings ask for, and who looks after the embedded database."""
     if settings.over_rpc:
-        return await _store_over_rpc(settings)
-    if settings.database_url is not None:
-        admin_url = url = settings.database_url.get_secret_value()
+        store = await _store_over_rpc(settings)
+    elif settings.database_url is not None:
+        store = await _store_over_sql(settings, settings.database_url.get_secret_value())
     elif settings.supabase_url is not None:
         raise Misconfigured("STORYLOOM_TRANSPORT is direct, but there is no SUPABASE_DB_URL: set it, or take rpc.")
     else:
-        embedded = await EmbeddedPostgres.start(settings.data_dir)
-        stack.push_async_callback(embedded.stop)
-        admin_url, url = embedded.admin_url, embedded.url
-    await migrate(admin_url)
+        return await _store_embedded(settings, stack)
+    stack.push_async_callback(store.close)
+    return store, None
+
+
+async def _store_embedded(settings: Settings, stack: AsyncExitStack) -> tuple[Store, Keeper]:
+    embedded = await EmbeddedPostgres.start(settings.data_dir)
+    stack.push_async_callback(embedded.stop)
+    await migrate(embedded.admin_url)
+    async with connected(embedded.admin_url) as connection:
+        await connection.execute(UNLOGGED)
+    store = Store(await DirectTransport.open(embedded.url, settings.database_pool), settings.database_wait_s)
+    keeper = Keeper.begin(embedded, store.metrics)
+    stack.push_async_callback(keeper.close)
+    stack.push_async_callback(store.close)
+    return store, keeper
+
+
+async def _store_over_sql(settings: Settings, url: str) -> Store:
+    await migrate(url)
     return Store(await DirectTransport.open(url, settings.database_pool), settings.database_wait_s)
 
 

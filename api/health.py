@@ -39,13 +39,24 @@ async def healthz(service: Service) -> Health:
 
 @router.get("/readyz", responses=responses("unavailable"))
 async def readyz(service: Service) -> Readiness:
-    """The database and the engine can be reached."""
+    """The database and the engine can be reached, the database has room to write, and the node is not about to end."""
+    service.departure.looked()
+    if service.departure.leaving:
+        raise Unavailable("This node is about to end: another one serves you.")
+    if trouble := _trouble(service):
+        raise Unavailable(trouble)
     await service.manager.store.gateway.read("events_after", SERVICE, wanted={})
     if service.engine is not None and not service.engine.alive:
         raise Unavailable("The engine does not answer.")
     if service.engine is None:
         return Readiness(engine="off", running_stories=0)
     return Readiness(engine="ok", running_stories=service.engine.running)
+
+
+def _trouble(service: State) -> str | None:
+    """What is known to be wrong with the database: one that is full or read-only can still be read."""
+    kept = service.keeper.trouble if service.keeper is not None else None
+    return kept or service.manager.store.gateway.trouble or (service.engine.trouble if service.engine else None)
 
 
 @router.get("/metrics", response_class=PlainTextResponse)

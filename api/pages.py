@@ -47,7 +47,7 @@ def folder() -> File:
     return packaged if packaged.is_dir() else File(__file__).parents[1] / "web"
 
 
-@router.api_route("/studio/{path:path}", methods=["GET", "HEAD"])
+@router.get("/studio/{path:path}")
 async def file(path: str, request: Request) -> Response:
     """A file of the studio."""
     found = files().get(path)
@@ -67,7 +67,7 @@ async def page(request: Request, service: Service) -> Response:
 
 
 for address in PAGES:
-    router.add_api_route(address, page, methods=["GET", "HEAD"])
+    router.add_api_route(address, page)
 
 
 def policy(host: str, project: str | None) -> str:

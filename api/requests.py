@@ -27,6 +27,7 @@ HEADER = "X-Request-ID"
 SANE = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 SESSION = re.compile(r"/api/(?:admin/)?sessions/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:/|$)", re.ASCII)
 UNKNOWN = "unknown path"
+ANSWERS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
 
 
 class Requests:
@@ -45,10 +46,14 @@ class Requests:
 
         async def identified(message: Message) -> None:
             nonlocal status
-            if message["type"] in ("http.response.start", "websocket.accept"):
+            if message["type"] in ANSWERS:
                 status = message.get("status", 101)
                 message.setdefault("headers", [])
-                MutableHeaders(scope=message)[HEADER] = request_id
+                headers = MutableHeaders(scope=message)
+                headers[HEADER] = request_id
+                if scope["type"] == "http" and state_of(HTTPConnection(scope)).departure.leaving:
+                    # Or a proxy would send its next request on a connection that is just being closed.
+                    headers["Connection"] = "close"
             await send(message)
 
         named = SESSION.match(scope["path"])

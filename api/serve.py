@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_network
@@ -20,6 +20,8 @@ from fastapi import FastAPI
 
 from api.app import create_app, running
 from api.auth import local_token
+from api.ending import on_signals
+from api.state import State
 from coordinator import logs
 from coordinator.errors import Misconfigured
 from coordinator.settings import Settings
@@ -46,7 +48,7 @@ class InProcess:
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM. Raises Misconfigured where it can't start: port in use, database, settings."""
+    """Serve until SIGINT, SIGTERM or SIGHUP. Raises Misconfigured where it can't start, or has lost its database."""
     # A library's advertisement has no place in a log.
     os.environ.setdefault("PYDANTIC_AI_NO_BANNER", "1")
     form = logs.set_up(settings.log_level, settings.log_format)
@@ -55,15 +57,23 @@ def serve(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings, listening: socket.socket, tell: Announcement) -> None:
-    async with running(settings) as state:
-        # What the start has made stays: no collection need look at it again.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*COLLECT_EVERY)
-        server = _Server(_config(settings, create_app(settings, state)), signals=(signal.SIGINT, signal.SIGTERM))
-        announcing = asyncio.create_task(_told(settings, server, listening, tell))
-        await server.serve([listening])
-        announcing.cancel()
+    ending = _Ending()
+    with on_signals(ending.asked):
+        try:
+            async with running(settings) as state:
+                # What the start has made stays: no collection need look at it again.
+                gc.collect()
+                gc.freeze()
+                gc.set_threshold(*COLLECT_EVERY)
+                server = _Server(_config(settings, create_app(settings, state)))
+                announcing = asyncio.create_task(_told(settings, server, listening, tell))
+                async with ending.of(server, state):
+                    with _watched(state, server):
+                        await server.serve([listening])
+                announcing.cancel()
+        except asyncio.CancelledError:
+            if not ending.begun:
+                raise
 
 
 @asynccontextmanager
@@ -79,19 +89,101 @@ async def in_process(settings: Settings, *, run_stories: bool = True) -> AsyncIt
                 await server.ready.wait()
                 port = listening.getsockname()[1]
                 token = "" if settings.supabase_url else local_token(settings)
-                yield InProcess(f"http://127.0.0.1:{port}", token)
+                async with _while_it_can(state):
+                    yield InProcess(f"http://127.0.0.1:{port}", token)
             finally:
                 server.should_exit = True
                 await asyncio.gather(serving, return_exceptions=True)
 
 
-class _Server(uvicorn.Server):
-    """uvicorn's server, which tells when it is ready. Signals only ask it to stop: what was started is ended by us."""
+@contextmanager
+def _watched(state: State, server: _Server) -> Iterator[None]:
+    """Ends the server, and raises Misconfigured, when the embedded database is lost for good."""
+    lost = state.keeper.gave_up if state.keeper is not None else None
+    if lost is not None:
+        lost.add_done_callback(lambda _: server.end())
+    yield
+    if lost is not None and lost.done():
+        raise lost.result()
 
-    def __init__(self, config: uvicorn.Config, signals: Sequence[signal.Signals] = ()) -> None:
+
+@asynccontextmanager
+async def _while_it_can(state: State) -> AsyncIterator[None]:
+    """Ends the block in the same case, as a timeout would."""
+    lost = state.keeper.gave_up if state.keeper is not None else None
+    inside = asyncio.current_task()
+    assert inside is not None
+
+    def end(_: asyncio.Future[Misconfigured]) -> None:
+        inside.cancel()
+
+    if lost is not None:
+        lost.add_done_callback(end)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if lost is None or not lost.done():
+            raise
+        inside.uncancel()
+        raise lost.result() from None
+    finally:
+        if lost is not None:
+            lost.remove_done_callback(end)
+
+
+class _Ending:
+    """What signals do. The first ends the start, whose beginnings are ended in order, or lets the service end; the next
+    does not wait any longer."""
+
+    def __init__(self) -> None:
+        self.begun = False
+        self._starting = asyncio.current_task()
+        self._serving: tuple[_Server, State] | None = None
+        self._leaving: asyncio.Task[None] | None = None
+
+    def asked(self, number: int) -> None:
+        again, self.begun = self.begun, True
+        if self._serving is None:
+            assert self._starting is not None
+            if not again:
+                self._starting.cancel()
+            return
+        server, state = self._serving
+        state.departure.leaving = True
+        # Only a terminal sends the others, where somebody waits for the end.
+        if not again and number == signal.SIGTERM and state.departure.watched and state.settings.drain_s:
+            self._leaving = asyncio.create_task(self._leave(server, state), name="leaving")
+        else:
+            server.end()
+
+    @asynccontextmanager
+    async def of(self, server: _Server, state: State) -> AsyncIterator[None]:
+        """From now on signals end this."""
+        self._serving = server, state
+        try:
+            yield
+        finally:
+            if self._leaving is not None:
+                self._leaving.cancel()
+                await asyncio.gather(self._leaving, return_exceptions=True)
+
+    async def _leave(self, server: _Server, state: State) -> None:
+        """Requests are served on while load balancers see that no more should come, and stories end their steps."""
+        logger.info("this node ends in %g s, when load balancers have seen it", state.settings.drain_s)
+        async with asyncio.TaskGroup() as both:
+            if state.engine is not None:
+                both.create_task(state.engine.close())
+            await asyncio.sleep(state.settings.drain_s)
+            if not server.should_exit:
+                server.end()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which tells when it is ready and leaves signals to others."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ready = asyncio.Event()
-        self._signals = signals
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -99,17 +191,10 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in self._signals:
-            loop.add_signal_handler(number, self._stop)
-        try:
-            yield
-        finally:
-            for number in self._signals:
-                loop.remove_signal_handler(number)
+        yield
 
-    def _stop(self) -> None:
-        # A second signal does not wait for those who are still connected.
+    def end(self) -> None:
+        """Stop serving; asked a second time, without waiting for those who are still connected."""
         self.force_exit = self.should_exit
         self.should_exit = True
 

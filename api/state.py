@@ -12,6 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 
 from api.auth import LocalAuth, bearer
+from api.ending import Departure
 from api.hosted import SupabaseAuth
 from api.rates import Rates
 from coordinator.accounts import Accounts
@@ -24,6 +25,7 @@ from coordinator.models import Identity
 from coordinator.sessions import StorySessionManager
 from coordinator.settings import Settings
 from coordinator.shares import Shares
+from coordinator.store.keeper import Keeper
 from coordinator.stories import StoryCoordinator
 from coordinator.traces import Traces
 from coordinator.vault import Vault
@@ -58,6 +60,9 @@ class State:
     shares: Shares
     administration: Administration
     workers: Workers
+    departure: Departure
+    keeper: Keeper | None
+    """Of the embedded database, where that is used."""
     catching_up: asyncio.Semaphore
     """Replays and snapshots being read at once: when everybody comes back each waits its turn, and runs have room."""
 

@@ -41,6 +41,8 @@ class Engine:
     ) -> None:  # fmt: skip
         self.others = 0
         """Other nodes that live, as of the last beat."""
+        self.trouble: str | None = None
+        """Why the last look for stories failed, in a sentence for people; None where it didn't."""
         self.waiting = 0
         """Stories that wait for their turn, as of the last claim."""
         self._manager = manager
@@ -57,7 +59,7 @@ class Engine:
         self._claim_wanted = True
         self._beat_wanted = True
         self._woken = asyncio.Event()
-        self._closing = False
+        self._closing: asyncio.Task[None] | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -76,7 +78,7 @@ class Engine:
     @property
     def alive(self) -> bool:
         """Whether stories are taken up."""
-        return not self._closing and self._keeper is not None and not self._keeper.done()
+        return self._closing is None and self._keeper is not None and not self._keeper.done()
 
     @property
     def running(self) -> int:
@@ -110,15 +112,21 @@ class Engine:
             logger.warning("the sweep did not end: %s", error)
 
     async def close(self) -> None:
-        """Let each story end the step at hand, for `drain_s` at the most, and leave them all to others."""
-        self._closing = True
-        await _ended(self._sweeper, self._keeper)
+        """Let each story end the step at hand, for `drain_s` at the most, and leave them all to others. A second call
+        waits for the first."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(), name="engine close")
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        await _ended(self._sweeper)
         for journal in self._manager.runs.held().values():
             journal.ending = True
-        tasks = list(self._runs.values())
-        if tasks and self._drain_s:
-            await asyncio.wait(tasks, timeout=self._drain_s)
-        await _ended(*tasks)
+        if self._runs and self._drain_s:
+            # The keeper still beats: a silent node's stories would be taken from it before they end.
+            await asyncio.wait(list(self._runs.values()), timeout=self._drain_s)
+        await _ended(self._keeper)
+        await _ended(*self._runs.values())
         try:
             await self._manager.store.nodes.leave([self._lock.node_id], well=True)
         except StoryloomError as error:
@@ -201,17 +209,18 @@ class Engine:
             try:
                 if self._beat_wanted or time.monotonic() - self._beaten_at >= beat_s:
                     await self.beat()
-                if self._claim_wanted:
+                if self._claim_wanted and self._closing is None:
                     await self.claim()
                 if away:
                     logger.warning("the database is back")
-                away = False
-            except Unavailable:
+                away, self.trouble = False, None
+            except Unavailable as error:
                 if not away:
-                    logger.warning("the database is away: stories wait for it")
-                away = True
+                    logger.warning("stories wait for the database: %s", error.message)
+                away, self.trouble = True, error.message
             except Exception:
                 # The keeper must not end with one failed look.
+                self.trouble = "The engine can't look for stories; the service's log says why."
                 logger.warning("looking for stories to run failed", exc_info=True)
             left_s = beat_s - (time.monotonic() - self._beaten_at)
             try:

@@ -12,6 +12,7 @@ StoryloomError            code, message, retryable, retry_after_s
 ├── BudgetExceeded        budget_exceeded   the session's own limit is reached
 ├── TooLarge              too_large         over a limit of size
 ├── Unavailable           unavailable       database or model can't be reached now
+│   ├── NotWritable                         the database can be read, and takes no writes
 │   └── ModelFailed                         a model that gave no usable answer
 ├── Misconfigured         internal          settings, templates or files that can't work
 └── Internal              internal          our fault
@@ -76,6 +77,10 @@ class TooLarge(StoryloomError):
 class Unavailable(StoryloomError):
     code = "unavailable"
     retryable = True
+
+
+class NotWritable(Unavailable):
+    """The database's disk is full, or it is read-only: the message says which."""
 
 
 class ModelFailed(Unavailable):

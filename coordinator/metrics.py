@@ -101,6 +101,9 @@ class Metrics:
             "work",
             "outcome",
         )
+        self.database_restarts = counter(
+            "database_restarts", "Attempts to start an embedded database that had stopped", "outcome"
+        )
         self.wakeups = counter("wakeups", "Notifications from the database", "kind")
 
     @contextmanager

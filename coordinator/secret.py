@@ -7,6 +7,7 @@ import secrets
 from pathlib import Path
 
 from coordinator.errors import Misconfigured
+from coordinator.folder import unusable
 
 SHORTEST = 32
 
@@ -33,10 +34,7 @@ def kept_secret(data_dir: Path, name: str) -> str:
                 fresh.unlink()
         secret = path.read_text().strip()
     except OSError as error:
-        raise Misconfigured(
-            f"The data folder {data_dir} can't be used ({error.strerror}): mend its permissions, "
-            "or choose another with STORYLOOM_DATA_DIR."
-        ) from error
+        raise unusable(data_dir, error) from error
     if len(secret) < SHORTEST:
         raise Misconfigured(f"The file {path} holds no usable secret: delete it, and a new one is made.")
     return secret

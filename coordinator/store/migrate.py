@@ -275,6 +275,8 @@ async def _lock(connection: AsyncConnection[Any]) -> None:
 
 
 def _refused(what: str, error: psycopg.Error) -> Misconfigured | Unavailable:
+    if isinstance(error, errors.DiskFull):
+        return Misconfigured(f"{what}, because its disk is full: free some space.")
     if isinstance(error, errors.InsufficientPrivilege):
         return Misconfigured(f"{what}: {_sentence(error)}. Let DATABASE_URL log in as the database's owner.")
     if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:

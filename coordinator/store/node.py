@@ -9,6 +9,7 @@ import socket
 from pathlib import Path
 
 from coordinator.errors import Misconfigured
+from coordinator.folder import unusable
 from coordinator.store import filelock
 
 SLOTS = 1000
@@ -32,10 +33,7 @@ class NodeLock:
                 self._base = _base_id(descriptor)
                 self.slot = self._take_slot()
         except OSError as error:
-            raise Misconfigured(
-                f"The data folder {data_dir} can't be used ({error.strerror}): mend its permissions, "
-                "or choose another with STORYLOOM_DATA_DIR."
-            ) from error
+            raise unusable(data_dir, error) from error
 
     @property
     def node_id(self) -> str:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from api.app import create_app
+from api.ending import Departure
 from api.openapi import Documented
 from api.rates import Rates
 from api.state import State
@@ -150,10 +151,16 @@ class _Breaking:
 
 async def _asked(error: Exception, service: Service) -> httpx.Response:
     broken = app(
-        SimpleNamespace(auth=service.auth, manager=_Breaking(error), rates=Rates(service.settings), traces=Traces())
+        SimpleNamespace(
+            auth=service.auth,
+            manager=_Breaking(error),
+            rates=Rates(service.settings),
+            traces=Traces(),
+            departure=Departure(proxied=False),
+        )
     )
     transport = httpx.ASGITransport(broken, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
         return await http.get("/api/sessions", headers=bearer(service.token))
 
 

@@ -30,6 +30,7 @@ class Node:
     def __init__(self, folder: Path, port: int = 0, **settings: Any) -> None:
         self.folder = folder
         self.port = port
+        self.command = SERVE
         self.token = ""
         self.started_at = 0.0
         self.ready_at = 0.0
@@ -66,7 +67,7 @@ class Node:
         self._announced.clear()
         self.started_at = time.monotonic()
         self._process = await asyncio.create_subprocess_exec(
-            *SERVE, "--port", str(self.port), env={**kept, **self._environment}, cwd=self.folder.parent,
+            *self.command, "--port", str(self.port), env={**kept, **self._environment}, cwd=self.folder.parent,
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
         )  # fmt: skip
@@ -95,6 +96,13 @@ class Node:
         if self._process.returncode is None:
             self._process.send_signal(number)
         code = await asyncio.wait_for(self._process.wait(), WAIT_S)
+        await self._listener
+        return code
+
+    async def ended(self) -> int:
+        """Its exit code, when it ends by itself."""
+        assert self._process is not None and self._listener is not None
+        code = await self._process.wait()
         await self._listener
         return code
 

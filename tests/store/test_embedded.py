@@ -277,7 +277,7 @@ async def test_a_folder_of_somebody_else(data_dir: Path) -> None:
 async def test_a_full_disk(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nearly_full = shutil._ntuple_diskusage(2**30, 2**30 - 4096, 4096)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: nearly_full)
-    assert "too little free space" in await refused(data_dir)
+    assert "is full: free 200 MB" in await refused(data_dir)
 
 
 async def test_a_database_of_a_version_that_is_not_brought(data_dir: Path) -> None:

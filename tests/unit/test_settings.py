@@ -56,6 +56,7 @@ def test_the_example_shows_the_defaults_and_not_just_nothing() -> None:
 def test_every_setting_is_read_from_the_name_that_the_example_gives(monkeypatch: pytest.MonkeyPatch) -> None:
     values = {
         "database_url": "postgresql://a@b/c", "model_api_key": "k", "jwt_secret": "s" * 32, "allowed_origins": "a, b",
+            "allowed_hosts": "a, *.b",
         "fallback_models": "a:b", "models": "c:d,,e:f ", "log_level": "debug", "host": "::1", "model": "a:b",
         "model_base_url": "http://x", "data_dir": "/d", "templates": "/t",
         "supabase_url": "https://x.supabase.co", "supabase_publishable_key": "p", "supabase_secret_key": "s",

@@ -31,6 +31,7 @@ from coordinator.accounts import Accounts
 from coordinator.administration import Administration
 from coordinator.admins import listed_ids
 from coordinator.agents.library import load_library
+from coordinator.erasures import Erasures
 from coordinator.errors import Misconfigured
 from coordinator.export.press import Press
 from coordinator.hosted import check_keys, project_url
@@ -192,14 +193,15 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         wakeups.begin()
         stack.push_async_callback(wakeups.close)
         coordinator = StoryCoordinator(manager, library, models, runs, workers)
-        accounts = Accounts(manager, runs, _sign_ins(settings, store, stack))
+        erasures = await Erasures.begin(store.signins)
+        stack.push_async_callback(erasures.close)
+        accounts = Accounts(manager, runs, _sign_ins(settings, store, stack), erasures)
         press = Press()
         stack.callback(press.close)
         yield State(
             settings, app_version(), auth, manager, coordinator, accounts, library, models, vault, engine, sign_in,
             Rates(settings), traces, press, Shares(store.shares), Administration(manager, runs, settings.node_dead_s),
-            workers,
-            Departure(proxied=bool(settings.trusted_proxies)), keeper,
+            workers, erasures, Departure(proxied=bool(settings.trusted_proxies)), keeper,
             asyncio.Semaphore(max(1, settings.database_pool - CONNECTIONS_FOR_RUNS)),
         )  # fmt: skip
 

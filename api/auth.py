@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import NAMESPACE_OID, UUID, uuid5
 
@@ -22,9 +24,26 @@ AUDIENCE = "authenticated"
 REFRESH_AUDIENCE = "storyloom:refresh"
 ISSUER = "storyloom"
 REFRESH_TTL_S = 30 * 24 * 3600
+NOT_VALID = "The token is not valid. Sign in again."
 SECRET_FILE = "jwt-secret"  # noqa: S105 a file's name
 
 LocalUser = Literal["writer", "admin"]
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """One sign-in, and the number of its refresh token, which only that token tells."""
+
+    id: UUID
+    number: str
+
+    @classmethod
+    def of(cls, claims: Mapping[str, Any]) -> SignIn:
+        """Raises Unauthorized where the claims, of a refresh token, name none."""
+        try:
+            return cls(UUID(claims["session_id"]), str(claims["jti"]))
+        except (KeyError, ValueError, TypeError, AttributeError):
+            raise Unauthorized(NOT_VALID) from None
 
 
 class LocalAuth:
@@ -50,27 +69,36 @@ class LocalAuth:
         """The machine's own writer and admin: the same ids as long as the secret is the same."""
         return uuid5(NAMESPACE_OID, hashlib.sha256(f"storyloom {who} {self._secret}".encode()).hexdigest())
 
-    def issue(self, user_id: UUID, *, admin: bool = False, anonymous: bool = True) -> dict[str, Any]:
-        """Tokens in the shape of Supabase Auth's answer to a sign-in."""
+    def issue(
+        self, user_id: UUID, *, admin: bool = False, anonymous: bool = True, sign_in: SignIn | None = None
+    ) -> dict[str, Any]:
+        """Tokens in the shape of Supabase Auth's answer to a sign-in; without `sign_in` none that renews them."""
         now = int(time.time())
         claims = {
             "iss": ISSUER, "sub": str(user_id), "aud": AUDIENCE, "role": "authenticated", "iat": now,
             "exp": now + self._ttl_s, "is_anonymous": anonymous,
             "app_metadata": {"provider": "local", **({"role": "admin"} if admin else {})}, "user_metadata": {},
         }  # fmt: skip
-        refresh = {**claims, "aud": REFRESH_AUDIENCE, "exp": now + REFRESH_TTL_S}
+        renewed_by = {}
+        if sign_in is not None:
+            claims["session_id"] = str(sign_in.id)
+            refresh = {**claims, "aud": REFRESH_AUDIENCE, "exp": now + REFRESH_TTL_S, "jti": sign_in.number}
+            renewed_by = {"refresh_token": self._sign(refresh)}
         return {
             "access_token": self._sign(claims), "token_type": "bearer", "expires_in": self._ttl_s,
-            "expires_at": claims["exp"], "refresh_token": self._sign(refresh),
+            "expires_at": claims["exp"], **renewed_by,
             "user": {"id": str(user_id), "aud": AUDIENCE, "role": "authenticated", "is_anonymous": anonymous,
                      "app_metadata": claims["app_metadata"], "user_metadata": {}},
         }  # fmt: skip
 
-    def renew(self, refresh_token: str) -> dict[str, Any]:
-        """New tokens for the user of a refresh token. Raises Unauthorized where it is not one, or has expired."""
-        claims = self._claims(refresh_token, REFRESH_AUDIENCE)
-        admin = claims.get("app_metadata", {}).get("role") == "admin"
-        return self.issue(UUID(claims["sub"]), admin=admin, anonymous=bool(claims.get("is_anonymous", True)))
+    def refreshing(self, refresh_token: str) -> dict[str, Any]:
+        """The claims of a refresh token. Raises Unauthorized where it is not one, or has expired."""
+        return self._claims(refresh_token, REFRESH_AUDIENCE)
+
+    def following(self, number: str) -> str:
+        """The number of the refresh token after the one with this number: the same one however often it is asked for,
+        and known to nobody without the secret."""
+        return hmac.new(self._secret.encode(), f"storyloom refresh {number}".encode(), hashlib.sha256).hexdigest()
 
     def verify(self, token: str) -> Identity:
         """Raises Unauthorized, with a reason that a person understands, for any token that is not wholly right."""
@@ -96,7 +124,7 @@ class LocalAuth:
         except jwt.ExpiredSignatureError:
             raise Unauthorized("The token has expired. Sign in again.") from None
         except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError):
-            raise Unauthorized("The token is not valid. Sign in again.") from None
+            raise Unauthorized(NOT_VALID) from None
         return claims
 
     def _sign(self, claims: dict[str, Any]) -> str:

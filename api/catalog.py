@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from api.auth import LocalAuth
 from api.errors import responses
+from api.renewals import Renewals
 from api.state import Service, State
 from coordinator.errors import NotFound
 from coordinator.llm.models import ModelInfo
@@ -114,10 +115,10 @@ async def config(service: Service) -> ServiceConfig:
     )  # fmt: skip
 
 
-def _local(service: State) -> LocalAuth:
+def _local(service: State) -> Renewals:
     if not isinstance(service.auth, LocalAuth):
         raise NotFound("Users sign in at the Supabase project; /api/config says where it is.")
-    return service.auth
+    return Renewals(service.auth, service.manager.store.signins)
 
 
 async def _may_sign_in(request: Request, service: Service) -> None:
@@ -132,16 +133,30 @@ MAY_SIGN_IN = [Depends(_may_sign_in)]
 )
 async def anonymous(service: Service) -> Tokens:
     """A new anonymous writer."""
-    user_id = uuid4()
-    tokens = _local(service).issue(user_id)
+    local, user_id = _local(service), uuid4()
     await service.sign_in(Identity(user_id=user_id, role="authenticated", claims={"is_anonymous": True}))
-    return Tokens.model_validate(tokens)
+    return Tokens.model_validate(await local.begin(user_id))
 
 
 @router.post(
-    "/auth/refresh", tags=["auth"], responses=responses("unauthorized", "not_found", "invalid_message", "too_large"),
+    "/auth/refresh",
+    tags=["auth"],
+    responses=responses("unauthorized", "not_found", "invalid_message", "too_large", "unavailable"),
     dependencies=MAY_SIGN_IN,
-)  # fmt: skip
+)
 async def refresh(body: Refresh, service: Service) -> Tokens:
-    """New tokens for the holder of a refresh token."""
-    return Tokens.model_validate(_local(service).renew(body.refresh_token))
+    """New tokens for the holder of a refresh token, which is good once: the answer brings the next. A token that was
+    used before ends the sign-in, unless that was within ten seconds, as where the answer was lost."""
+    return Tokens.model_validate(await _local(service).renew(body.refresh_token))
+
+
+@router.post(
+    "/auth/sign-out",
+    tags=["auth"],
+    status_code=204,
+    responses=responses("unauthorized", "not_found", "invalid_message", "too_large", "unavailable"),
+    dependencies=MAY_SIGN_IN,
+)
+async def sign_out(body: Refresh, service: Service) -> None:
+    """The sign-in can't be renewed any more; again changes nothing. An access token is good until it expires."""
+    await _local(service).end(body.refresh_token)

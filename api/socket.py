@@ -240,6 +240,7 @@ class Connection:
 
     async def _act(self, frame: protocol.ClientFrame) -> None:
         assert self._identity is not None
+        self._state.erasures.check(self._identity)
         coordinator = self._state.coordinator
         match frame:
             case protocol.Ping():

@@ -18,6 +18,7 @@ from api.rates import Rates
 from coordinator.accounts import Accounts
 from coordinator.administration import Administration
 from coordinator.agents.library import Library
+from coordinator.erasures import Erasures
 from coordinator.errors import Forbidden, StoryloomError, Unauthorized
 from coordinator.export.press import Press
 from coordinator.llm.models import Models
@@ -60,6 +61,7 @@ class State:
     shares: Shares
     administration: Administration
     workers: Workers
+    erasures: Erasures
     departure: Departure
     keeper: Keeper | None
     """Of the embedded database, where that is used."""
@@ -78,9 +80,9 @@ def _state(request: Request) -> State:
 
 async def verified(state: State, token: str) -> Identity:
     """Who a bearer token speaks for. Raises Unauthorized, or Unavailable where the project's keys can't be had."""
-    if isinstance(state.auth, LocalAuth):
-        return state.auth.verify(token)
-    return await state.auth.verify(token)
+    found = state.auth.verify(token) if isinstance(state.auth, LocalAuth) else await state.auth.verify(token)
+    state.erasures.check(found)
+    return found
 
 
 async def asking(connection: HTTPConnection) -> Identity | StoryloomError:

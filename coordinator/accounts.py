@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
 from coordinator.archive import Archive
+from coordinator.erasures import Erasures
 from coordinator.models import Identity
 from coordinator.sessions import StorySessionManager
 from coordinator.signins import SignIns
@@ -39,11 +40,12 @@ class Receipt(BaseModel):
 
 
 class Accounts:
-    def __init__(self, manager: StorySessionManager, runs: Runs, sign_ins: SignIns) -> None:
+    def __init__(self, manager: StorySessionManager, runs: Runs, sign_ins: SignIns, erasures: Erasures) -> None:
         self._manager = manager
         self._store = manager.store
         self._runs = runs
         self._sign_ins = sign_ins
+        self._erasures = erasures
 
     async def export(self, identity: Identity) -> AsyncIterator[bytes]:
         """A ZIP archive, piece by piece: one page of rows is in memory at a time, however much the user wrote.
@@ -55,6 +57,7 @@ class Accounts:
         schema = await self._store.users.schema_version()
         keys = [key.model_dump(mode="json") for key in await self._store.keys.of(owner)]
         shares = [share.model_dump(mode="json") for share in await self._store.shares.of(owner)]
+        sign_ins = await self._store.signins.of(owner)
         by_admins = await self._store.admin.audit_of(owner)
         profile = [row async for page in self._store.users.pages(identity, PROFILE) for row in page]
         sign_in = {name: identity.claims[name] for name in SIGN_IN_CLAIMS if name in identity.claims}
@@ -62,11 +65,12 @@ class Accounts:
             "profile.json": {"profile": profile[0] if profile else None, "sign_in": {"id": str(owner), **sign_in}},
             "keys.json": keys,
             "shares.json": shares,
+            "sign_ins.json": sign_ins,
             "admins.json": by_admins,
         }
         counts = Counter(
             {"profiles": len(profile), "user_api_keys": len(keys), "session_shares": len(shares),
-             "admin_audit": len(by_admins)}
+             "sign_ins": len(sign_ins), "admin_audit": len(by_admins)}
         )  # fmt: skip
         manifest = {
             "format": FORMAT, "user_id": str(owner), "exported_at": datetime.now(UTC), "schema_version": schema,
@@ -88,6 +92,9 @@ class Accounts:
                 break
         of_sign_in, note = await self._sign_ins.erase(owner)
         removed.update(of_sign_in)
+        if note is None:
+            # Last: as long as anything is left, its owner may ask again.
+            await self._erasures.note(identity)
         logger.info("user %s was erased, with %d sessions", owner, removed["story_sessions"])
         return Receipt(
             user_id=owner, erased_at=datetime.now(UTC), removed=dict(removed), sign_in_removed=note is None, note=note

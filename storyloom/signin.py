@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
@@ -41,8 +42,18 @@ async def sign_in(address: Address) -> Grant:
 
 
 async def refresh(address: Address, grant: Grant) -> Grant:
-    """The same writer with a new token. Raises ClientError where the refresh token is no longer good."""
+    """The same writer with new tokens: the grant's own refresh token is good once. Raises ClientError where it is no
+    longer good."""
     return await _grant(address, "/api/auth/refresh", {"refresh_token": grant.refresh_token})
+
+
+async def sign_out(address: Address, grant: Grant) -> None:
+    """The grant can't be renewed any more; again changes nothing. Raises ClientError where it is not the server's."""
+    http = Http(address, None, timeout_s=15)
+    try:
+        await http.call("POST", "/api/auth/sign-out", json={"refresh_token": grant.refresh_token})
+    finally:
+        await http.close()
 
 
 async def _grant(address: Address, path: str, body: dict[str, Any] | None) -> Grant:
@@ -60,20 +71,38 @@ async def _grant(address: Address, path: str, body: dict[str, Any] | None) -> Gr
 
 
 class Anonymous:
-    """A token provider that signs in when first asked and renews in time. `keep` is told of every new grant."""
+    """A token provider that signs in when first asked and renews in time.
+
+    A refresh token is good once. So `keep` is told of every new grant, and `recall` answers what was kept last, by
+    whichever program: the one here may have been used by another.
+    """
 
     def __init__(
-        self, address: Address, grant: Grant | None = None, keep: Callable[[Grant], None] | None = None
-    ) -> None:
+        self, address: Address, grant: Grant | None = None, keep: Callable[[Grant], None] | None = None,
+        recall: Callable[[], Grant | None] | None = None,
+    ) -> None:  # fmt: skip
         self._address = address
         self._grant = grant
         self._keep = keep or (lambda grant: None)
+        self._recall = recall or (lambda: None)
+        self._one = asyncio.Lock()
 
     async def __call__(self, renew: bool) -> str:
-        if self._grant is None or renew or not self._grant.fresh:
+        refused = self._grant.access_token if renew and self._grant else None
+        async with self._one:
+            return await self._token(refused)
+
+    async def _token(self, refused: str | None) -> str:
+        """One that is good for a while, and not the one that was refused."""
+        if not self._good(refused):
+            self._grant = self._recall() or self._grant
+        if self._grant is None or not self._good(refused):
             self._grant = await self._next()
             self._keep(self._grant)
         return self._grant.access_token
+
+    def _good(self, refused: str | None) -> bool:
+        return self._grant is not None and self._grant.fresh and self._grant.access_token != refused
 
     async def _next(self) -> Grant:
         if self._grant is None or not self._grant.refresh_token:

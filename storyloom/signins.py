@@ -28,7 +28,7 @@ class SignIns:
 
     def provider(self, address: Address) -> Anonymous:
         """A token provider that begins with what is kept and keeps what it is given."""
-        return Anonymous(address, self.get(address), lambda grant: self.put(address, grant))
+        return Anonymous(address, self.get(address), lambda grant: self.put(address, grant), lambda: self.get(address))
 
     def get(self, address: Address) -> Grant | None:
         try:

@@ -11,6 +11,7 @@ from coordinator.store.record import RecordOperations
 from coordinator.store.runs import RunOperations
 from coordinator.store.sessions import SessionOperations
 from coordinator.store.shares import ShareOperations
+from coordinator.store.signins import SignInOperations
 from coordinator.store.users import UserOperations
 from coordinator.store.versions import VersionOperations
 
@@ -25,6 +26,7 @@ class Store:
         self.record = RecordOperations(self.gateway)
         self.runs = RunOperations(self.gateway)
         self.keys = KeyOperations(self.gateway)
+        self.signins = SignInOperations(self.gateway)
         self.users = UserOperations(self.gateway)
         self.versions = VersionOperations(self.gateway)
         self.shares = ShareOperations(self.gateway)

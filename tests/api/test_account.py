@@ -17,10 +17,12 @@ import pytest
 import respx
 from pydantic import SecretStr
 
+from coordinator import erasures
 from coordinator.settings import Settings
 from coordinator.signins import ProjectSignIns
 from storyloom.client import Client, ClientError
 from tests.api.support import TEST_MODEL, checked_error, held_story, problem, signed
+from tests.chaos.record import eventually
 from tests.conftest import Database
 from tests.model_server import ModelServer
 from tests.service import Service, bearer, serving
@@ -29,7 +31,7 @@ from tests.store.test_users import everything
 ME = "/api/users/me"
 SECRET = "a secret of the project's that signs what its users bring"
 PROJECT = "https://abcdefghijkl.supabase.co"
-EMPTY = {"profile.json", "keys.json", "shares.json", "admins.json", "manifest.json"}
+EMPTY = {"profile.json", "keys.json", "shares.json", "admins.json", "sign_ins.json", "manifest.json"}
 OF_SESSIONS = {
     "messages": "session_messages", "drafts": "session_drafts", "steps": "session_steps", "events": "session_events",
     "alternatives": "session_alternatives", "stories": "stories",
@@ -115,7 +117,7 @@ async def test_the_archive_has_all_rows_of_the_user_and_no_others(service: Servi
 async def test_one_who_wrote_nothing_takes_away_a_profile(service: Service) -> None:
     files = await taken(service, await service.new_token())
     assert set(files) == EMPTY and files["keys.json"] == files["shares.json"] == files["admins.json"] == []
-    counts = {"profiles": 1, "user_api_keys": 0, "session_shares": 0, "admin_audit": 0}
+    counts = {"profiles": 1, "user_api_keys": 0, "session_shares": 0, "sign_ins": 1, "admin_audit": 0}
     assert files["manifest.json"]["counts"] == counts
     # A token of somebody who was never seen here.
     nobody = str(service.auth.issue(uuid4())["access_token"])
@@ -194,11 +196,10 @@ async def test_erasing_leaves_nothing_of_one_and_all_of_another(service: Service
     assert not any((await everything(database, owner)).values())
     assert await run(database, "select id from auth.users where id = %s", owner) == []
     assert await everything(database, neighbour) == spared
-    problem(await service.get(f"/api/sessions/{mine}", token), 404, "not_found")
+    problem(await service.get(f"/api/sessions/{mine}", token), 401, "unauthorized")
     assert (await service.get(f"/api/sessions/{theirs}/story", other)).status_code == 200
-
-    again = await erase(service, token)
-    assert set(again["removed"]) == set(receipt["removed"]) and not any(again["removed"].values())
+    told = problem(await service.http.delete(ME, headers=bearer(token)), 401, "unauthorized")
+    assert "was erased" in told["detail"]
 
 
 async def test_a_story_under_way_is_stopped_and_its_watchers_told(
@@ -216,17 +217,40 @@ async def test_a_story_under_way_is_stopped_and_its_watchers_told(
             # The model still holds its answer: the run ended without it.
             ready = (await service.http.get("/readyz")).json()
             assert ready["running_stories"] == 0
-    assert (await service.get("/api/sessions", token)).json()["items"] == []
+    problem(await service.get("/api/sessions", token), 401, "unauthorized")
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
-async def test_an_erased_users_token_starts_nothing_until_they_sign_in_anew(service: Service) -> None:
-    await service.story(pages=1)
-    assert (await erase(service, service.token))["removed"]["stories"] == 1
-    # The token is good until it expires, but there is no such user.
-    refused = await service.post("/api/sessions", prompt="A bell.", config={"pages": 1})
-    problem(refused, 409, "conflict")
-    assert (await service.get("/api/sessions")).json()["items"] == []
+async def test_an_erased_users_tokens_are_good_for_nothing(service: Service) -> None:
+    """Those of a connection that is open, and those that would renew it, included."""
+    tokens = (await service.http.post("/api/auth/anonymous")).json()
+    token = tokens["access_token"]
+    other = await service.new_token()
+    async with service.socket(token) as socket:
+        assert (await erase(service, token))["removed"]["sign_ins"] == 1
+        await socket.send(type="story.start", request_id="r", prompt="A bell.", config={"pages": 1})
+        assert checked_error(await socket.until("error"))["code"] == "unauthorized"
+    problem(await service.post("/api/sessions", token, prompt="A bell.", config={"pages": 1}), 401, "unauthorized")
+    refresh = {"refresh_token": tokens["refresh_token"]}
+    problem(await service.http.post("/api/auth/refresh", json=refresh), 401, "unauthorized")
+    assert (await service.get("/api/sessions", other)).status_code == 200
+
+
+async def test_another_node_refuses_an_erased_users_token_soon(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasures, "LEARN_S", 0.05)
+    async with serving(settings) as here, serving(settings) as there:
+        token = await here.new_token()
+        assert (await there.get("/api/sessions", token)).status_code == 200
+
+        async def refused() -> bool:
+            return (await there.get("/api/sessions", token)).status_code == 401
+
+        await erase(here, token)
+        await eventually(refused, "refused by the other node")
+    async with serving(settings) as later:
+        assert (await later.get("/api/sessions", token)).status_code == 401, "and by one that starts later"
 
 
 async def test_the_machines_own_writer_comes_back_to_an_empty_account(settings: Settings) -> None:

@@ -14,8 +14,10 @@ from api.ending import Departure
 from api.openapi import Documented
 from api.rates import Rates
 from api.state import State
+from coordinator.erasures import Erasures
 from coordinator.errors import RateLimited
 from coordinator.settings import Settings
+from coordinator.store.signins import SignInOperations
 from coordinator.traces import Traces
 from tests.api.support import problem
 from tests.service import Service, bearer
@@ -23,7 +25,7 @@ from tests.service import Service, bearer
 ID = "00000000-0000-4000-8000-000000000000"
 PUBLIC = {
     "/healthz", "/readyz", "/asyncapi.json", "/api/templates", "/api/models", "/api/config", "/api/auth/anonymous",
-    "/api/auth/refresh",
+    "/api/auth/refresh", "/api/auth/sign-out",
     "/api/shared/{token}",
 }  # fmt: skip
 
@@ -157,6 +159,7 @@ async def _asked(error: Exception, service: Service) -> httpx.Response:
             rates=Rates(service.settings),
             traces=Traces(),
             departure=Departure(proxied=False),
+            erasures=Erasures(cast(SignInOperations, None)),
         )
     )
     transport = httpx.ASGITransport(broken, raise_app_exceptions=False)

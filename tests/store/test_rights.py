@@ -28,7 +28,7 @@ TABLES = {
     "session_steps": "user_id", "session_events": "user_id", "session_alternatives": "user_id", "stories": "user_id",
 }  # fmt: skip
 """Every table that users read, with the column that names its owner."""
-HIDDEN = {"user_api_keys", "session_shares", "nodes", "chores"}
+HIDDEN = {"user_api_keys", "session_shares", "nodes", "chores", "sign_ins", "erasures"}
 """The others: users read nothing of them, not even what is theirs."""
 APPEND_ONLY = {"admin_audit"}
 """Admins read them whole and nobody else anything; the service adds rows, and changes and deletes none."""
@@ -49,6 +49,7 @@ FOR_THE_SERVICE = FOR_USERS | {
     "check_at_rest", "edit_draft", "add_alternatives", "fork_session",
     "share_json", "create_share", "list_shares", "revoke_share", "read_share",
     "user_key_json", "put_user_key", "list_user_keys", "get_user_keys", "reseal_user_key", "delete_user_key",
+    "begin_sign_in", "renew_sign_in", "end_sign_in", "list_sign_ins", "note_erasure", "list_erasures",
     "audit_of", "note_inspection", "end_as_admin", "delete_as_admin", "service_stats", "list_nodes",
     "count_words", "section_under_way",
 }  # fmt: skip

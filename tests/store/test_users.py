@@ -18,7 +18,7 @@ from tests.store.conftest import BOTH
 from tests.store.test_store import create, delta, step
 
 EXPORTED = {PROFILE.table, SESSIONS.table, *(rows.table for rows in OF_A_SESSION.values())}
-AS_A_LIST = {"user_api_keys", "session_shares"}
+AS_A_LIST = {"user_api_keys", "session_shares", "sign_ins"}
 """Taken away by an operation of its own, because a part of the row is nobody's to read."""
 KEPT = {"admin_audit"}
 """What admins did stays when the user is erased; until then the user takes away their part of it."""
@@ -142,6 +142,7 @@ async def test_erasing_counts_what_it_removed_and_leaves_others_alone(
         for _ in range(5):
             await finished(store, owner)
         await store.keys.put(owner.user_id, "openai", "ciphertext", "1234")
+        await store.signins.begin(uuid4(), owner.user_id, uuid4().hex * 2, 60)
     before, theirs = await counted(database, writer.user_id), await everything(database, other.user_id)
     assert all(before.values()), "a table without rows in this test: give it some"
 

@@ -172,8 +172,12 @@ export class SignIn extends EventTarget {
   async out() {
     const kept = this.tokens;
     this.forget();
-    if (!this.local && kept) {
+    if (!kept) return;
+    // Signed out here in any case: a service that can't be reached must not keep anybody.
+    if (!this.local) {
       await this._project("POST", "/logout?scope=local", {}, kept.access_token).catch(() => null);
+    } else if (kept.refresh_token) {
+      await request("POST", "/api/auth/sign-out", { body: { refresh_token: kept.refresh_token } }).catch(() => null);
     }
   }
 

@@ -6,8 +6,7 @@ import re
 from dataclasses import replace
 
 from coordinator.sections import paragraphs, realign, spans
-from coordinator.words import count_words
-from coordinator.work import Done, UnderWay, Work, now_current, section_words, told_sections
+from coordinator.work import Done, UnderWay, Work, now_current, told_sections
 
 _EDIT = re.compile(r"edit-\d+")
 """The name of a step that is a person's own edit of the text: in no schedule, done at once, at any time."""
@@ -81,16 +80,13 @@ def edited(work: Work, done: Done) -> Work:
 
 
 def _left_under_way(work: Work, shown: dict[int, str], changed: dict[int, str], content: str) -> Work:
-    """What they have left of the section under way: it is gone on with, or is as they want it where it is as long as a
-    section. All of it taken away, the section is written from its beginning."""
+    """What they have left of the section under way is gone on with. All of it taken away, it is written from its
+    beginning."""
     under_way = work.under_way
     if under_way is None:
         return work
-    section = under_way.section
-    if section in changed:
-        text = changed[section]
-        if count_words(text) >= section_words(work, section):
-            return replace(work, under_way=None)
+    if under_way.section in changed:
+        text = changed[under_way.section]
         under_way = replace(under_way, text=text, opening=text, changed=True)
-    place = spans([shown[number] for number in sorted(shown)], content)[section - 1]
+    place = spans([shown[number] for number in sorted(shown)], content)[under_way.section - 1]
     return replace(work, under_way=replace(under_way, begins_at=place[0] if place else len(content)))

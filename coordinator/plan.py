@@ -87,8 +87,7 @@ def _drafting(work: Work) -> Iterable[StepSpec]:
     count = section_count(work)
     thirds = _thirds(count)
     for number in range(1, count + 1):
-        if number not in work.texts or f"draft-{number}" in work.done:
-            yield from _spec(work, "draft", section=number)
+        yield from _spec(work, "draft", section=number)
         if _to_do(work, number, f"record-{number}"):
             yield from _spec(work, "record", section=number)
         if number in thirds:

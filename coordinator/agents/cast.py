@@ -137,12 +137,16 @@ async def perform(
 
     Goes on from the prose that was `begun`, in the same attempt, where it is worth it and the model can; else, and
     where that fails, attempts are counted from `first_attempt`, and begin with the brief's `opening`, which they tell.
+    An opening as long as what was to be written is the answer.
     `spent` is counted up as the call goes, so that its caller knows what a failed or cancelled call used, too.
 
     Raises ModelFailed when the model and its fallbacks gave no usable answer, InvalidMessage when `model` is not one
     that may be chosen, BudgetExceeded where the `guard` says so. Cancelled, it passes the cancellation on at once and
     closes the connection.
     """
+    if brief.opening and count_words(brief.opening) >= tasks.length(brief):
+        # A person has told the section: it is as they want it.
+        return Answer(brief.opening, brief.opening, model, 0, 0)
     chain = models.chain(model)
     call = _Call(
         brief, models, listener, first_attempt, Spent() if spent is None else spent, guard, metrics or Metrics()

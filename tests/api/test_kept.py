@@ -18,7 +18,7 @@ from coordinator.store import Store
 from coordinator.words import count_words
 from tests.api.support import TEST_MODEL, held_story, problem
 from tests.api.test_model_story import with_model
-from tests.api.texts import current, ended, getter
+from tests.api.texts import MINE, current, ended, getter, put
 from tests.chaos.record import check_whole, everything
 from tests.conftest import Database
 from tests.model_server import ModelServer, Reply
@@ -159,11 +159,12 @@ async def test_the_text_so_far_is_a_version(shared: Service, model: ModelServer,
     status, end = ENDS[how]
     async with stuck(shared, model) as (session_id, told, socket):
         await end(shared, socket, session_id)
-        saved = await socket.until("draft.saved")
-        assert (saved["version"], saved["current"], saved["step"]) == (2, True, "so-far-1")
-        over = await socket.until("session.status", status=status)
-        assert over["seq"] == saved["seq"] + 1
+        await socket.until_finished(session_id)
     await check_kept(shared, session_id, told, status)
+    events = await everything(getter(shared, shared.token), f"/api/sessions/{session_id}/events")
+    saved, over = events[-2:]
+    assert (saved["type"], saved["step"], saved["version"], saved["current"]) == ("draft.saved", "so-far-1", 2, True)
+    assert (over["type"], over["status"], over["seq"]) == ("session.status", status, saved["seq"] + 1)
     steps = await everything(getter(shared, shared.token), f"/api/sessions/{session_id}/steps")
     assert [step["step"] for step in steps][-2:] == ["so-far-1", "draft-5"]
     # Again it changes nothing.
@@ -175,7 +176,7 @@ async def test_the_text_so_far_is_a_version(shared: Service, model: ModelServer,
 async def test_what_an_admin_expired_goes_on(shared: Service, model: ModelServer) -> None:
     async with stuck(shared, model) as (session_id, told, socket):
         await _as_admin(shared, session_id, "expire")
-        await socket.until("session.status", status="expired")
+        await socket.until_finished(session_id)
     await check_kept(shared, session_id, told, "expired")
     story = await check_goes_on(shared, session_id)
     said = await messages(shared, session_id)
@@ -200,8 +201,7 @@ async def test_it_is_kept_from_another_node(settings: Settings, model: ModelServ
                 await asyncio.sleep(0.01)
             await call(second, session_id, "cancel", first.token)
             for one in (there, socket):
-                assert (await one.until("draft.saved", step="so-far-1"))["current"]
-                await one.until("session.status", status="cancelled")
+                assert (await one.until_finished(session_id)).get("status", "cancelled") == "cancelled"
             await check_kept(second, session_id, told, "cancelled", first.token)
 
 
@@ -237,10 +237,12 @@ async def test_a_budget_that_is_reached_keeps_the_section_so_far(shared: Service
     await check_kept(shared, session_id, told, "paused")
     # Paused again with nothing new there is no new version.
     assert (await shared.post(f"/api/sessions/{session_id}/resume")).status_code == 402
-    await call(shared, session_id, "resume", budget={"tokens": used + asked + 210})
     async with shared.socket() as socket:
         await socket.send(type="session.attach", session_id=session_id)
-        await socket.until("session.status", "session.snapshot", status="paused")
+        await socket.until("session.snapshot")
+        await call(shared, session_id, "resume", budget={"tokens": used + asked + 210})
+        await socket.until("session.status", status="paused")
+    await check_kept(shared, session_id, told, "paused")
 
 
 async def test_what_expires_is_kept(service: Service, model: ModelServer, store: Store, database: Database) -> None:
@@ -253,7 +255,7 @@ async def test_what_expires_is_kept(service: Service, model: ModelServer, store:
         swept = await store.sessions.expire(10)
         assert [change.session.status for change in swept] == ["expired"]
         assert [event["type"] for event in swept[0].events] == ["draft.saved", "session.status"]
-        await socket.until("session.status", status="expired")
+        await socket.until_finished(session_id)
         await check_kept(node, session_id, told, "expired")
 
 
@@ -308,6 +310,126 @@ async def test_a_pause_after_each_step_shifts_no_version(shared: Service) -> Non
         (d["step"], d["content"], d["scores"], d["current"]) for d in theirs
     ]
     assert len(await drafts(shared, session_id, token)) > len(theirs)
+
+
+# -- Edited, and gone on with --------------------------------------------------------------------------------------------
+
+
+async def expired(service: Service, model: ModelServer) -> tuple[str, str]:
+    """A story that ended in the middle of its fifth section: its id, and what it has of that section."""
+    async with stuck(service, model) as (session_id, told, socket):
+        await _as_admin(service, session_id, "expire")
+        await socket.until_finished(session_id)
+    model.requests.clear()
+    return session_id, told.strip()
+
+
+async def edited(service: Service, session_id: str, content: str) -> dict[str, Any]:
+    """The writer's text, in the place of the current one."""
+    answer = await put(service, session_id, content, (await current(service, session_id))["version"])
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def check_edited(service: Service, session_id: str) -> str:
+    """Resumed it comes to its end, and no sentence was drafted twice; answers the whole draft."""
+    await call(service, session_id, "resume")
+    assert await ended(service, session_id, service.token) == "completed"
+    await check_whole(getter(service, service.token), session_id, pages=PAGES)
+    versions = await drafts(service, session_id)
+    scored = [draft for draft in versions if draft["scores"]]
+    assert len(scored) == 1 and scored[0]["step"] == "draft-8"
+    drafted = str(scored[0]["content"])
+    assert max(sentences(drafted).values()) == 1
+    return drafted
+
+
+async def test_what_was_told_of_a_section_is_gone_on_with_where_another_was_edited(
+    shared: Service, model: ModelServer
+) -> None:
+    session_id, told = await expired(shared, model)
+    text = (await current(shared, session_id))["content"]
+    await edited(shared, session_id, f"{MINE}\n\n{text.partition(chr(10) * 2)[2]}")
+    drafted = await check_edited(shared, session_id)
+    assert drafted.startswith(MINE) and drafted.count(told) == 1
+    assert (await messages(shared, session_id))["draft-5"].startswith(told)
+
+
+async def test_a_section_that_its_writer_changed_goes_on_from_their_words(shared: Service, model: ModelServer) -> None:
+    session_id, told = await expired(shared, model)
+    text = (await current(shared, session_id))["content"]
+    first, last = sentences(told), told.rpartition(".")[2]
+    mine = told.removesuffix(last).replace(next(iter(first)), MINE)
+    await edited(shared, session_id, text.removesuffix(told) + mine)
+    # A first try tells the section anew, which is no way on from there.
+    model.script(Reply.prose(told.split(". ")[1] + ". And so on, and on.", when=f"This is section {SECTION} of"))
+    async with shared.socket() as socket:
+        await socket.send(type="session.attach", session_id=session_id)
+        await socket.until("session.snapshot")
+        drafted = await check_edited(shared, session_id)
+        while (await socket.receive())["type"] != "story.completed":
+            pass
+    said = (await messages(shared, session_id))["draft-5"]
+    assert said.startswith(mine) and len(said.split()) > len(mine.split()) + 100
+    assert drafted.count(mine) == 1 and next(iter(first)) not in drafted
+    asked = [request.text for request in model.requests if f"This is section {SECTION} of" in request.text]
+    assert asked and all("written so far" in one and MINE in one for one in asked)
+    # Who watches is told the writer's words as the beginning of the message.
+    begun = [f for f in socket.frames if f["type"] == "agent.delta" and f["offset"] == 0 and f["text"].startswith(mine)]
+    assert {frame["attempt"] for frame in begun} == {2, 3}
+    assert [draft["step"] for draft in await drafts(shared, session_id)] == [
+        "draft-3", "so-far-1", "edit-1", "draft-5", "draft-6", "draft-8", "polish-8",
+    ]  # fmt: skip
+
+
+async def test_a_section_taken_away_is_written_from_its_beginning(shared: Service, model: ModelServer) -> None:
+    session_id, told = await expired(shared, model)
+    text = (await current(shared, session_id))["content"]
+    await edited(shared, session_id, text.removesuffix(told))
+    drafted = await check_edited(shared, session_id)
+    assert told not in drafted and drafted.startswith(text.removesuffix(told).strip())
+
+
+async def test_a_section_told_by_its_writer_is_told(shared: Service, model: ModelServer) -> None:
+    session_id, told = await expired(shared, model)
+    text = (await current(shared, session_id))["content"]
+    mine = " ".join(f"The {n}th gull came in from the harbour." for n in range(60))
+    await edited(shared, session_id, text.removesuffix(told) + mine)
+    drafted = await check_edited(shared, session_id)
+    assert f"\n\n{mine}\n\n" in drafted
+    steps = [
+        step["step"] for step in await everything(getter(shared, shared.token), f"/api/sessions/{session_id}/steps")
+    ]
+    assert "record-5" in steps and not [request for request in model.requests if "This is section 5 of" in request.text]
+
+
+async def test_what_is_ended_again_keeps_the_writers_words_and_what_came_since(
+    shared: Service, model: ModelServer
+) -> None:
+    session_id, told = await expired(shared, model)
+    text = (await current(shared, session_id))["content"]
+    mine = told.replace(next(iter(sentences(told))), MINE)
+    await edited(shared, session_id, text.removesuffix(told) + mine)
+    for number in (2, 3):
+        model.script(Reply.hangs(TOLD, when=f"This is section {SECTION} of"))
+        async with shared.socket() as socket:
+            await socket.send(type="session.attach", session_id=session_id)
+            await socket.until("session.snapshot")
+            await call(shared, session_id, "resume")
+            await told_of(socket, "draft-5", TOLD // 2 + (len(mine.split()) if number == 2 else 0))
+            await _as_admin(shared, session_id, "expire")
+            await socket.until_finished(session_id)
+            more = await partial_of(socket, session_id)
+        assert more.startswith(mine.rstrip()) and len(more.split()) > len(mine.split()) + TOLD // 3
+        mine = more
+        so_far = (await current(shared, session_id))["content"]
+        assert (await drafts(shared, session_id))[-1]["step"] == f"so-far-{number}"
+        assert MINE in mine and so_far == text.removesuffix(told) + mine.strip()
+    rest = " ".join(f"Lamp {n} of the harbour burned low." for n in range(25))
+    model.script(Reply.prose(rest, when=f"This is section {SECTION} of"))
+    drafted = await check_edited(shared, session_id)
+    assert f"{so_far} {rest}\n\n" in drafted
 
 
 # -- Nothing, or nothing new -------------------------------------------------------------------------------------------

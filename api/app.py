@@ -30,6 +30,7 @@ from coordinator.admins import listed_ids
 from coordinator.agents.library import load_library
 from coordinator.errors import Misconfigured
 from coordinator.export.press import Press
+from coordinator.export.record import Records
 from coordinator.hosted import check_keys, project_url
 from coordinator.llm.models import Models
 from coordinator.llm.prices import load_prices
@@ -180,11 +181,12 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         stack.push_async_callback(wakeups.close)
         coordinator = StoryCoordinator(manager, library, models, runs)
         accounts = Accounts(manager, runs, _sign_ins(settings, store, stack))
-        press = Press()
+        press = Press(at_once=settings.exports_at_once)
         stack.callback(press.close)
         yield State(
             settings, app_version(), auth, manager, coordinator, accounts, library, models, vault, engine, sign_in,
-            Rates(settings), traces, press, Shares(store.shares), Administration(manager, runs, settings.node_dead_s),
+            Rates(settings), traces, press, Records(), Shares(store.shares),
+            Administration(manager, runs, settings.node_dead_s),
             asyncio.Semaphore(max(1, settings.database_pool - CONNECTIONS_FOR_RUNS)),
         )  # fmt: skip
 

@@ -68,4 +68,6 @@ def _read(service: State) -> Iterator[Metric]:
     yield counter("cache_looks", "Sessions looked up in memory", looks, "outcome")
     yield counter("cache_evictions", "Sessions dropped from memory for age or room", cache.evictions)
     yield gauge("cache_sessions", "Sessions in memory", cache.size)
+    books = {"printing": service.press.turns.taken, "waiting": service.press.turns.waiting}
+    yield gauge("exports", "Books being printed on this node, and waiting for it", books, "state")
     yield counter("refusals", "What came too often and was refused, by limit", service.rates.refused, "limit")

@@ -19,6 +19,7 @@ from coordinator.administration import Administration
 from coordinator.agents.library import Library
 from coordinator.errors import Forbidden, StoryloomError, Unauthorized
 from coordinator.export.press import Press
+from coordinator.export.record import Records
 from coordinator.llm.models import Models
 from coordinator.models import Identity
 from coordinator.sessions import StorySessionManager
@@ -54,6 +55,7 @@ class State:
     rates: Rates
     traces: Traces
     press: Press
+    records: Records
     shares: Shares
     administration: Administration
     catching_up: asyncio.Semaphore

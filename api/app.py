@@ -34,6 +34,7 @@ from coordinator.agents.library import load_library
 from coordinator.erasures import Erasures
 from coordinator.errors import Misconfigured
 from coordinator.export.press import Press
+from coordinator.export.record import Records
 from coordinator.hosted import check_keys, project_url
 from coordinator.llm.models import Models
 from coordinator.llm.prices import load_prices
@@ -196,11 +197,12 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         erasures = await Erasures.begin(store.signins)
         stack.push_async_callback(erasures.close)
         accounts = Accounts(manager, runs, _sign_ins(settings, store, stack), erasures)
-        press = Press()
+        press = Press(at_once=settings.exports_at_once)
         stack.callback(press.close)
         yield State(
             settings, app_version(), auth, manager, coordinator, accounts, library, models, vault, engine, sign_in,
-            Rates(settings), traces, press, Shares(store.shares), Administration(manager, runs, settings.node_dead_s),
+            Rates(settings), traces, press, Records(), Shares(store.shares),
+            Administration(manager, runs, settings.node_dead_s),
             workers, erasures, Departure(proxied=bool(settings.trusted_proxies)), keeper,
             asyncio.Semaphore(max(1, settings.database_pool - CONNECTIONS_FOR_RUNS)),
         )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -12,7 +13,6 @@ from api.errors import responses
 from api.state import Caller, Service, State
 from coordinator.export.book import book_of, disposition
 from coordinator.export.press import FORMATS
-from coordinator.export.record import whole
 from coordinator.models import Identity, Session
 from coordinator.store.users import PROFILE
 
@@ -38,7 +38,8 @@ async def export(
     format: Annotated[ExportFormat, Query(description="`json` is all that is kept of it, the others the story")],
 ) -> Response:  # fmt: skip
     """The story as a file, named by its title. Before the first draft: 409, but for `json`. A `Warning` header says
-    what in a PDF is not as in the story, because no font of the server has it."""
+    what in the file is not as in the story: letters of a PDF that no font of the server has, or marks of the text that
+    are more than the format can hold."""
     session = await service.manager.get_session(caller, session_id)
     # The page that shows a download must not be able to run it, whatever a browser thinks that it is.
     headers = {
@@ -46,11 +47,12 @@ async def export(
         "X-Content-Type-Options": "nosniff", "Content-Security-Policy": SANDBOX,
     }  # fmt: skip
     if format == "json":
-        pieces = await whole(service.manager, caller, session_id)
+        pieces = await service.records.whole(service.manager, caller, session_id)
         return StreamingResponse(pieces, media_type=JSON, headers=headers)
-    story = await service.manager.get_story(caller, session_id)
-    book = book_of(session, story, await _author(service, caller, session))
-    printed = await service.press.printed(book, format)
+    async with service.press.turns.turn(caller.user_id) if format != "md" else nullcontext():
+        story = await service.manager.get_story(caller, session_id)
+        book = book_of(session, story, await _author(service, caller, session))
+        printed = await service.press.printed(book, format)
     headers["Content-Language"] = book.language
     if printed.note is not None:
         headers["Warning"] = f'299 - "{printed.note.encode("ascii", "replace").decode()}"'

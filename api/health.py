@@ -80,4 +80,6 @@ def _read(service: State) -> Iterator[Metric]:
     yield counter("cache_evictions", "Sessions dropped from memory for age or room", cache.evictions)
     yield gauge("cache_sessions", "Sessions in memory", cache.size)
     yield gauge("workers_waiting", "Long texts that wait for a process to work on them", service.workers.waiting)
+    books = {"printing": service.press.turns.taken, "waiting": service.press.turns.waiting}
+    yield gauge("exports", "Books being printed on this node, and waiting for it", books, "state")
     yield counter("refusals", "What came too often and was refused, by limit", service.rates.refused, "limit")

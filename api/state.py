@@ -21,6 +21,7 @@ from coordinator.agents.library import Library
 from coordinator.erasures import Erasures
 from coordinator.errors import Forbidden, StoryloomError, Unauthorized
 from coordinator.export.press import Press
+from coordinator.export.record import Records
 from coordinator.llm.models import Models
 from coordinator.models import Identity
 from coordinator.sessions import StorySessionManager
@@ -58,6 +59,7 @@ class State:
     rates: Rates
     traces: Traces
     press: Press
+    records: Records
     shares: Shares
     administration: Administration
     workers: Workers

@@ -79,8 +79,8 @@ GROWING = (
     from grown g join public.story_sessions s on s.id = g.id
     join public.session_drafts d on d.session_id = g.id and d.current where g.status = 'completed'
     """,
-    "create index session_messages_by_words on public.session_messages using gin (to_tsvector('simple', content)) where seq = 1",
-    "create index stories_by_words on public.stories using gin (to_tsvector('simple', title || ' ' || content))",
+    "create index session_messages_by_words on public.session_messages using gin (public.search_words(content)) where seq = 1",
+    "create index stories_by_words on public.stories using gin (public.search_words(title || ' ' || content))",
     "alter index public.session_messages_by_words alter column 1 set statistics 0",
     "alter index public.stories_by_words alter column 1 set statistics 0",
     "drop table grown",

@@ -133,6 +133,7 @@ class Settings(BaseSettings):
         le=10_000,
         description="Stories of one user that are written at once; further ones wait their turn",
     )
+    exports_at_once: int = Field(default=2, ge=1, le=100, description="Books that this node prints at once")
     node_dead_s: float = Field(
         default=6, ge=1, le=300, description="A node that says nothing for so long is dead: its stories go on elsewhere"
     )

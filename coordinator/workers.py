@@ -30,7 +30,7 @@ AT_ONCE = 20_000
 """Characters: what is linear in them, at the few microseconds that a character may take, is done where it is called,
 within fifty milliseconds at the worst and one or two as a rule."""
 WAITING = 200
-WAITING_PER_USER = 10
+PER_USER = 10
 WAITING_BYTES = 64 * 2**20
 CLOSE_S = 5.0
 
@@ -39,7 +39,7 @@ class Workers:
     """Of one service. `close` ends the processes; what they are at is given up."""
 
     def __init__(self, processes: int, time_s: float, metrics: Metrics) -> None:
-        self._turns = Turns(Room(processes, WAITING, WAITING_PER_USER, WAITING_BYTES))
+        self._turns = Turns(Room(processes, WAITING, PER_USER, "long texts", WAITING_BYTES))
         self._time_s = time_s
         self._metrics = metrics
         self._idle: list[Process] = []
@@ -54,15 +54,15 @@ class Workers:
     async def run(self, user: UUID | None, size: int, function: Callable[..., T], *args: Any) -> T:
         """What a pure function of a module gives: here where `size`, in characters, is small, otherwise in a process.
 
-        Raises TooLarge where it takes longer than the service's limit, RateLimited where too much waits already, for
-        this user or in all, Unavailable where the service ends, Internal where the function breaks.
+        Raises TooLarge where it takes longer than the service's limit, RateLimited where too much of this user waits
+        already, Unavailable where too much does in all or the service ends, Internal where the function breaks.
         """
         if size <= AT_ONCE:
             return function(*args)
         begun, outcome = time.perf_counter(), "cancelled"
         try:
             call = pickle.dumps((function, args))
-            async with self._turns.taken(user, len(call)):
+            async with self._turns.turn(user, len(call)):
                 answer: T = await self._called(call, function.__name__)
             outcome = "ok"
             return answer
@@ -77,7 +77,9 @@ class Workers:
         while True:
             try:
                 return await self.run(user, size, function, *args)
-            except RateLimited as busy:
+            except (RateLimited, Unavailable) as busy:
+                if self._closed:
+                    raise
                 await asyncio.sleep(busy.retry_after_s or RETRY_AFTER_S)
 
     async def close(self) -> None:

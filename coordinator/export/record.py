@@ -7,37 +7,84 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel
 from pydantic_core import to_json
 
 from coordinator.errors import Conflict
-from coordinator.models import Identity
+from coordinator.models import Identity, SessionDetail
 from coordinator.sessions import StorySessionManager
 from coordinator.store.gateway import Page
+from coordinator.turns import Room, Turns
 
 FORMAT = 1
 """Of the document; raised when what a program reads from it moves."""
-PAGE = 100
-DRAFTS = 10
-"""On a page; a draft may be some hundred kilobytes long."""
+PAGE = 20
+DRAFTS = 1
+"""On a page; a draft has a megabyte at the most, and so has what an event tells of one."""
+
+STREAMS, PER_USER = 100, 4
+"""Records that are sent at once by one service, and of one user's sessions; further ones are refused."""
+READING = 4
+"""Pages that are read at once, whoever they are of."""
 
 NextPage = Callable[[str | None], Awaitable[Page[Any]]]
 
 
-async def whole(manager: StorySessionManager, identity: Identity, session_id: UUID) -> AsyncIterator[bytes]:
-    """`{format, exported_at, session, story, drafts, messages, alternatives, steps, events}`.
+class Records:
+    """Sends records. One page of rows a record is in memory at a time, each as of its own moment and read in a turn of
+    its own, so that whoever takes a record slowly keeps nobody waiting."""
 
-    `story` is null before the first draft. Raises NotFound before there is anything to send. One page of rows is in
-    memory at a time, each as of its own moment. A document that breaks off is no JSON, so that no program takes it for
-    whole.
-    """
-    session = await manager.get_session(identity, session_id)
+    def __init__(self) -> None:
+        self._streams = Turns(Room(STREAMS, 0, PER_USER, "exports"))
+        self._reading = Turns(Room(READING, STREAMS, PER_USER, "exports"))
+
+    async def whole(self, manager: StorySessionManager, identity: Identity, session_id: UUID) -> AsyncIterator[bytes]:
+        """`{format, exported_at, session, story, drafts, messages, alternatives, steps, events}`.
+
+        `story` is null before the first draft. Raises NotFound, RateLimited and Unavailable before there is anything to
+        send. A document that breaks off is no JSON, so that no program takes it for whole.
+        """
+        session = await manager.get_session(identity, session_id)
+        pieces = self._pieces(manager, identity, session)
+        return _from(await anext(pieces), pieces)
+
+    async def _pieces(
+        self, manager: StorySessionManager, identity: Identity, session: SessionDetail
+    ) -> AsyncIterator[bytes]:
+        user = identity.user_id
+        async with self._streams.turn(user):
+            async with self._reading.turn(user):
+                head = await _head(manager, identity, session)
+            yield head
+            for name, next_page in _lists(manager, identity, session.id).items():
+                yield f',"{name}":['.encode()
+                before, cursor, more = b"", None, True
+                while more:
+                    async with self._reading.turn(user):
+                        page = await next_page(cursor)
+                        cursor, more = page.next_cursor, page.next_cursor is not None
+                        piece = before + b",".join(map(to_json, page.items))
+                    if page.items:
+                        before = b","
+                        yield piece
+                yield b"]"
+            yield b"}\n"
+
+
+async def _from(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in rest:
+        yield piece
+
+
+async def _head(manager: StorySessionManager, identity: Identity, session: SessionDetail) -> bytes:
     try:
-        story = await manager.get_story(identity, session_id)
+        story = await manager.get_story(identity, session.id)
     except Conflict:
         story = None
-    head = {"format": FORMAT, "exported_at": datetime.now(UTC), "session": session, "story": story}
+    return to_json({"format": FORMAT, "exported_at": datetime.now(UTC), "session": session, "story": story})[:-1]
 
+
+def _lists(manager: StorySessionManager, identity: Identity, session_id: UUID) -> dict[str, NextPage]:
     async def events(cursor: str | None) -> Page[Any]:
         found = await manager.list_events(identity, session_id, int(cursor or 0), PAGE)
         for event in found.items:
@@ -45,31 +92,10 @@ async def whole(manager: StorySessionManager, identity: Identity, session_id: UU
             event.pop("parts", None)
         return found
 
-    lists: dict[str, NextPage] = {
+    return {
         "drafts": lambda cursor: manager.list_drafts(identity, session_id, DRAFTS, cursor),
         "messages": lambda cursor: manager.list_messages(identity, session_id, PAGE, cursor),
         "alternatives": lambda cursor: manager.list_alternatives(identity, session_id, PAGE, cursor),
         "steps": lambda cursor: manager.list_steps(identity, session_id, PAGE, cursor),
         "events": events,
     }
-    return _pieces(head, lists)
-
-
-async def _pieces(head: dict[str, Any], lists: dict[str, NextPage]) -> AsyncIterator[bytes]:
-    yield to_json(head)[:-1]
-    for name, next_page in lists.items():
-        yield f',"{name}":['.encode()
-        before, cursor, more = b"", None, True
-        while more:
-            page = await next_page(cursor)
-            if page.items:
-                yield before + b",".join(_json(item) for item in page.items)
-                before = b","
-            cursor = page.next_cursor
-            more = cursor is not None
-        yield b"]"
-    yield b"}\n"
-
-
-def _json(item: BaseModel | dict[str, Any]) -> bytes:
-    return to_json(item)

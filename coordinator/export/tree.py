@@ -22,6 +22,16 @@ EMPTY_ATTRIBUTES = ["", [], []]
 _DEFINITION = re.compile(r"^( {0,3})(?=\[[^\]\n]*\]:)", re.MULTILINE)
 _ORNAMENT = re.compile(r"[\s*#~•·⁂◆◇○●※—–_-]{1,15}")
 _WRAPPERS = frozenset({"Emph", "Strong", "Strikeout"})
+BLOCKS_DEEP, INLINES_DEEP = 8, 6
+"""Blocks within blocks, emphasis within emphasis: what is deeper stands in the innermost of these. No book needs more,
+and a typesetter gives up at twenty quotations."""
+PARAGRAPH = 5_000
+"""Characters of a paragraph that is taken as it stands: a typesetter weighs all its lines against each other."""
+_PIECE = re.compile(rf".{{1,{PARAGRAPH}}}(?:\s|$)|.{{1,{PARAGRAPH}}}", re.DOTALL)
+
+
+class TooDeep(Exception):
+    """A document tree that is too much to be worked with."""
 
 
 def source(content: str) -> str:
@@ -31,10 +41,17 @@ def source(content: str) -> str:
 
 def safe(blocks: list[Node], title: str, language: str) -> list[Node]:
     """The blocks of the text, without a heading at its begin that repeats the title."""
-    made = [node for block in blocks for node in _block(block, _Inlines(language))]
+    inlines = _Inlines(language)
+    made = [node for block in blocks for node in _block(block, inlines, 0)]
     if made and made[0]["t"] == "Header" and plain(made[0]["c"][2]).casefold() == title.casefold():
         made = made[1:]
     return _levelled(made)
+
+
+def as_written(content: str) -> list[Node]:
+    """The paragraphs of the text as they stand, marks and all."""
+    paragraphs = (paragraph for paragraph in re.split(r"\n[ \t]*\n\s*", content) if paragraph.strip())
+    return [node for paragraph in paragraphs for piece in _PIECE.findall(paragraph) for node in _lines(piece)]
 
 
 def plain(inlines: list[Node]) -> str:
@@ -55,8 +72,10 @@ def _words(inlines: list[Node]) -> Iterator[str]:
                 yield from _words(inline["c"])
 
 
-def _block(block: Node, inlines: _Inlines) -> list[Node]:
+def _block(block: Node, inlines: _Inlines, depth: int) -> list[Node]:
     content: Any = block.get("c")
+    if depth >= BLOCKS_DEEP and (inside := _within(block)) is not None:
+        return _blocks(inside, inlines, depth)
     match block["t"]:
         case "Para" | "Plain":
             made = inlines.safe(content)
@@ -69,26 +88,40 @@ def _block(block: Node, inlines: _Inlines) -> list[Node]:
         case "HorizontalRule":
             return [SCENE_BREAK]
         case "BlockQuote":
-            inside = _blocks(content, inlines)
-            return [{"t": "BlockQuote", "c": inside}] if inside else []
+            quoted = _blocks(content, inlines, depth + 1)
+            return [{"t": "BlockQuote", "c": quoted}] if quoted else []
         case "BulletList":
-            return [{"t": "BulletList", "c": [_blocks(item, inlines) for item in content]}]
+            return [{"t": "BulletList", "c": [_blocks(item, inlines, depth + 1) for item in content]}]
         case "OrderedList":
             start = content[0][0]
             numbers = [start, {"t": "Decimal"}, {"t": "Period"}]
-            return [{"t": "OrderedList", "c": [numbers, [_blocks(item, inlines) for item in content[1]]]}]
+            return [{"t": "OrderedList", "c": [numbers, [_blocks(item, inlines, depth + 1) for item in content[1]]]}]
         case "CodeBlock":
             return _lines(content[1])
         case "RawBlock":
             return _lines(content[1])
         case "Table":
-            return [_table(content, inlines)]
+            return [_table(content, inlines, depth + 1)]
         case kind:
             raise ValueError(f"pandoc's {READER} reader is not expected to give a {kind}")
 
 
-def _blocks(blocks: list[Node], inlines: _Inlines) -> list[Node]:
-    return [node for block in blocks for node in _block(block, inlines)]
+def _blocks(blocks: list[Node], inlines: _Inlines, depth: int) -> list[Node]:
+    return [node for block in blocks for node in _block(block, inlines, depth)]
+
+
+def _within(block: Node) -> list[Node] | None:
+    """The blocks that a block holds; None for one that holds none."""
+    match block["t"]:
+        case "BlockQuote":
+            found: list[Node] = block["c"]
+            return found
+        case "BulletList":
+            return [one for item in block["c"] for one in item]
+        case "OrderedList":
+            return [one for item in block["c"][1] for one in item]
+        case _:
+            return None
 
 
 def _lines(text: str) -> list[Node]:
@@ -104,12 +137,12 @@ def _lines(text: str) -> list[Node]:
     return [{"t": "Para", "c": made[1:]}]
 
 
-def _table(content: list[Any], inlines: _Inlines) -> Node:
+def _table(content: list[Any], inlines: _Inlines, depth: int) -> Node:
     """The same table, without attributes and caption."""
 
     def rows(found: list[Any]) -> list[Any]:
         return [
-            [EMPTY_ATTRIBUTES, [[EMPTY_ATTRIBUTES, cell[1], 1, 1, _blocks(cell[4], inlines)] for cell in row[1]]]
+            [EMPTY_ATTRIBUTES, [[EMPTY_ATTRIBUTES, cell[1], 1, 1, _blocks(cell[4], inlines, depth)] for cell in row[1]]]
             for row in found
         ]
 
@@ -145,17 +178,21 @@ class _Inlines:
         self._outer_open, self._outer_close, self._inner_open, self._inner_close = quotes(language)
         self._line_end = "" if primary(language) in CJK - {"ko"} else " "
 
-    def safe(self, inlines: list[Node]) -> list[Node]:
+    def safe(self, inlines: list[Node], depth: int = 0) -> list[Node]:
         made: list[Node] = []
-        for node in self._each(inlines):
+        run: list[str] = []
+        for node in self._each(inlines, depth):
             # Runs of text are one: what a word is, no writer needs to know.
-            if node["t"] == "Str" and made and made[-1]["t"] == "Str":
-                made[-1] = {"t": "Str", "c": made[-1]["c"] + node["c"]}
-            else:
-                made.append(node)
-        return made
+            if node["t"] == "Str":
+                run.append(node["c"])
+                continue
+            if run:
+                made.append(_text("".join(run)))
+                run = []
+            made.append(node)
+        return [*made, _text("".join(run))] if run else made
 
-    def _each(self, inlines: list[Node]) -> Iterator[Node]:
+    def _each(self, inlines: list[Node], depth: int) -> Iterator[Node]:
         for inline in inlines:
             kind: str = inline["t"]
             content: Any = inline.get("c")
@@ -168,8 +205,10 @@ class _Inlines:
                     yield _text(self._line_end)
                 case "LineBreak":
                     yield inline
+                case _ if kind in _WRAPPERS and depth < INLINES_DEEP:
+                    yield {"t": kind, "c": self.safe(content, depth + 1)}
                 case _ if kind in _WRAPPERS:
-                    yield {"t": kind, "c": self.safe(content)}
+                    yield from self._each(content, depth)
                 case "Code":
                     yield {"t": "Code", "c": [EMPTY_ATTRIBUTES, content[1]]}
                 case "RawInline":
@@ -177,15 +216,17 @@ class _Inlines:
                 case "Quoted":
                     double = content[0]["t"] == "DoubleQuote"
                     yield _text(self._outer_open if double else self._inner_open)
-                    yield from self._each(content[1])
+                    yield from self._each(content[1], depth)
                     yield _text(self._outer_close if double else self._inner_close)
                 case "Link":
-                    yield from self._each(content[1])
-                    if content[2][0] and plain(self.safe(content[1])) != content[2][0]:
+                    # Made once: pictures and links within each other would else double the work with each level.
+                    shown = self.safe(content[1], depth)
+                    yield from shown
+                    if content[2][0] and plain(shown) != content[2][0]:
                         yield _text(f" ({content[2][0]})")
                 case "Image":
                     yield _text("![")
-                    yield from self._each(content[1])
+                    yield from self._each(content[1], depth)
                     yield _text(f"]({content[2][0]})")
                 case _:
                     raise ValueError(f"pandoc's {READER} reader is not expected to give a {kind}")

@@ -1,15 +1,9 @@
-"""The process that sets a book as PDF: reads one request from standard input, writes its answer to standard output.
-
-Started as a file and not as a module, so that nothing of the service is in it; its parent ends it when it takes too
-long. The story comes in as data: no character of it is ever typst's code.
-"""
+"""A book as PDF, by typst. Imported by the process that prints, and by nothing of the service."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,15 +14,6 @@ NO_GLYPH = re.compile(r'the text `"(.*?)"` could not be displayed with font', re
 ESCAPED = re.compile(r"\\u\{([0-9a-f]+)\}|\\(.)", re.DOTALL)
 STANDARD: Literal["ua-1"] = "ua-1"
 """Accessible PDF, which also refuses a text that no font has the letters for."""
-MEMORY_BYTES = 4 * 2**30
-PROCESSOR_S = 120
-
-
-def main() -> None:
-    _bound()
-    request = json.loads(sys.stdin.buffer.read())
-    missing, made = typeset(request)
-    sys.stdout.buffer.write(json.dumps({"missing": sorted(missing)}).encode() + b"\n" + made)
 
 
 def typeset(request: dict[str, Any]) -> tuple[set[str], bytes]:
@@ -58,17 +43,3 @@ def _unescaped(found: re.Match[str]) -> str:
     if found[1]:
         return chr(int(found[1], 16))
     return {"n": "\n", "r": "\r", "t": "\t"}.get(found[2], found[2])
-
-
-def _bound() -> None:
-    """Sets what this process may use, where the system knows such limits."""
-    with contextlib.suppress(ImportError):
-        import resource
-
-        for limit, most in ((resource.RLIMIT_AS, MEMORY_BYTES), (resource.RLIMIT_CPU, PROCESSOR_S)):
-            with contextlib.suppress(ValueError, OSError):
-                resource.setrlimit(limit, (most, most))
-
-
-if __name__ == "__main__":
-    main()

@@ -41,8 +41,9 @@ def reference(default: bytes) -> bytes:
                 text, count = re.subn(pattern, lambda _, to=replacement: to, text, count=1, flags=re.DOTALL)  # type: ignore[misc]
                 if not count:
                     raise ValueError(f"pandoc's reference document has no {pattern} in {name}")
-            new.writestr(name, text)
-        new.writestr("word/pagenumber.xml", FOOTER)
+            # The same file every time.
+            new.writestr(zipfile.ZipInfo(name), text, zipfile.ZIP_DEFLATED)
+        new.writestr(zipfile.ZipInfo("word/pagenumber.xml"), FOOTER, zipfile.ZIP_DEFLATED)
     return made.getvalue()
 
 

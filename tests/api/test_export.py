@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import psycopg
 import pytest
 from pypdf import PdfReader
 
 from coordinator.errors import Unavailable
-from coordinator.export.press import FORMATS, Press
+from coordinator.export.press import FORMATS, Press, Printed
 from storyloom.client import Client, ClientError
 from tests.api.support import problem
 from tests.conftest import Database
@@ -168,14 +169,14 @@ async def test_a_title_and_text_that_mean_mischief(service: Service, database: D
 
 async def test_what_no_font_has_is_told_in_a_header(service: Service, database: Database, monkeypatch: Any) -> None:
     session_id = await service.story(pages=1)
-    original = Press._typeset
+    original = Press._print
 
-    async def with_own_fonts_alone(self: Press, *args: Any) -> Any:
+    async def with_own_fonts_alone(self: Press, *args: Any, **options: Any) -> Any:
         self._system_fonts = False
-        return await original(self, *args)
+        return await original(self, *args, **options)
 
     # The fonts of the machine are not the same everywhere.
-    monkeypatch.setattr(Press, "_typeset", with_own_fonts_alone)
+    monkeypatch.setattr(Press, "_print", with_own_fonts_alone)
     await retold(database, session_id, "The cat 🐈 sat in the rain.")
     answer = await service.get(f"/api/sessions/{session_id}/export", format="pdf")
     assert answer.status_code == 200 and "[cat]" in answer.headers["warning"]
@@ -193,6 +194,48 @@ async def test_a_busy_press_says_when_to_come_again(service: Service, monkeypatc
     monkeypatch.setattr(Press, "printed", busy)
     answer = await service.get(f"/api/sessions/{session_id}/export", format="pdf")
     assert problem(answer, 503, "unavailable")["retryable"] and answer.headers["retry-after"] == "5"
+
+
+async def test_one_users_exports_make_another_wait_for_one_of_them(
+    service: Service, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session_id, other = await service.story(pages=1), await service.new_token()
+    others_id = await service.story(other, pages=1)
+    gates: list[asyncio.Event] = []
+
+    async def held(self: Press, *args: Any) -> Printed:
+        gates.append(gate := asyncio.Event())
+        await gate.wait()
+        return Printed(b"")
+
+    monkeypatch.setattr(Press, "printed", held)
+
+    async def export(of: str, token: str | None = None) -> httpx.Response:
+        return await service.get(f"/api/sessions/{of}/export", token, format="pdf")
+
+    greedy = [asyncio.ensure_future(export(session_id)) for _ in range(6)]
+    refused = await next(asyncio.as_completed(greedy))
+    told = problem(refused, 429, "rate_limited")
+    assert "5 of your exports" in told["detail"] and refused.headers["retry-after"] == "5"
+    mine = asyncio.ensure_future(export(others_id, other))
+    while (
+        'state="waiting"} 4'
+        not in [line for line in await metrics(service) if line.startswith("storyloom_exports{")][1]
+    ):
+        await asyncio.sleep(0.01)
+    gates[0].set()
+    while len(gates) < 3:
+        await asyncio.sleep(0.01)
+    gates[2].set()
+    assert (await mine).status_code == 200 and sum(one.done() for one in greedy) == 2
+    while not all(one.done() for one in greedy):
+        for gate in gates:
+            gate.set()
+        await asyncio.sleep(0.01)
+
+
+async def metrics(service: Service) -> list[str]:
+    return (await service.http.get("/metrics")).text.splitlines()
 
 
 async def test_printing_holds_up_nobody_else(service: Service, database: Database) -> None:

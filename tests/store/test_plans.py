@@ -29,6 +29,7 @@ TIMES = 8
 NO_READERS = {
     "is_admin", "session_json", "message_json", "draft_json", "step_json", "number_cursor", "page_json", "draft_event",
     "check_epoch", "message_event", "activity", "usage_after", "silent_since", "schema_version", "schema_state", "local_sign_in", "alternative_json",
+    "search_fold", "search_text", "search_parts", "search_words", "moment_cursor", "moment_of",
     "check_at_rest", "audit_json", "share_json", "word_query", "user_key_json", "add_profile", "wake", "take_chore",
     "put_user_key", "list_user_keys", "get_user_keys", "reseal_user_key", "delete_user_key", "audit_of", "list_audit",
     "note_inspection", "list_shares", "revoke_share", "read_share", "create_share", "local_erase",
@@ -167,7 +168,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("list_sessions", "service", {"status": "active"}),
     ("list_sessions", "service", {"q": "lamp17 answers"}),
     ("list_sessions", "service", {"q": "keeper3", "status": "completed"}),
-    ("list_sessions", "service", {"cursor": f"2026-01-01T00:00:00+00:00~{UUID(int=0)}"}),
+    ("list_sessions", "service", {"cursor": f"1767225600000000-{UUID(int=0).hex}"}),
     ("list_messages", "owner", {"session_id": "session"}),
     ("list_drafts", "owner", {"session_id": "session"}),
     ("get_draft", "owner", {"session_id": "session"}),
@@ -264,6 +265,7 @@ async def test_a_scan_would_be_found(grown: Grown) -> None:
     async with connection.transaction(force_rollback=True):
         await connection.execute("drop index public.stories_by_words")
         read = await grown.read_by("list_sessions", "service", {"q": "lamp17"}, times=1)
-    assert read["stories"][0] > 0
+    scans, rows = read["stories"]
+    assert scans or rows > MOST_ROWS
     read = await grown.read_by("list_sessions", "service", {"template": "absent"}, times=1)
     assert read["story_sessions"][1] >= SESSIONS

@@ -36,7 +36,8 @@ APPEND_ONLY = {"admin_audit"}
 FOR_USERS = {
     "is_admin", "session_json", "message_json", "draft_json", "step_json", "event_json", "visible_session", "get_session",
     "list_sessions", "number_cursor", "page_json", "list_messages", "list_drafts", "get_draft", "list_steps", "list_events",
-    "get_story", "word_query", "get_snapshot", "get_replay", "inspect_session", "export_rows", "partial_json",
+    "get_story", "word_query", "search_fold", "search_text", "search_parts", "search_words", "moment_cursor", "moment_of",
+    "get_snapshot", "get_replay", "inspect_session", "export_rows", "partial_json",
     "alternative_json", "list_alternatives", "get_alternative", "get_work", "audit_json", "list_audit", "no_text",
 }  # fmt: skip
 FOR_THE_SERVICE = FOR_USERS | {

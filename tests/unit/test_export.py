@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import re
+import subprocess
 import time
 import zipfile
 from datetime import date
@@ -18,12 +19,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
-from coordinator.errors import Conflict, TooLarge, Unavailable
-from coordinator.export import press as press_module
+from coordinator.errors import Conflict, Internal, TooLarge
+from coordinator.export import printing
 from coordinator.export.book import Book, clean
 from coordinator.export.language import is_right_to_left, language_of, quotes
 from coordinator.export.press import CONTENT_CHARACTERS, FORMATS, Format, Press
-from coordinator.export.tree import safe
+from coordinator.export.tree import READER, safe
 
 BOOKS: tuple[Format, ...] = ("md", "txt", "html", "epub", "docx", "pdf")
 ENGLISH = """# The Lamp
@@ -332,28 +333,138 @@ async def test_a_process_of_the_press_has_no_secret_and_no_network(
     monkeypatch.setattr(asyncio, "create_subprocess_exec", spying)
     for format in BOOKS:
         await press.printed(book(), format)
-    assert len(started) > 5
-    for command, environment in started:
+    assert len(started) == len(BOOKS), "one a book, none for md, and one for the reference of docx"
+    for _, environment in started:
         assert "a secret" not in str(environment) and not [name for name in environment if name.startswith("STORYLOOM")]
-        if "pandoc" in command[0]:
-            assert "--sandbox" in command or "--print-default-data-file" in command
+
+
+def test_pandoc_reads_in_its_sandbox_and_with_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = []
+    real = subprocess.run
+
+    def spying(command: list[str], **options: Any) -> Any:
+        commands.append(command)
+        return real(command, **options)
+
+    monkeypatch.setattr(subprocess, "run", spying)
+    for format in ("txt", "html", "epub"):
+        printing.printed(printing.Request(book(), format, plain=False, pandoc=pypandoc.get_pandoc_path()))
+    assert len(commands) == 6
+    for command in commands:
+        assert "--sandbox" in command and "-M1G" in command
         assert "--extract-media" not in command and "--self-contained" not in command and "--filter" not in command
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.one_of(st.characters(), st.sampled_from("#*_`[]()<>!&$\\{}|~^\"'-\n :=@")), max_size=300))
 async def test_any_text_at_all_becomes_a_book(press: Press, text: str) -> None:
-    made = book(text, title=" ".join(clean(text[:40]).split()) or "T", author="")
-    for format in ("html", "epub", "docx"):
+    await _printed_in_every_format(press, book(text, title=" ".join(clean(text[:40]).split()) or "T", author=""))
+
+
+async def _printed_in_every_format(press: Press, made: Book) -> dict[str, bytes]:
+    found = {"txt": (await press.printed(made, "txt")).content}
+    book_formats: tuple[Format, ...] = ("html", "epub", "docx")
+    for format in book_formats:
         printed = (await press.printed(made, format)).content
+        found[format] = printed
         if format != "html":
             for name, content in files(printed).items():
                 if name.endswith((".xml", ".xhtml", ".opf")):
                     ElementTree.fromstring(content)
     try:
-        assert (await press.printed(made, "pdf")).content.startswith(b"%PDF-")
+        found["pdf"] = (await press.printed(made, "pdf")).content
+        assert found["pdf"].startswith(b"%PDF-")
     except Conflict as error:
         assert "font" in error.message
+    return found
+
+
+# -- Markdown that no converter was made for ----------------------------------------------------------------------------
+
+HOSTILE = {
+    "asterisks": "*" * 1000 + "x" + "*" * 1000,
+    "a thousand asterisks alone": "*" * 1000,
+    "twenty quotations": ">" * 20 + " x",
+    "a thousand quotations": "> " * 1000 + "x",
+    "lists": "".join("  " * depth + "- a\n" for depth in range(100)) + "x",
+    "numbers": "1. " * 500 + "x",
+    "quotations in lists": "- > " * 300 + "x",
+    "brackets": "[" * 20_000 + "x",
+    "brackets and back": "[" * 2_000 + "x" + "](u)" * 2_000,
+    "pictures in links": "[![" * 40 + "x" + "](u)](u)" * 40,
+    "code": "".join("`" * count + "x" for count in range(1, 300)),
+    "emphasis of both kinds": "**a *b _c __d ~~e " * 500 + "x",
+    "a table": "|" + "a|" * 40 + "\n|" + "-|" * 40 + "\n" + "|x|\n" * 100,
+    "tags": "<a" * 20_000 + "x",
+    "entities": "&amp" * 5_000 + "&#1114112;x",
+    "rules": "***\n" * 3_000 + "x",
+    "headings": "#" * 6 + " x\n" + "######\n" * 3_000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_no_text_breaks_the_press(press: Press, name: str) -> None:
+    made = await _printed_in_every_format(press, book(HOSTILE[name]))
+    assert set(made) == {"txt", "html", "epub", "docx", "pdf"}
+    if "x" in HOSTILE[name]:
+        for format, content in made.items():
+            assert "x" in text_of(content, format), format
+
+
+DEEP = st.recursive(
+    st.text(st.sampled_from("abc *_`[]()<>#|~\\\n-"), max_size=20),
+    lambda inner: st.one_of(
+        st.tuples(st.sampled_from(["> ", "- ", "1. ", "*", "**", "~~", "[", "![", "<b>", "| ", "    "]), st.integers(1, 80), inner).map(
+            lambda made: made[0] * made[1] + made[2]
+        ),
+        st.tuples(inner, st.sampled_from(["\n", "\n\n", "](u)", "*", "</b>", "|\n|-|\n|"]), inner).map("".join),
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(DEEP)
+async def test_no_nesting_breaks_the_press(press: Press, text: str) -> None:
+    assert len(await _printed_in_every_format(press, book(text))) == 5
+
+
+@pytest.mark.parametrize("format", FORMATS)
+async def test_what_no_converter_takes_is_printed_as_it_stands(format: Format, monkeypatch: pytest.MonkeyPatch) -> None:
+    press = Press(system_fonts=False)
+    real = Press._print
+    tried = []
+
+    async def failing(self: Press, made: Book, format: Format, *, plain: bool) -> Any:
+        tried.append(plain)
+        if not plain:
+            raise Internal("pandoc had enough.")
+        return await real(self, made, format, plain=plain)
+
+    monkeypatch.setattr(Press, "_print", failing)
+    printed = await press.printed(book("*One*  \n> two\n\n\n- <three> & four\n\n" + "long " * 5_000), format)
+    text = squeezed(text_of(printed.content, format))
+    assert squeezed("*One*") in text and ">two" in text and "<three>&four" in text and text.count("long") == 5_000
+    assert printed.note is None if format == "md" else printed.note and "as it was written" in printed.note
+    press.close()
+
+
+@pytest.mark.parametrize("format", FORMATS)
+async def test_the_same_story_is_the_same_file_and_its_text_is_never_touched(press: Press, format: Format) -> None:
+    """Dates are set where a format keeps them, and nowhere else."""
+    text = "The log said 1970-01-01T00:00:00Z.\n\n<html lang='x'> <dcterms:modified>1970-01-01T00:00:00Z</dcterms:modified>"
+    made = (await press.printed(book(text, "<html 1970-01-01T00:00:00Z>"), format)).content
+    shown = squeezed(text_of(made, format))
+    for told in ("saidNOW.", "<htmllang=", "<dcterms:modified>NOW</dcterms:modified>"):
+        told = told.replace("NOW", "1970-01-01T00:00:00Z").replace("-", "" if format != "md" else "-")
+        assert squeezed(told) in shown.replace("’", "'").replace("“", '"'), told
+    await asyncio.sleep(1.1 if format in ("epub", "docx") else 0)
+    assert (await press.printed(book(text, "<html 1970-01-01T00:00:00Z>"), format)).content == made
+    if format in ("epub", "docx"):
+        name, dates = ("EPUB/content.opf", 1) if format == "epub" else ("docProps/core.xml", 2)
+        metadata = files(made)[name].decode()
+        assert metadata.count(">2026-11-21T00:00:00Z<") == dates
+        assert "&lt;html 1970-01-01T00:00:00Z&gt;" in metadata
 
 
 # -- Fonts ------------------------------------------------------------------------------------------------------------
@@ -405,30 +516,6 @@ async def test_a_press_that_takes_too_long_is_stopped(monkeypatch: pytest.Monkey
     press.close()
 
 
-async def test_so_many_at_once_so_many_wait_and_the_rest_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    printing, most, gate = 0, 0, asyncio.Event()
-
-    async def held(self: Press, book: Book, format: Format) -> press_module.Printed:
-        nonlocal printing, most
-        printing += 1
-        most = max(most, printing)
-        await gate.wait()
-        printing -= 1
-        return press_module.Printed(b"")
-
-    monkeypatch.setattr(Press, "_print", held)
-    press = Press(at_once=2, waiting=3)
-    tasks = [asyncio.ensure_future(press.printed(book(), "pdf")) for _ in range(5)]
-    await asyncio.sleep(0)
-    with pytest.raises(Unavailable) as refused:
-        await press.printed(book(), "pdf")
-    assert refused.value.retry_after_s
-    gate.set()
-    await asyncio.gather(*tasks)
-    assert most == 2
-    await press.printed(book(), "pdf")
-
-
 async def test_who_goes_away_takes_the_process_along(monkeypatch: pytest.MonkeyPatch) -> None:
     begun = asyncio.Event()
     processes = []
@@ -468,7 +555,7 @@ def test_the_language_is_the_wish_or_what_the_letters_tell(wanted: str | None, t
 
 def test_every_kind_of_block_that_the_reader_knows_is_known_here() -> None:
     tree = pypandoc.convert_text(
-        ENGLISH + ATTACK + "\n| a | b |\n|---|---|\n| 1 | ~~2~~ |\n\n    code\n", "json", press_module.READER
+        ENGLISH + ATTACK + "\n| a | b |\n|---|---|\n| 1 | ~~2~~ |\n\n    code\n", "json", READER
     )
     import json
 

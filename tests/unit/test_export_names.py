@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
@@ -29,3 +31,37 @@ def test_a_file_is_named_by_its_title(title: str, simple: str, whole: str) -> No
 def test_any_title_names_a_file(title: str) -> None:
     header = disposition(title, "pdf")
     assert re.fullmatch(r"attachment; filename=\"[a-z0-9-]+\.pdf\"; filename\*=UTF-8''[A-Za-z0-9._~%-]+\.pdf", header)
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["ш" * 200, "🐈" * 200, "夜" * 200, "a" * 200, "e\u0301" * 100, "👩\u200d👩\u200d👧" * 40, "ﷺ" * 200, "\u0301" * 200, "."],
+    ids=ascii,
+)  # fmt: skip
+def test_a_name_is_short_in_bytes_and_cut_at_a_character(title: str) -> None:
+    for extension in ("md", "docx"):
+        name = named(title, extension)
+        assert len(name.encode()) <= 200 and name.endswith(f".{extension}")
+        stem = name.removesuffix(f".{extension}")
+        assert stem == "story" or (unicodedata.normalize("NFC", title).startswith(stem) and len(stem.encode()) > 150)
+        # No letter without its accent, and no half of a family.
+        assert not stem.endswith(("e", "\u200d")) and not stem.startswith("\u0301")
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("CON", "CON-.txt"), ("con.tains", "con.tains-.txt"), ("Nul", "Nul-.txt"), ("COM1", "COM1-.txt"), ("LPT¹ x", "LPT¹ x-.txt"),
+        ("Conrad", "Conrad.txt"), (".hidden", "hidden.txt"), ("~root", "root.txt"), ("a\u202etxt.exe", "a txt.exe.txt"),
+        ("\u2067x\u2069", "x.txt"), ("tab\there\x00\x7f\x85", "tab here.txt"), ("a/b\\c:d", "a b c d.txt"), ("می\u200cشود", "می\u200cشود.txt"),
+        ("\ud800x", "x.txt"), ("\ufeffx\ufffe", "x.txt"), ("x. . .", "x.txt"),
+    ],
+    ids=ascii,
+)  # fmt: skip
+def test_a_name_means_nothing_to_a_machine(title: str, name: str) -> None:
+    assert named(title, "txt") == name
+    assert disposition(title, "txt").partition("; filename*")[0] not in ('attachment; filename="con.txt"', "nul")
+
+
+def named(title: str, extension: str) -> str:
+    return unquote(disposition(title, extension).partition("UTF-8''")[2])

@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from api import admin, asyncapi, catalog, errors, export, health, keys, pages, sessions, shares, socket, users, versions
 from api.auth import LocalAuth
+from api.connections import Connections
 from api.hosted import SupabaseAuth
 from api.limits import BodyLimit, RestLimit
 from api.openapi import Documented
@@ -30,6 +31,7 @@ from coordinator.admins import listed_ids
 from coordinator.agents.library import load_library
 from coordinator.errors import Misconfigured
 from coordinator.export.press import Press
+from coordinator.held import Held
 from coordinator.hosted import check_keys, project_url
 from coordinator.llm.models import Models
 from coordinator.llm.prices import load_prices
@@ -146,6 +148,7 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         stack.push_async_callback(store.close)
         await schema.check(store.gateway, migrated=not settings.over_rpc)
 
+        held = Held(settings.held_bytes)
         manager = StorySessionManager(
             store, Streams(), node=lock.node_id, ttl_s=int(settings.session_ttl_s), flush_s=settings.event_flush_s,
             cache_sessions=settings.cache_sessions, cache_idle_s=settings.cache_idle_s,
@@ -184,7 +187,8 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         stack.callback(press.close)
         yield State(
             settings, app_version(), auth, manager, coordinator, accounts, library, models, vault, engine, sign_in,
-            Rates(settings), traces, press, Shares(store.shares), Administration(manager, runs, settings.node_dead_s),
+            Rates(settings), Connections(settings, held), traces, press, Shares(store.shares),
+            Administration(manager, runs, settings.node_dead_s),
             asyncio.Semaphore(max(1, settings.database_pool - CONNECTIONS_FOR_RUNS)),
         )  # fmt: skip
 

@@ -68,4 +68,8 @@ def _read(service: State) -> Iterator[Metric]:
     yield counter("cache_looks", "Sessions looked up in memory", looks, "outcome")
     yield counter("cache_evictions", "Sessions dropped from memory for age or room", cache.evictions)
     yield gauge("cache_sessions", "Sessions in memory", cache.size)
-    yield counter("refusals", "What came too often and was refused, by limit", service.rates.refused, "limit")
+    refused = {**service.rates.refused, **service.connections.refused}
+    yield counter("refusals", "What came too often or was too much and was refused, by limit", refused, "limit")
+    held = service.connections.held
+    yield gauge("held_bytes", "Kept for those who are connected and read or send slowly", held.bytes)
+    yield counter("let_go", "Connections ended because they made the node hold the most", held.let_go)

@@ -12,6 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 
 from api.auth import LocalAuth, bearer
+from api.connections import Connections
 from api.hosted import SupabaseAuth
 from api.rates import Rates
 from coordinator.accounts import Accounts
@@ -52,6 +53,7 @@ class State:
     engine: Engine | None
     sign_in: Callable[[Identity], Awaitable[None]]
     rates: Rates
+    connections: Connections
     traces: Traces
     press: Press
     shares: Shares

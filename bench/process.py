@@ -69,7 +69,7 @@ async def begun(
     port = port or free_port()
     environment = {
         "STORYLOOM_DATA_DIR": str(data_dir), "DATABASE_URL": database_url, "STORYLOOM_LOG_LEVEL": "warning",
-        "STORYLOOM_CONNECTIONS_PER_USER": "100000", **(environment or {}),
+        "STORYLOOM_CONNECTIONS_PER_USER": "100000", "STORYLOOM_CONNECTIONS_PER_ADDRESS": "100000", **(environment or {}),
         **{f"STORYLOOM_RATE_{what}": "off" for what in RATES},
         **{f"STORYLOOM_{name.upper()}": str(value) for name, value in settings.items()},
     }  # fmt: skip

@@ -133,11 +133,31 @@ class Settings(BaseSettings):
         default=0.1, gt=0, le=5, description="Streamed text is kept in batches of this length, in seconds"
     )
 
+    # Connections and memory
+    connections: int = Field(default=20_000, ge=10, le=1_000_000, description="Connections at once to this node")
+    connections_per_address: int = Field(
+        default=1000, ge=1, le=1_000_000, description="Connections at once from one address"
+    )
+    header_bytes: int = Field(default=32_768, ge=4096, le=1_048_576, description="Longest head of a request, in bytes")
+    header_s: float = Field(default=10, gt=0, le=600, description="Time for a request's head to come, in seconds")
+    request_s: float = Field(default=60, gt=0, le=3600, description="Time for a request's body to come, in seconds")
+    held_bytes: int = Field(
+        default=268_435_456,
+        ge=16_777_216,
+        description="What is kept in memory for all who are connected and read or send slowly, in bytes",
+    )
+    page_bytes: int = Field(
+        default=4_194_304, ge=65_536, le=104_857_600, description="A page of a list ends after so many bytes"
+    )
+
     # WebSocket
     auth_timeout_s: float = Field(default=10, gt=0, le=120, description="Time for the first `auth` frame, in seconds")
     heartbeat_s: float = Field(default=20, ge=1, le=300, description="Time between pings, in seconds")
     reader_queue: int = Field(
         default=1024, ge=16, le=100_000, description="Events waiting for one slow reader at the most"
+    )
+    reader_bytes: int = Field(
+        default=8_388_608, ge=1_048_576, description="Bytes waiting for one slow reader at the most"
     )
     frame_bytes: int = Field(default=262_144, ge=1024, description="Largest frame that a client may send, in bytes")
     attach_limit: int = Field(default=100, ge=1, le=10_000, description="Sessions that one socket may watch at once")

@@ -105,7 +105,7 @@ def bearer(token: str) -> dict[str, str]:
 
 LIMITS: dict[str, Any] = {
     **{f"rate_{what}": "off" for what in ("start", "rest", "sign_in", "connect", "frame")},
-    "connections_per_user": 100_000,
+    "connections_per_user": 100_000, "connections_per_address": 100_000,
 }  # fmt: skip
 
 

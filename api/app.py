@@ -232,7 +232,8 @@ async def _store(settings: Settings, stack: AsyncExitStack) -> Store:
         stack.push_async_callback(embedded.stop)
         admin_url, url = embedded.admin_url, embedded.url
     await migrate(admin_url)
-    return Store(await DirectTransport.open(url, settings.database_pool), settings.database_wait_s)
+    transport = await DirectTransport.open(url, settings.database_pool)
+    return Store(transport, settings.database_wait_s, page_bytes=settings.page_bytes)
 
 
 async def _store_over_rpc(settings: Settings) -> Store:
@@ -247,7 +248,7 @@ async def _store_over_rpc(settings: Settings) -> Store:
         project_url(settings.supabase_url), settings.supabase_secret_key, settings.supabase_publishable_key,
         connections=settings.database_pool,
     )  # fmt: skip
-    return Store(transport, settings.database_wait_s)
+    return Store(transport, settings.database_wait_s, page_bytes=settings.page_bytes)
 
 
 def _sign_in(store: Store) -> Callable[[Identity], Awaitable[None]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
@@ -16,6 +15,7 @@ from coordinator.errors import InvalidMessage
 from coordinator.models import (
     Budget,
     Draft,
+    DraftHead,
     Kind,
     Message,
     Note,
@@ -47,18 +47,6 @@ class Items(BaseModel, Generic[T]):
 
     items: list[T]
     next_cursor: str | None = None
-
-
-class DraftHead(BaseModel):
-    """A version of the text without the text."""
-
-    version: int
-    current: bool
-    author: str = Field(description="an agent, or `writer` for the person's own edit")
-    step: str | None = None
-    word_count: int
-    scores: dict[str, int] | None = None
-    created_at: datetime
 
 
 class NewStory(BaseModel):
@@ -234,11 +222,9 @@ async def drafts(
     content: Annotated[bool, Query(description="false leaves the text out")] = True,
 ) -> Items[Draft] | Items[DraftHead]:  # fmt: skip
     """All versions of the text, oldest first."""
-    found = await service.manager.list_drafts(caller, session_id, limit, cursor)
     if content:
-        return Items[Draft](items=found.items, next_cursor=found.next_cursor)
-    heads = [DraftHead.model_validate(draft, from_attributes=True) for draft in found.items]
-    return Items[DraftHead](items=heads, next_cursor=found.next_cursor)
+        return page(await service.manager.list_drafts(caller, session_id, limit, cursor))
+    return page(await service.manager.list_draft_heads(caller, session_id, limit, cursor))
 
 
 @router.get("/{session_id}/drafts/{version}", responses=responses("unauthorized", "not_found"))

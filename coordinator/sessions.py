@@ -17,6 +17,7 @@ from coordinator.models import (
     Alternative,
     Budget,
     Draft,
+    DraftHead,
     Identity,
     Kind,
     Message,
@@ -299,6 +300,12 @@ class StorySessionManager:
     async def list_drafts(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Draft]:
         await self._looked_at(identity, session_id)
         return await self.store.record.drafts(identity, session_id, limit, cursor)
+
+    async def list_draft_heads(
+        self, identity: Identity, session_id: UUID, limit: int, cursor: str | None
+    ) -> Page[DraftHead]:
+        await self._looked_at(identity, session_id)
+        return await self.store.record.draft_heads(identity, session_id, limit, cursor)
 
     async def list_steps(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Step]:
         await self._looked_at(identity, session_id)

@@ -15,6 +15,7 @@ from coordinator.errors import (
     NotFound,
     RateLimited,
     StoryloomError,
+    TooLarge,
     Unavailable,
 )
 
@@ -24,7 +25,8 @@ AWAY = "The database can't be reached just now. Try again in a moment."
 
 # The function's own errors: SQLSTATE PTnnn, of which PostgREST makes HTTP nnn.
 _OURS: dict[str, type[StoryloomError]] = {
-    "PT404": NotFound, "PT409": Conflict, "PT410": Expired, "PT422": InvalidMessage, "PT429": RateLimited,
+    "PT404": NotFound, "PT409": Conflict, "PT410": Expired, "PT413": TooLarge, "PT422": InvalidMessage,
+    "PT429": RateLimited,
 }  # fmt: skip
 
 _PASSING = ("08", "27", "28", "2F", "38", "39", "3B", "40", "53", "54", "55", "57", "58", "F", "H")

@@ -36,8 +36,9 @@ class Made:
 
 
 class VersionOperations:
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, page_bytes: int) -> None:
         self._gateway = gateway
+        self._bytes = page_bytes
 
     async def so_far(self, identity: Identity, session_id: UUID) -> SoFar:
         """Raises NotFound where it is absent or not the identity's to see."""
@@ -74,8 +75,9 @@ class VersionOperations:
         self, identity: Identity, session_id: UUID, limit: int, cursor: str | None
     ) -> Page[Alternative]:
         answer = await self._gateway.read(
-            "list_alternatives", reads_as(identity), session_id=session_id, limit=limit, cursor=cursor
-        )
+            "list_alternatives", reads_as(identity), session_id=session_id, limit=limit, cursor=cursor,
+            bytes=self._bytes,
+        )  # fmt: skip
         return Page([Alternative.model_validate(item) for item in answer["items"]], answer["next_cursor"])
 
     async def alternative(self, identity: Identity, session_id: UUID, alternative_id: UUID) -> Alternative:

@@ -28,7 +28,7 @@ TABLES = {
     "session_steps": "user_id", "session_events": "user_id", "session_alternatives": "user_id", "stories": "user_id",
 }  # fmt: skip
 """Every table that users read, with the column that names its owner."""
-HIDDEN = {"user_api_keys", "session_shares", "nodes", "chores"}
+HIDDEN = {"user_api_keys", "session_shares", "nodes", "chores", "limits", "session_sizes"}
 """The others: users read nothing of them, not even what is theirs."""
 APPEND_ONLY = {"admin_audit"}
 """Admins read them whole and nobody else anything; the service adds rows, and changes and deletes none."""
@@ -37,7 +37,7 @@ FOR_USERS = {
     "is_admin", "session_json", "message_json", "draft_json", "step_json", "event_json", "visible_session", "get_session",
     "list_sessions", "number_cursor", "page_json", "list_messages", "list_drafts", "get_draft", "list_steps", "list_events",
     "get_story", "word_query", "get_snapshot", "get_replay", "inspect_session", "export_rows", "partial_json",
-    "alternative_json", "list_alternatives", "get_alternative", "get_work", "audit_json", "list_audit",
+    "alternative_json", "list_alternatives", "get_alternative", "get_work", "audit_json", "list_audit", "page_of",
 }  # fmt: skip
 FOR_THE_SERVICE = FOR_USERS | {
     "owned_session", "add_events", "events_since", "create_session", "change_status", "rename_session", "delete_session",
@@ -50,12 +50,14 @@ FOR_THE_SERVICE = FOR_USERS | {
     "share_json", "create_share", "list_shares", "revoke_share", "read_share",
     "user_key_json", "put_user_key", "list_user_keys", "get_user_keys", "reseal_user_key", "delete_user_key",
     "audit_of", "note_inspection", "end_as_admin", "delete_as_admin", "service_stats", "list_nodes",
+    "set_limits", "limit_of", "note_origin", "session_bytes", "count_bytes", "check_room", "check_work", "check_spent",
+    "check_more", "lock_origin",
 }  # fmt: skip
 FOR_ADMINS = {"inspect_session"}
 """Of those for users: to anybody but an admin, and the service, every session is absent."""
 SILENT = {"partial_json"}
 """Of those for users: of a session that is not theirs they answer nothing, where the others raise PT404."""
-FOR_NOBODY = {"add_profile"}
+FOR_NOBODY = {"add_profile", "admit_session", "admit_resumed", "admit_edit", "count_deleted"}
 DEFINERS = {"add_profile", "local_sign_in", "local_erase"}
 """Run with their owner's rights; none may be called by a user."""
 

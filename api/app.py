@@ -21,6 +21,7 @@ from api.connections import Connections
 from api.hosted import SupabaseAuth
 from api.limits import BodyLimit, RestLimit
 from api.openapi import Documented
+from api.origins import Origins
 from api.protocol import ADDRESS
 from api.rates import Rates
 from api.requests import Requests
@@ -44,6 +45,7 @@ from coordinator.signins import LocalSignIns, ProjectSignIns, SignIns
 from coordinator.store import Store, schema
 from coordinator.store.direct import DirectTransport
 from coordinator.store.embedded import EmbeddedPostgres
+from coordinator.store.limits import limits_of
 from coordinator.store.migrate import migrate
 from coordinator.store.node import NodeLock
 from coordinator.stories import NoRuns, Runs, StoryCoordinator
@@ -157,7 +159,10 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
                 "expired": settings.keep_expired_s,
             },
         )  # fmt: skip
-        vault = Vault(store.keys, Seal(await asyncio.to_thread(secrets_of, settings)))
+        if run_stories:
+            await store.limits.set(limits_of(settings))
+        secrets = await asyncio.to_thread(secrets_of, settings)
+        vault = Vault(store.keys, Seal(secrets))
         sign_in = _sign_in(store)
         if isinstance(auth, LocalAuth):
             for user_id in (auth.local_user("writer"), auth.local_user("admin")):
@@ -187,8 +192,8 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         stack.callback(press.close)
         yield State(
             settings, app_version(), auth, manager, coordinator, accounts, library, models, vault, engine, sign_in,
-            Rates(settings), Connections(settings, held), traces, press, Shares(store.shares),
-            Administration(manager, runs, settings.node_dead_s),
+            Rates(settings), Connections(settings, held), Origins(store.limits, secrets[0]), traces, press,
+            Shares(store.shares), Administration(manager, runs, settings.node_dead_s),
             asyncio.Semaphore(max(1, settings.database_pool - CONNECTIONS_FOR_RUNS)),
         )  # fmt: skip
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.errors import responses
 from api.protocol import Comment, GateStep
-from api.state import Caller, Service
+from api.state import Caller, Host, Service, admitted
 from coordinator.errors import InvalidMessage
 from coordinator.models import (
     Budget,
@@ -103,11 +103,11 @@ def page(found: Page[T]) -> Items[T]:
     },
 )  # fmt: skip
 async def start(
-    story: NewStory, caller: Caller, service: Service, response: Response,
+    story: NewStory, caller: Caller, service: Service, host: Host, response: Response,
     idempotency_key: Key = None,
 ) -> Session:  # fmt: skip
     """Start a story. The same `Idempotency-Key` from the same writer answers the session that it made before (200)."""
-    await service.rates.start(caller, idempotency_key)
+    await admitted(service, caller, host, idempotency_key)
     session, new = await service.coordinator.create(
         caller, story.prompt, template=story.template, title=story.title, config=story.config,
         request_id=idempotency_key,
@@ -223,8 +223,10 @@ async def drafts(
 ) -> Items[Draft] | Items[DraftHead]:  # fmt: skip
     """All versions of the text, oldest first."""
     if content:
-        return page(await service.manager.list_drafts(caller, session_id, limit, cursor))
-    return page(await service.manager.list_draft_heads(caller, session_id, limit, cursor))
+        found = await service.manager.list_drafts(caller, session_id, limit, cursor)
+        return Items[Draft](items=found.items, next_cursor=found.next_cursor)
+    heads = await service.manager.list_draft_heads(caller, session_id, limit, cursor)
+    return Items[DraftHead](items=heads.items, next_cursor=heads.next_cursor)
 
 
 @router.get("/{session_id}/drafts/{version}", responses=responses("unauthorized", "not_found"))

@@ -20,7 +20,7 @@ from api import protocol
 from api.auth import bearer
 from api.errors import error_frame
 from api.rates import TooMany
-from api.state import State, state_of, verified
+from api.state import State, admitted, host_of, state_of, verified
 from api.tokens import LEEWAY_S
 from coordinator.errors import Conflict, Internal, StoryloomError, Unauthorized, Unavailable
 from coordinator.events import Event, from_storage
@@ -75,7 +75,7 @@ class Connection:
         """Until either side ends it. Raises nothing; every task it made has ended on return."""
         code, reason, last_word = 1000, "", None
         try:
-            self._number = await self._state.rates.connect(peer.host if (peer := self._websocket.client) else None)
+            self._number = await self._state.rates.connect(host_of(self._websocket))
             self._check_origin()
             await self._authenticate()
             with self._state.rates.connected(self._caller):
@@ -277,7 +277,7 @@ class Connection:
     async def _start(self, frame: protocol.StoryStart) -> None:
         assert self._identity is not None
         self._check_room()
-        await self._state.rates.start(self._caller, frame.request_id)
+        await admitted(self._state, self._caller, host_of(self._websocket), frame.request_id)
         session, _ = await self._state.coordinator.create(
             self._identity, frame.prompt, template=frame.template, title=frame.title, config=frame.config,
             request_id=frame.request_id,

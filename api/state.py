@@ -14,6 +14,7 @@ from starlette.requests import HTTPConnection
 from api.auth import LocalAuth, bearer
 from api.connections import Connections
 from api.hosted import SupabaseAuth
+from api.origins import Origins
 from api.rates import Rates
 from coordinator.accounts import Accounts
 from coordinator.administration import Administration
@@ -54,6 +55,7 @@ class State:
     sign_in: Callable[[Identity], Awaitable[None]]
     rates: Rates
     connections: Connections
+    origins: Origins
     traces: Traces
     press: Press
     shares: Shares
@@ -69,6 +71,17 @@ def state_of(connection: HTTPConnection) -> State:
 
 def _state(request: Request) -> State:
     return state_of(request)
+
+
+def host_of(connection: HTTPConnection) -> str | None:
+    """The address that a call or a connection comes from."""
+    return connection.client.host if connection.client else None
+
+
+async def admitted(state: State, caller: Identity, host: str | None, request_id: str | None) -> None:
+    """A story may be started, as far as the doors know. Raises RateLimited."""
+    await state.rates.start(caller, request_id, host)
+    await state.origins.note(caller, host)
 
 
 async def verified(state: State, token: str) -> Identity:
@@ -110,6 +123,11 @@ async def _admin(identity: Annotated[Identity, Depends(_identity)]) -> Identity:
     return identity
 
 
+def _host(request: Request) -> str | None:
+    return host_of(request)
+
+
+Host = Annotated[str | None, Depends(_host)]
 Service = Annotated[State, Depends(_state)]
 Caller = Annotated[Identity, Depends(_identity)]
 Admin = Annotated[Identity, Depends(_admin)]

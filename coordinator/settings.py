@@ -21,6 +21,12 @@ from coordinator.errors import Misconfigured
 
 ENV_FILE = ".env"
 CommaList = Annotated[list[str], NoDecode]
+RATES = (
+    "rate_start", "rate_start_address", "rate_start_all", "rate_rewrite", "rate_rewrite_address", "rate_rewrite_all",
+    "rate_export", "rate_export_address", "rate_export_all", "rate_rest", "rate_body_bytes", "rate_sign_in",
+    "rate_sign_in_all", "rate_connect", "rate_frame",
+)  # fmt: skip
+"""Settings in the notation of limits."""
 YEAR_S = 366 * 24 * 3600
 
 
@@ -163,6 +169,7 @@ class Settings(BaseSettings):
     attach_limit: int = Field(default=100, ge=1, le=10_000, description="Sessions that one socket may watch at once")
 
     # Who may come in
+    anonymous: bool = Field(default=True, description="Whether anonymous writers may sign in; off closes that")
     jwt_secret: SecretStr | None = Field(
         default=None,
         min_length=32,
@@ -181,15 +188,45 @@ class Settings(BaseSettings):
 
     # Limits, each as "number/period" in seconds, minutes, hours or days, several separated by semicolons; `off` is none
     rate_start: str = Field(default="10/minute;100/day", description="Stories that one user may start")
+    rate_start_address: str = Field(default="30/minute;500/day", description="The same from one address")
+    rate_start_all: str = Field(default="600/minute", description="The same of all together, on this node")
+    rate_rewrite: str = Field(default="20/minute;300/day", description="Passages that one user may have rewritten")
+    rate_rewrite_address: str = Field(default="60/minute;1500/day", description="The same from one address")
+    rate_rewrite_all: str = Field(default="600/minute", description="The same of all together, on this node")
+    rate_export: str = Field(default="30/minute;500/day", description="Files that one user may export")
+    rate_export_address: str = Field(default="60/minute;2000/day", description="The same from one address")
+    rate_export_all: str = Field(default="600/minute", description="The same of all together, on this node")
     rate_rest: str = Field(
         default="600/minute", description="REST calls of one user or, where nobody is signed in, address"
     )
+    rate_body_bytes: str = Field(
+        default="60000000/minute",
+        description="Bytes of bodies sent by one user or, where nobody is signed in, address",
+    )
     rate_sign_in: str = Field(default="20/minute", description="Anonymous sign-ins and renewals from one address")
+    rate_sign_in_all: str = Field(default="600/minute", description="The same of all together, on this node")
     rate_connect: str = Field(default="60/minute", description="WebSocket connections from one address")
     rate_frame: str = Field(default="600/minute", description="WebSocket frames of one connection")
     connections_per_user: int = Field(
         default=50, ge=1, le=100_000, description="WebSocket connections that one user may have open on this node"
     )
+
+    # What one user may keep, have under way and use up
+    user_bytes: int = Field(default=500_000_000, ge=1_000_000, description="What is kept of one user, in bytes")
+    session_bytes: int = Field(default=100_000_000, ge=1_000_000, description="What is kept of one session, in bytes")
+    sessions_per_user: int = Field(default=5000, ge=1, le=1_000_000, description="Sessions that one user may keep")
+    pages_at_work: int = Field(
+        default=500,
+        ge=100,
+        le=100_000_000,
+        description="Pages of the stories that one user, or all who are anonymous at one address, have under way",
+    )
+    day_tokens_per_user: int | None = Field(
+        default=None, ge=1, description="Tokens in a day of one user, or of all who are anonymous at one address"
+    )
+    day_usd_per_user: float | None = Field(default=None, gt=0, description="US dollars of the same")
+    day_tokens: int | None = Field(default=None, ge=1, description="Tokens in a day of all together")
+    day_usd: float | None = Field(default=None, gt=0, description="US dollars of the same")
 
     # A Supabase project
     supabase_url: str | None = Field(
@@ -232,7 +269,7 @@ class Settings(BaseSettings):
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
-    @field_validator("rate_start", "rate_rest", "rate_sign_in", "rate_connect", "rate_frame")
+    @field_validator(*RATES)
     @classmethod
     def _rate(cls, value: str) -> str:
         value = value.strip().lower()

@@ -175,6 +175,7 @@ class StoryCoordinator:
         on return. Raises InvalidMessage for an empty one."""
         if not text.replace("\x00", "").strip():
             raise InvalidMessage("The note is empty. Say what should be different from here on.")
+        await self.manager.store.limits.check_room(identity.writer(), session_id, len(text.encode(errors="replace")))
         return await self.manager.steer_session(identity, session_id, text.strip(), request_id)
 
     async def approve(

@@ -6,6 +6,7 @@ from coordinator.metrics import Metrics
 from coordinator.store.admin import AdminOperations
 from coordinator.store.gateway import Gateway, Transport
 from coordinator.store.keys import KeyOperations
+from coordinator.store.limits import LimitOperations
 from coordinator.store.nodes import NodeOperations
 from coordinator.store.record import RecordOperations
 from coordinator.store.runs import RunOperations
@@ -32,6 +33,7 @@ class Store:
         self.versions = VersionOperations(self.gateway, page_bytes)
         self.shares = ShareOperations(self.gateway)
         self.nodes = NodeOperations(self.gateway)
+        self.limits = LimitOperations(self.gateway)
         self.admin = AdminOperations(self.gateway)
 
     async def close(self) -> None:

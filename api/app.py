@@ -42,6 +42,7 @@ from coordinator.sessions import StorySessionManager
 from coordinator.settings import Settings
 from coordinator.shares import Shares
 from coordinator.signins import LocalSignIns, ProjectSignIns, SignIns
+from coordinator.snapshots import Snapshots
 from coordinator.store import Store, schema
 from coordinator.store.direct import DirectTransport
 from coordinator.store.embedded import EmbeddedPostgres
@@ -154,6 +155,7 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         manager = StorySessionManager(
             store, Streams(), node=lock.node_id, ttl_s=int(settings.session_ttl_s), flush_s=settings.event_flush_s,
             cache_sessions=settings.cache_sessions, cache_idle_s=settings.cache_idle_s,
+            cache_bytes=settings.cache_bytes,
             keep={
                 "failed": settings.keep_failed_s, "cancelled": settings.keep_cancelled_s,
                 "expired": settings.keep_expired_s,
@@ -190,11 +192,12 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         accounts = Accounts(manager, runs, _sign_ins(settings, store, stack))
         press = Press()
         stack.callback(press.close)
+        catching_up = asyncio.Semaphore(max(1, settings.database_pool - CONNECTIONS_FOR_RUNS))
         yield State(
             settings, app_version(), auth, manager, coordinator, accounts, library, models, vault, engine, sign_in,
             Rates(settings), Connections(settings, held), Origins(store.limits, secrets[0]), traces, press,
             Shares(store.shares), Administration(manager, runs, settings.node_dead_s),
-            asyncio.Semaphore(max(1, settings.database_pool - CONNECTIONS_FOR_RUNS)),
+            Snapshots(manager.snapshot, catching_up), catching_up,
         )  # fmt: skip
 
 

@@ -68,6 +68,7 @@ def _read(service: State) -> Iterator[Metric]:
     yield counter("cache_looks", "Sessions looked up in memory", looks, "outcome")
     yield counter("cache_evictions", "Sessions dropped from memory for age or room", cache.evictions)
     yield gauge("cache_sessions", "Sessions in memory", cache.size)
+    yield gauge("cache_bytes", "Bytes of the sessions in memory", cache.bytes)
     refused = {**service.rates.refused, **service.connections.refused}
     yield counter("refusals", "What came too often or was too much and was refused, by limit", refused, "limit")
     held = service.connections.held

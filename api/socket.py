@@ -19,11 +19,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from api import protocol
 from api.auth import bearer
 from api.errors import error_frame
-from api.rates import TooMany
+from api.rates import TooMany, address_key
 from api.state import State, admitted, host_of, state_of, verified
 from api.tokens import LEEWAY_S
 from coordinator.errors import Conflict, Internal, StoryloomError, Unauthorized, Unavailable
-from coordinator.events import Event, from_storage
+from coordinator.events import from_storage
 from coordinator.logs import about
 from coordinator.models import Identity
 from coordinator.streams import Attachment, Reader, TooSlow
@@ -64,7 +64,11 @@ class Connection:
         self._state = state
         self._loop = asyncio.get_running_loop()
         self._why: asyncio.Future[Exception] = self._loop.create_future()
-        self._reader = Reader(state.settings.reader_queue, partial(_settle, self._why, TooSlow()))
+        self._reader = Reader(
+            state.settings.reader_queue, partial(_settle, self._why, TooSlow()), most_bytes=state.settings.reader_bytes,
+            held=state.connections.held, owner=address_key(host_of(websocket)),
+        )  # fmt: skip
+        self._turn = asyncio.Lock()
         self._identity: Identity | None = None
         self._number = 0
         self._expiry: asyncio.TimerHandle | None = None
@@ -100,6 +104,7 @@ class Connection:
             await asyncio.gather(*attaching, return_exceptions=True)
             for attachment in self._attachments.values():
                 self._state.manager.streams.detach(attachment)
+            self._reader.close()
             # They lead back to here: what has ended would else be kept until the garbage collector comes by.
             self._attachments.clear()
             self._reader.on_too_slow = None
@@ -316,12 +321,14 @@ class Connection:
         """The past after `after_seq`, or a snapshot where that is not what was kept; then live."""
         session_id = attachment.session_id
         try:
-            if after_seq is None or not await self._replay(attachment, epoch, after_seq):
-                async with self._state.catching_up:
-                    snapshot = await self._state.manager.snapshot(self._caller, session_id)
-                await attachment.replay(Event(snapshot))
-                self._state.manager.metrics.snapshots.inc()
-            attachment.go_live()
+            # One after another, so that no more of the past is in memory than the reader has room for.
+            async with self._turn:
+                if after_seq is None or not await self._replay(attachment, epoch, after_seq):
+                    await self._room()
+                    snapshot = await self._state.snapshots.get(self._caller, session_id)
+                    await attachment.replay(snapshot)
+                    self._state.manager.metrics.snapshots.inc()
+                attachment.go_live()
         except TooSlow:
             # The sending task ends the connection.
             return
@@ -333,6 +340,11 @@ class Connection:
         finally:
             if self._attaching.get(session_id) is asyncio.current_task():
                 del self._attaching[session_id]
+
+    async def _room(self) -> None:
+        """For a page of the past, of this reader and of all."""
+        await self._reader.room()
+        await self._state.connections.held.room()
 
     def _give_up(self, attachment: Attachment, error: StoryloomError) -> None:
         session_id = attachment.session_id
@@ -347,6 +359,7 @@ class Connection:
         told = manager.streams.last_told(session_id)
         seen, count = after_seq, 0
         while True:
+            await self._room()
             async with self._state.catching_up:
                 page = await manager.replay(
                     self._caller, session_id, ANY_EPOCH if epoch is None else epoch, seen, REPLAY_CHUNK

@@ -26,6 +26,7 @@ from coordinator.models import Identity
 from coordinator.sessions import StorySessionManager
 from coordinator.settings import Settings
 from coordinator.shares import Shares
+from coordinator.snapshots import Snapshots
 from coordinator.stories import StoryCoordinator
 from coordinator.traces import Traces
 from coordinator.vault import Vault
@@ -60,6 +61,7 @@ class State:
     press: Press
     shares: Shares
     administration: Administration
+    snapshots: Snapshots
     catching_up: asyncio.Semaphore
     """Replays and snapshots being read at once: when everybody comes back each waits its turn, and runs have room."""
 

@@ -52,7 +52,7 @@ class StorySessionManager:
     def __init__(
         self, store: Store, streams: Streams, *, node: str, ttl_s: int = 7200, cache_sessions: int = 1000,
         cache_idle_s: float = 900, flush_s: float = 0.1, clock: Callable[[], float] = time.monotonic,
-        keep: Mapping[Status, float] | None = None,
+        keep: Mapping[Status, float] | None = None, cache_bytes: int = 67_108_864,
     ) -> None:  # fmt: skip
         """`keep` is how long sessions of an end status are kept after their last activity, in seconds; 0 and none
         given is for ever."""
@@ -60,7 +60,7 @@ class StorySessionManager:
         self.store = store
         self.metrics = store.metrics
         self.streams = streams
-        self.memory = Memory(held, cache_sessions, cache_idle_s, clock)
+        self.memory = Memory(held, cache_sessions, cache_idle_s, clock, most_bytes=cache_bytes)
         self.feed = Feed(store, streams, self.memory, held)
         self._writes = Writes(self.memory, self.feed, held, store.metrics)
         self.runs = NodeRuns(
@@ -281,7 +281,7 @@ class StorySessionManager:
         draft = await self.store.record.draft(identity, session_id, None)
         if entry is not None:
             # Of no effect where a write has meanwhile made the memory forget the entry.
-            entry.draft = draft
+            self.memory.keep_draft(session_id, entry, draft)
         return draft
 
     async def get_draft(self, identity: Identity, session_id: UUID, version: int) -> Draft:

@@ -122,6 +122,9 @@ class Settings(BaseSettings):
         default=2_592_000, ge=0, description="Expired sessions are deleted after so long; 0 is never"
     )
     cache_sessions: int = Field(default=1000, ge=1, le=1_000_000, description="Sessions kept in memory at the most")
+    cache_bytes: int = Field(
+        default=67_108_864, ge=1_048_576, description="Bytes of these sessions and their current texts at the most"
+    )
     cache_idle_s: float = Field(
         default=900, gt=0, description="A session unused for this long leaves the memory, in seconds"
     )

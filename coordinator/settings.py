@@ -156,7 +156,7 @@ class Settings(BaseSettings):
         description="What is kept in memory for all who are connected and read or send slowly, in bytes",
     )
     page_bytes: int = Field(
-        default=4_194_304, ge=65_536, le=104_857_600, description="A page of a list ends after so many bytes"
+        default=1_048_576, ge=65_536, le=104_857_600, description="A page of a list ends after so many bytes"
     )
 
     # WebSocket

@@ -21,7 +21,7 @@ class Store:
     about how much one page of a list has."""
 
     def __init__(
-        self, transport: Transport, wait_s: float = 30, metrics: Metrics | None = None, page_bytes: int = 4_194_304
+        self, transport: Transport, wait_s: float = 30, metrics: Metrics | None = None, page_bytes: int = 1_048_576
     ) -> None:
         self.metrics = metrics or Metrics()
         self.gateway = Gateway(transport, wait_s, self.metrics)

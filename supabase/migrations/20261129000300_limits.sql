@@ -345,7 +345,7 @@ comment on function public.page_of(jsonb, bigint, text) is
 
 drop function public.list_messages(uuid, integer, text);
 create function public.list_messages(
-  p_session_id uuid, p_limit integer default 20, p_cursor text default null, p_bytes bigint default 4000000
+  p_session_id uuid, p_limit integer default 20, p_cursor text default null, p_bytes bigint default 1000000
 ) returns json
 language plpgsql stable security invoker set search_path = ''
 as $$
@@ -375,7 +375,7 @@ comment on function public.list_messages(uuid, integer, text, bigint) is
 
 drop function public.list_drafts(uuid, integer, text);
 create function public.list_drafts(
-  p_session_id uuid, p_limit integer default 20, p_cursor text default null, p_bytes bigint default 4000000,
+  p_session_id uuid, p_limit integer default 20, p_cursor text default null, p_bytes bigint default 1000000,
   p_content boolean default true
 ) returns jsonb
 language plpgsql stable security invoker set search_path = ''
@@ -411,7 +411,7 @@ comment on function public.list_drafts(uuid, integer, text, bigint, boolean) is
 
 drop function public.list_alternatives(uuid, integer, text);
 create function public.list_alternatives(
-  p_session_id uuid, p_limit integer default 20, p_cursor text default null, p_bytes bigint default 4000000
+  p_session_id uuid, p_limit integer default 20, p_cursor text default null, p_bytes bigint default 1000000
 ) returns jsonb
 language plpgsql stable security invoker set search_path = ''
 as $$
@@ -441,7 +441,7 @@ comment on function public.list_alternatives(uuid, integer, text, bigint) is
 
 drop function public.list_events(uuid, integer, integer);
 create function public.list_events(
-  p_session_id uuid, p_after_seq integer default 0, p_limit integer default 100, p_bytes bigint default 4000000
+  p_session_id uuid, p_after_seq integer default 0, p_limit integer default 100, p_bytes bigint default 1000000
 ) returns jsonb
 language plpgsql stable security invoker set search_path = ''
 as $$
@@ -473,7 +473,7 @@ comment on function public.list_events(uuid, integer, integer, bigint) is
 
 drop function public.get_replay(uuid, integer, integer, integer);
 create function public.get_replay(
-  p_session_id uuid, p_epoch integer, p_after_seq integer, p_limit integer, p_bytes bigint default 4000000
+  p_session_id uuid, p_epoch integer, p_after_seq integer, p_limit integer, p_bytes bigint default 1000000
 ) returns jsonb
 language plpgsql stable security invoker set search_path = ''
 as $$
@@ -493,7 +493,7 @@ comment on function public.get_replay(uuid, integer, integer, integer, bigint) i
   'Users and the service: events after a number, and whether what was seen up to it is what was kept; a page ends where it has p_bytes. Locks nothing.';
 
 drop function public.get_snapshot(uuid);
-create function public.get_snapshot(p_session_id uuid, p_bytes bigint default 4000000) returns jsonb
+create function public.get_snapshot(p_session_id uuid, p_bytes bigint default 1000000) returns jsonb
 language plpgsql stable security invoker set search_path = ''
 as $$
 declare

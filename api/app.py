@@ -17,12 +17,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import admin, asyncapi, catalog, errors, export, health, keys, pages, sessions, shares, socket, users, versions
 from api.auth import LocalAuth
+from api.connections import Connections
 from api.ending import Departure
 from api.heads import Heads
 from api.hosted import SupabaseAuth
 from api.hosts import Hosts, Names
 from api.limits import BodyLimit, RestLimit
 from api.openapi import Documented
+from api.origins import Origins
 from api.protocol import ADDRESS
 from api.rates import Rates
 from api.requests import Requests
@@ -35,6 +37,7 @@ from coordinator.erasures import Erasures
 from coordinator.errors import Misconfigured
 from coordinator.export.press import Press
 from coordinator.export.record import Records
+from coordinator.held import Held
 from coordinator.hosted import check_keys, project_url
 from coordinator.llm.models import Models
 from coordinator.llm.prices import load_prices
@@ -44,10 +47,13 @@ from coordinator.sessions import StorySessionManager
 from coordinator.settings import Settings
 from coordinator.shares import Shares
 from coordinator.signins import LocalSignIns, ProjectSignIns, SignIns
+from coordinator.snapshots import Snapshots
 from coordinator.store import Store, schema
 from coordinator.store.direct import DirectTransport
 from coordinator.store.embedded import UNLOGGED, EmbeddedPostgres
+from coordinator.store.gateway import Transport
 from coordinator.store.keeper import Keeper
+from coordinator.store.limits import limits_of
 from coordinator.store.migrate import connected, migrate
 from coordinator.store.node import NodeLock
 from coordinator.stories import NoRuns, Runs, StoryCoordinator
@@ -159,15 +165,20 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         store, keeper = await _store(settings, stack)
         await schema.check(store.gateway, migrated=not settings.over_rpc)
 
+        held = Held(settings.held_bytes)
         manager = StorySessionManager(
             store, Streams(), node=lock.node_id, ttl_s=int(settings.session_ttl_s), flush_s=settings.event_flush_s,
             cache_sessions=settings.cache_sessions, cache_idle_s=settings.cache_idle_s,
+            cache_bytes=settings.cache_bytes,
             keep={
                 "failed": settings.keep_failed_s, "cancelled": settings.keep_cancelled_s,
                 "expired": settings.keep_expired_s,
             },
         )  # fmt: skip
-        vault = Vault(store.keys, Seal(await asyncio.to_thread(secrets_of, settings)))
+        if run_stories:
+            await store.limits.set(limits_of(settings))
+        secrets = await asyncio.to_thread(secrets_of, settings)
+        vault = Vault(store.keys, Seal(secrets))
         sign_in = _sign_in(store)
         if isinstance(auth, LocalAuth):
             for user_id in (auth.local_user("writer"), auth.local_user("admin")):
@@ -199,12 +210,13 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         accounts = Accounts(manager, runs, _sign_ins(settings, store, stack), erasures)
         press = Press(at_once=settings.exports_at_once)
         stack.callback(press.close)
+        catching_up = asyncio.Semaphore(max(1, settings.database_pool - CONNECTIONS_FOR_RUNS))
         yield State(
             settings, app_version(), auth, manager, coordinator, accounts, library, models, vault, engine, sign_in,
-            Rates(settings), traces, press, Records(), Shares(store.shares),
-            Administration(manager, runs, settings.node_dead_s),
+            Rates(settings), Connections(settings, held), Origins(store.limits, secrets[0]), traces, press, Records(),
+            Shares(store.shares), Administration(manager, runs, settings.node_dead_s),
             workers, erasures, Departure(proxied=bool(settings.trusted_proxies)), keeper,
-            asyncio.Semaphore(max(1, settings.database_pool - CONNECTIONS_FOR_RUNS)),
+            Snapshots(manager.snapshot, catching_up), catching_up,
         )  # fmt: skip
 
 
@@ -254,7 +266,7 @@ async def _store_embedded(settings: Settings, stack: AsyncExitStack) -> tuple[St
     await migrate(embedded.admin_url)
     async with connected(embedded.admin_url) as connection:
         await connection.execute(UNLOGGED)
-    store = Store(await DirectTransport.open(embedded.url, settings.database_pool), settings.database_wait_s)
+    store = _store_on(await DirectTransport.open(embedded.url, settings.database_pool), settings)
     keeper = Keeper.begin(embedded, store.metrics)
     stack.push_async_callback(keeper.close)
     stack.push_async_callback(store.close)
@@ -263,7 +275,7 @@ async def _store_embedded(settings: Settings, stack: AsyncExitStack) -> tuple[St
 
 async def _store_over_sql(settings: Settings, url: str) -> Store:
     await migrate(url)
-    return Store(await DirectTransport.open(url, settings.database_pool), settings.database_wait_s)
+    return _store_on(await DirectTransport.open(url, settings.database_pool), settings)
 
 
 async def _store_over_rpc(settings: Settings) -> Store:
@@ -278,7 +290,11 @@ async def _store_over_rpc(settings: Settings) -> Store:
         project_url(settings.supabase_url), settings.supabase_secret_key, settings.supabase_publishable_key,
         connections=settings.database_pool,
     )  # fmt: skip
-    return Store(transport, settings.database_wait_s)
+    return _store_on(transport, settings)
+
+
+def _store_on(transport: Transport, settings: Settings) -> Store:
+    return Store(transport, settings.database_wait_s, page_bytes=settings.page_bytes)
 
 
 def _sign_in(store: Store) -> Callable[[Identity], Awaitable[None]]:

@@ -11,14 +11,17 @@ from pydantic import BaseModel, Field
 from api.auth import LocalAuth
 from api.errors import responses
 from api.renewals import Renewals
-from api.state import Service, State
-from coordinator.errors import NotFound
+from api.state import Service, State, host_of
+from coordinator.errors import Forbidden, NotFound
 from coordinator.llm.models import ModelInfo
 from coordinator.models import Identity
 from coordinator.stories import DEFAULT_TEMPLATE
 from coordinator.template import Theme
 
 router = APIRouter(prefix="/api")
+
+
+CLOSED = "This service takes no anonymous writers: ask its owner for a token, and sign in with that."
 
 
 class TemplateInfo(BaseModel):
@@ -102,7 +105,7 @@ async def config(service: Service) -> ServiceConfig:
     """How to sign in, and the limits of a connection."""
     settings = service.settings
     if settings.supabase_url is None:
-        sign_in = SignIn(auth="local", anonymous=True)
+        sign_in = SignIn(auth="local", anonymous=settings.anonymous)
     else:
         key = settings.supabase_publishable_key
         sign_in = SignIn(
@@ -122,18 +125,21 @@ def _local(service: State) -> Renewals:
 
 
 async def _may_sign_in(request: Request, service: Service) -> None:
-    await service.rates.sign_in(request.client.host if request.client else None)
+    await service.rates.sign_in(host_of(request))
 
 
 MAY_SIGN_IN = [Depends(_may_sign_in)]
 
 
 @router.post(
-    "/auth/anonymous", tags=["auth"], responses=responses("not_found", "unavailable"), dependencies=MAY_SIGN_IN
-)
+    "/auth/anonymous", tags=["auth"], responses=responses("forbidden", "not_found", "unavailable"),
+    dependencies=MAY_SIGN_IN,
+)  # fmt: skip
 async def anonymous(service: Service) -> Tokens:
-    """A new anonymous writer."""
+    """A new anonymous writer. 403 where the service takes none."""
     local, user_id = _local(service), uuid4()
+    if not service.settings.anonymous:
+        raise Forbidden(CLOSED)
     await service.sign_in(Identity(user_id=user_id, role="authenticated", claims={"is_anonymous": True}))
     return Tokens.model_validate(await local.begin(user_id))
 

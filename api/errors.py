@@ -55,6 +55,14 @@ class ErrorFrame(BaseModel):
     retry_after_s: float | None = None
 
 
+class Carried(HTTPException):
+    """One of our errors while a body is read: of any other the framework would make its own."""
+
+    def __init__(self, error: StoryloomError) -> None:
+        super().__init__(STATUS[error.code], error.message)
+        self.error = error
+
+
 def error_frame(
     error: StoryloomError, *, request_id: str | None = None, session_id: str | None = None
 ) -> dict[str, Any]:
@@ -94,6 +102,8 @@ def install(app: FastAPI) -> None:
 
     async def http(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
+        if isinstance(error, Carried):
+            return await known(_, error.error)
         # The framework's 400 is a body that it could not read: as wrong as any other that is not understood.
         status = STATUS["invalid_message"] if error.status_code == 400 else error.status_code
         answer = problem(_CODES.get(status, "internal"), f"{error.detail}.", status=status)

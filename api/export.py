@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
 from api.errors import responses
-from api.state import Caller, Service, State
+from api.state import Caller, Host, Service, State
 from coordinator.export.book import book_of, disposition
 from coordinator.export.press import FORMATS
 from coordinator.models import Identity, Session
@@ -34,12 +34,13 @@ BINARY = {"schema": {"type": "string", "format": "binary"}}
     },
 )  # fmt: skip
 async def export(
-    session_id: UUID, caller: Caller, service: Service,
+    session_id: UUID, caller: Caller, service: Service, host: Host,
     format: Annotated[ExportFormat, Query(description="`json` is all that is kept of it, the others the story")],
 ) -> Response:  # fmt: skip
     """The story as a file, named by its title. Before the first draft: 409, but for `json`. A `Warning` header says
     what in the file is not as in the story: letters of a PDF that no font of the server has, or marks of the text that
     are more than the format can hold."""
+    await service.rates.export(caller, host)
     session = await service.manager.get_session(caller, session_id)
     # The page that shows a download must not be able to run it, whatever a browser thinks that it is.
     headers = {

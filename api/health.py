@@ -82,4 +82,9 @@ def _read(service: State) -> Iterator[Metric]:
     yield gauge("workers_waiting", "Long texts that wait for a process to work on them", service.workers.waiting)
     books = {"printing": service.press.turns.taken, "waiting": service.press.turns.waiting}
     yield gauge("exports", "Books being printed on this node, and waiting for it", books, "state")
-    yield counter("refusals", "What came too often and was refused, by limit", service.rates.refused, "limit")
+    yield gauge("cache_bytes", "Bytes of the sessions in memory", cache.bytes)
+    refused = {**service.rates.refused, **service.connections.refused}
+    yield counter("refusals", "What came too often or was too much and was refused, by limit", refused, "limit")
+    held = service.connections.held
+    yield gauge("held_bytes", "Kept for those who are connected and read or send slowly", held.bytes)
+    yield counter("let_go", "Connections ended because they made the node hold the most", held.let_go)

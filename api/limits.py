@@ -10,16 +10,19 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import problem
-from api.state import asking, state_of
-from coordinator.errors import RateLimited
+from api.errors import Carried, problem
+from api.rates import address_key
+from api.state import asking, host_of, state_of
+from coordinator.errors import RateLimited, Unavailable
 from coordinator.models import Identity
 
 
 class BodyLimit:
-    """Refuses a body over `limit` bytes with 413: by its Content-Length unread, else when it turns out so.
+    """Refuses a body over `limit` bytes with 413: by its Content-Length unread, else when it turns out so. What has
+    come of it counts among what the node holds, and for how much its sender may send.
 
-    `larger` are the calls that may bring more: method and path (a regular expression), and how much.
+    `larger` are the calls that may bring more where it is known whose they are: method and path (a regular
+    expression), and how much.
     """
 
     def __init__(self, app: ASGIApp, limit: int, larger: Mapping[tuple[str, str], int] | None = None) -> None:
@@ -31,24 +34,43 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = self._limit_of(scope)
+        call = HTTPConnection(scope)
         declared = Headers(scope=scope).get("content-length", "")
         came = int(declared) if declared.isdecimal() else 0
+        let_go = False
+
+        def make_room() -> None:
+            nonlocal let_go
+            let_go = True
+
+        account = state_of(call).connections.held.account(address_key(host_of(call)), make_room)
 
         async def limited() -> Message:
             nonlocal came
+            limit = await self._limit_of(call)
             self._check(came, limit)
             message = await receive()
-            if not declared:
-                came += len(message.get("body", b""))
-                self._check(came, limit)
+            if size := len(message.get("body", b"")):
+                if not declared:
+                    came += size
+                    self._check(came, limit)
+                try:
+                    await state_of(call).rates.body(await _caller(call), host_of(call), size)
+                except RateLimited as error:
+                    raise Carried(error) from None
+                account.add(size)
+            if let_go:
+                raise Carried(Unavailable("The service has more to hold than it can: send it again in a moment."))
             return message
 
-        await self._app(scope, limited, send)
+        try:
+            await self._app(scope, limited, send)
+        finally:
+            account.close()
 
-    def _limit_of(self, scope: Scope) -> int:
+    async def _limit_of(self, call: HTTPConnection) -> int:
         for (method, path), most in self._larger.items():
-            if scope["method"] == method and path.fullmatch(scope["path"]):
+            if call.scope["method"] == method and path.fullmatch(call.scope["path"]) and await _caller(call):
                 return max(most, self._limit)
         return self._limit
 
@@ -68,12 +90,16 @@ class RestLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith("/api/"):
             call = HTTPConnection(scope)
-            found = await asking(call)
-            caller = found if isinstance(found, Identity) else None
             try:
-                await state_of(call).rates.rest(caller, call.client.host if call.client else None)
+                await state_of(call).rates.rest(await _caller(call), host_of(call))
             except RateLimited as error:
                 refusal = problem(error.code, error.message, error.retryable, error.retry_after_s)
                 await refusal(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+async def _caller(call: HTTPConnection) -> Identity | None:
+    """Whose token a call brings, None where it is not known to be anybody's."""
+    found = await asking(call)
+    return found if isinstance(found, Identity) else None

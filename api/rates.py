@@ -9,6 +9,7 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from math import floor
 from uuid import UUID
@@ -71,38 +72,107 @@ class Rate:
         self._limits = [(item, SlidingWindowCounterRateLimiter(Counters(keys))) for item in items]
         self.refused = 0
 
-    async def hit(self, key: str) -> int | None:
-        """Counts one; None where it may be, otherwise the seconds until it may, and nothing is counted.
+    async def hit(self, key: str, cost: int = 1) -> int | None:
+        """Counts one, or what it costs; None where it may be, otherwise the seconds until it may, and nothing is
+        counted.
 
         Never waits, so that two at once can't both be the last. Where it fails it is logged and all may go on.
         """
         try:
-            waits = [await _wait(item, limiter, key) for item, limiter in self._limits]
-            if any(waits):
+            if wait_s := await self.wait(key, cost):
                 self.refused += 1
-                return max(waits)
-            for item, limiter in self._limits:
-                await limiter.hit(item, key)
+                return wait_s
+            await self.count(key, cost)
         except Exception:
             logger.exception("a rate limit could not be applied")
         return None
 
+    async def wait(self, key: str, cost: int = 1) -> int:
+        """Whole seconds until it may be, 0 for now."""
+        return max([await _wait(item, limiter, key, cost) for item, limiter in self._limits], default=0)
 
-async def _wait(item: RateLimitItem, limiter: SlidingWindowCounterRateLimiter, key: str) -> int:
+    async def count(self, key: str, cost: int = 1) -> None:
+        for item, limiter in self._limits:
+            await limiter.hit(item, key, cost=cost)
+
+
+async def _wait(item: RateLimitItem, limiter: SlidingWindowCounterRateLimiter, key: str, cost: int) -> int:
     """Whole seconds after which one more is surely allowed, 0 for now."""
-    if await limiter.test(item, key):
+    # What costs more than a whole window gives would wait for ever.
+    if await limiter.test(item, key, cost=min(cost, item.amount)):
         return 0
     stats = await limiter.get_window_stats(item, key)
     return floor(max(stats.reset_time - time.time(), 0)) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is told to who came too often: as a user, from an address, or with all others."""
+
+    user: str
+    address: str
+    everybody: str
+
+
+START = Told(
+    "You have started as many stories as one writer may in such a time: wait, then start the next one.",
+    "From your address as many stories were started as may be in such a time: wait, then start the next one.",
+    "More stories are started than this service takes on: wait, then start yours.",
+)
+REWRITE = Told(
+    "You have had as many passages rewritten as one writer may in such a time: wait before the next one.",
+    "From your address as many passages were rewritten as may be in such a time: wait before the next one.",
+    "More passages are rewritten than this service takes on: wait before the next one.",
+)
+EXPORT = Told(
+    "You have exported as much as one writer may in such a time: wait before the next one.",
+    "From your address as much was exported as may be in such a time: wait before the next one.",
+    "More is exported than this service takes on: wait before the next one.",
+)
+
+
+class Door:
+    """What costs more than a call: counted for the user, for the address, and for everybody together."""
+
+    def __init__(self, of_user: str, of_address: str, of_all: str, told: Told) -> None:
+        self._user, self._address, self._all = Rate(of_user), Rate(of_address), Rate(of_all)
+        self._told = told
+
+    def refused(self, name: str) -> dict[str, int]:
+        return {
+            name: self._user.refused, f"{name}_address": self._address.refused, f"{name}_all": self._all.refused,
+        }  # fmt: skip
+
+    async def enter(self, user: str, host: str | None) -> None:
+        """Counts one, for all three or for none. Raises RateLimited with the seconds to wait."""
+        asked = [
+            (self._user, user, self._told.user), (self._address, address_key(host), self._told.address),
+            (self._all, "", self._told.everybody),
+        ]  # fmt: skip
+        try:
+            for rate, key, sentence in asked:
+                if wait_s := await rate.wait(key):
+                    rate.refused += 1
+                    raise RateLimited(sentence, retry_after_s=wait_s)
+            for rate, key, _ in asked:
+                await rate.count(key)
+        except RateLimited:
+            raise
+        except Exception:
+            logger.exception("a rate limit could not be applied")
 
 
 class Rates:
     """The limits of one app. Every method raises RateLimited, with the seconds to wait where waiting helps."""
 
     def __init__(self, settings: Settings) -> None:
-        self._start = Rate(settings.rate_start)
+        self._start = Door(settings.rate_start, settings.rate_start_address, settings.rate_start_all, START)
+        self._rewrite = Door(settings.rate_rewrite, settings.rate_rewrite_address, settings.rate_rewrite_all, REWRITE)
+        self._export = Door(settings.rate_export, settings.rate_export_address, settings.rate_export_all, EXPORT)
         self._rest = Rate(settings.rate_rest)
+        self._body = Rate(settings.rate_body_bytes)
         self._sign_in = Rate(settings.rate_sign_in)
+        self._sign_in_all = Rate(settings.rate_sign_in_all)
         self._connect = Rate(settings.rate_connect)
         self._frame = Rate(settings.rate_frame)
         self._refused_frame = Rate(REFUSED_FRAMES)
@@ -116,8 +186,10 @@ class Rates:
     def refused(self) -> dict[str, int]:
         """How often each door has refused somebody, so far."""
         return {
-            "start": self._start.refused, "rest": self._rest.refused, "sign_in": self._sign_in.refused,
-            "connect": self._connect.refused, "frame": self._frame.refused, "user_connections": self._refused_users,
+            **self._start.refused("start"), **self._rewrite.refused("rewrite"), **self._export.refused("export"),
+            "rest": self._rest.refused, "body": self._body.refused, "sign_in": self._sign_in.refused,
+            "sign_in_all": self._sign_in_all.refused, "connect": self._connect.refused,
+            "frame": self._frame.refused, "user_connections": self._refused_users,
         }  # fmt: skip
 
     async def rest(self, caller: Identity | None, host: str | None) -> None:
@@ -131,17 +203,29 @@ class Rates:
             raise RateLimited(
                 "Too many sign-ins from your address in a short time: wait, then sign in again.", retry_after_s=wait_s
             )
+        if wait_s := await self._sign_in_all.hit(""):
+            raise RateLimited("More sign in than this service takes on: wait, then sign in.", retry_after_s=wait_s)
 
-    async def start(self, caller: Identity, request_id: str | None) -> None:
+    async def body(self, caller: Identity | None, host: str | None, size: int) -> None:
+        """So many bytes of a request's body, of a user or, where it is not known to be anybody's, of an address."""
+        key = str(caller.user_id) if caller is not None else address_key(host)
+        if wait_s := await self._body.hit(key, size):
+            raise RateLimited("Too much was sent in a short time: wait before you send more.", retry_after_s=wait_s)
+
+    async def rewrite(self, caller: Identity, host: str | None) -> None:
+        """A passage that models write anew."""
+        await self._rewrite.enter(str(caller.user_id), host)
+
+    async def export(self, caller: Identity, host: str | None) -> None:
+        """A file that is made."""
+        await self._export.enter(str(caller.user_id), host)
+
+    async def start(self, caller: Identity, request_id: str | None, host: str | None = None) -> None:
         """A story of a user. A request that was let through before is, while it is remembered, free."""
         again = (caller.user_id, request_id) if request_id is not None else None
         if again is not None and self._started.get(again):
             return
-        if wait_s := await self._start.hit(str(caller.user_id)):
-            raise RateLimited(
-                "You have started as many stories as one writer may in such a time: wait, then start the next one.",
-                retry_after_s=wait_s,
-            )
+        await self._start.enter(str(caller.user_id), host)
         if again is not None:
             self._started.put(again, True)
 

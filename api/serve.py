@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_network
+from typing import cast
 
 import uvicorn
 import uvloop
@@ -20,6 +21,7 @@ from fastapi import FastAPI
 
 from api.app import create_app, running
 from api.auth import local_token
+from api.connections import Connections
 from api.ending import on_signals
 from api.state import State
 from coordinator import logs
@@ -65,7 +67,7 @@ async def _serve(settings: Settings, listening: socket.socket, tell: Announcemen
                 gc.collect()
                 gc.freeze()
                 gc.set_threshold(*COLLECT_EVERY)
-                server = _Server(_config(settings, create_app(settings, state)))
+                server = _Server(_config(settings, create_app(settings, state), state.connections))
                 announcing = asyncio.create_task(_told(settings, server, listening, tell))
                 async with ending.of(server, state):
                     with _watched(state, server):
@@ -83,7 +85,7 @@ async def in_process(settings: Settings, *, run_stories: bool = True) -> AsyncIt
     settings = settings.model_copy(update={"drain_s": 0})
     with closing(_listen("127.0.0.1", 0)) as listening:
         async with running(settings, run_stories=run_stories) as state:
-            server = _Server(_config(settings, create_app(settings, state), quiet=True))
+            server = _Server(_config(settings, create_app(settings, state), state.connections, quiet=True))
             serving = asyncio.create_task(server.serve([listening]), name="in-process service")
             try:
                 await server.ready.wait()
@@ -199,10 +201,12 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _config(settings: Settings, app: FastAPI, *, quiet: bool = False) -> uvicorn.Config:
+def _config(settings: Settings, app: FastAPI, connections: Connections, *, quiet: bool = False) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        ws="websockets-sansio",
+        # They are called as the classes that the server expects.
+        http=cast(type[asyncio.Protocol], connections.http),
+        ws=cast(type[asyncio.Protocol], connections.websocket),
         ws_max_size=settings.frame_bytes,
         ws_ping_interval=settings.heartbeat_s,
         ws_ping_timeout=settings.heartbeat_s,

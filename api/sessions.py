@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
@@ -11,11 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.errors import responses
 from api.protocol import Comment, GateStep
-from api.state import Caller, Service
+from api.state import Caller, Host, Service, admitted
 from coordinator.errors import InvalidMessage
 from coordinator.models import (
     Budget,
     Draft,
+    DraftHead,
     Kind,
     Message,
     Name,
@@ -47,18 +47,6 @@ class Items(BaseModel, Generic[T]):
 
     items: list[T]
     next_cursor: str | None = None
-
-
-class DraftHead(BaseModel):
-    """A version of the text without the text."""
-
-    version: int
-    current: bool
-    author: str = Field(description="an agent, or `writer` for the person's own edit")
-    step: str | None = None
-    word_count: int
-    scores: dict[str, int] | None = None
-    created_at: datetime
 
 
 class NewStory(BaseModel):
@@ -115,11 +103,11 @@ def page(found: Page[T]) -> Items[T]:
     },
 )  # fmt: skip
 async def start(
-    story: NewStory, caller: Caller, service: Service, response: Response,
+    story: NewStory, caller: Caller, service: Service, host: Host, response: Response,
     idempotency_key: Key = None,
 ) -> Session:  # fmt: skip
     """Start a story. The same `Idempotency-Key` from the same writer answers the session that it made before (200)."""
-    await service.rates.start(caller, idempotency_key)
+    await admitted(service, caller, host, idempotency_key)
     session, new = await service.coordinator.create(
         caller, story.prompt, template=story.template, title=story.title, config=story.config,
         request_id=idempotency_key,
@@ -234,11 +222,11 @@ async def drafts(
     content: Annotated[bool, Query(description="false leaves the text out")] = True,
 ) -> Items[Draft] | Items[DraftHead]:  # fmt: skip
     """All versions of the text, oldest first."""
-    found = await service.manager.list_drafts(caller, session_id, limit, cursor)
     if content:
+        found = await service.manager.list_drafts(caller, session_id, limit, cursor)
         return Items[Draft](items=found.items, next_cursor=found.next_cursor)
-    heads = [DraftHead.model_validate(draft, from_attributes=True) for draft in found.items]
-    return Items[DraftHead](items=heads, next_cursor=found.next_cursor)
+    heads = await service.manager.list_draft_heads(caller, session_id, limit, cursor)
+    return Items[DraftHead](items=heads.items, next_cursor=heads.next_cursor)
 
 
 @router.get("/{session_id}/drafts/{version}", responses=responses("unauthorized", "not_found"))

@@ -19,11 +19,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from api import protocol
 from api.auth import bearer
 from api.errors import error_frame
-from api.rates import TooMany
-from api.state import State, state_of, verified
+from api.rates import TooMany, address_key
+from api.state import State, admitted, host_of, state_of, verified
 from api.tokens import LEEWAY_S
 from coordinator.errors import Conflict, Internal, StoryloomError, Unauthorized, Unavailable
-from coordinator.events import Event, from_storage
+from coordinator.events import from_storage
 from coordinator.logs import about
 from coordinator.models import Identity
 from coordinator.streams import Attachment, Reader, TooSlow
@@ -64,7 +64,11 @@ class Connection:
         self._state = state
         self._loop = asyncio.get_running_loop()
         self._why: asyncio.Future[Exception] = self._loop.create_future()
-        self._reader = Reader(state.settings.reader_queue, partial(_settle, self._why, TooSlow()))
+        self._reader = Reader(
+            state.settings.reader_queue, partial(_settle, self._why, TooSlow()), most_bytes=state.settings.reader_bytes,
+            held=state.connections.held, owner=address_key(host_of(websocket)),
+        )  # fmt: skip
+        self._turn = asyncio.Lock()
         self._identity: Identity | None = None
         self._number = 0
         self._expiry: asyncio.TimerHandle | None = None
@@ -75,7 +79,7 @@ class Connection:
         """Until either side ends it. Raises nothing; every task it made has ended on return."""
         code, reason, last_word = 1000, "", None
         try:
-            self._number = await self._state.rates.connect(peer.host if (peer := self._websocket.client) else None)
+            self._number = await self._state.rates.connect(host_of(self._websocket))
             self._check_origin()
             await self._authenticate()
             with self._state.rates.connected(self._caller):
@@ -100,6 +104,7 @@ class Connection:
             await asyncio.gather(*attaching, return_exceptions=True)
             for attachment in self._attachments.values():
                 self._state.manager.streams.detach(attachment)
+            self._reader.close()
             # They lead back to here: what has ended would else be kept until the garbage collector comes by.
             self._attachments.clear()
             self._reader.on_too_slow = None
@@ -278,7 +283,7 @@ class Connection:
     async def _start(self, frame: protocol.StoryStart) -> None:
         assert self._identity is not None
         self._check_room()
-        await self._state.rates.start(self._caller, frame.request_id)
+        await admitted(self._state, self._caller, host_of(self._websocket), frame.request_id)
         session, _ = await self._state.coordinator.create(
             self._identity, frame.prompt, template=frame.template, title=frame.title, config=frame.config,
             request_id=frame.request_id,
@@ -317,12 +322,14 @@ class Connection:
         """The past after `after_seq`, or a snapshot where that is not what was kept; then live."""
         session_id = attachment.session_id
         try:
-            if after_seq is None or not await self._replay(attachment, epoch, after_seq):
-                async with self._state.catching_up:
-                    snapshot = await self._state.manager.snapshot(self._caller, session_id)
-                await attachment.replay(Event(snapshot))
-                self._state.manager.metrics.snapshots.inc()
-            attachment.go_live()
+            # One after another, so that no more of the past is in memory than the reader has room for.
+            async with self._turn:
+                if after_seq is None or not await self._replay(attachment, epoch, after_seq):
+                    await self._room()
+                    snapshot = await self._state.snapshots.get(self._caller, session_id)
+                    await attachment.replay(snapshot)
+                    self._state.manager.metrics.snapshots.inc()
+                attachment.go_live()
         except TooSlow:
             # The sending task ends the connection.
             return
@@ -334,6 +341,11 @@ class Connection:
         finally:
             if self._attaching.get(session_id) is asyncio.current_task():
                 del self._attaching[session_id]
+
+    async def _room(self) -> None:
+        """For a page of the past, of this reader and of all."""
+        await self._reader.room()
+        await self._state.connections.held.room()
 
     def _give_up(self, attachment: Attachment, error: StoryloomError) -> None:
         session_id = attachment.session_id
@@ -348,6 +360,7 @@ class Connection:
         told = manager.streams.last_told(session_id)
         seen, count = after_seq, 0
         while True:
+            await self._room()
             async with self._state.catching_up:
                 page = await manager.replay(
                     self._caller, session_id, ANY_EPOCH if epoch is None else epoch, seen, REPLAY_CHUNK

@@ -12,8 +12,10 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 
 from api.auth import LocalAuth, bearer
+from api.connections import Connections
 from api.ending import Departure
 from api.hosted import SupabaseAuth
+from api.origins import Origins
 from api.rates import Rates
 from coordinator.accounts import Accounts
 from coordinator.administration import Administration
@@ -27,6 +29,7 @@ from coordinator.models import Identity
 from coordinator.sessions import StorySessionManager
 from coordinator.settings import Settings
 from coordinator.shares import Shares
+from coordinator.snapshots import Snapshots
 from coordinator.store.keeper import Keeper
 from coordinator.stories import StoryCoordinator
 from coordinator.traces import Traces
@@ -57,6 +60,8 @@ class State:
     engine: Engine | None
     sign_in: Callable[[Identity], Awaitable[None]]
     rates: Rates
+    connections: Connections
+    origins: Origins
     traces: Traces
     press: Press
     records: Records
@@ -67,6 +72,7 @@ class State:
     departure: Departure
     keeper: Keeper | None
     """Of the embedded database, where that is used."""
+    snapshots: Snapshots
     catching_up: asyncio.Semaphore
     """Replays and snapshots being read at once: when everybody comes back each waits its turn, and runs have room."""
 
@@ -78,6 +84,17 @@ def state_of(connection: HTTPConnection) -> State:
 
 def _state(request: Request) -> State:
     return state_of(request)
+
+
+def host_of(connection: HTTPConnection) -> str | None:
+    """The address that a call or a connection comes from."""
+    return connection.client.host if connection.client else None
+
+
+async def admitted(state: State, caller: Identity, host: str | None, request_id: str | None) -> None:
+    """A story may be started, as far as the doors know. Raises RateLimited."""
+    await state.rates.start(caller, request_id, host)
+    await state.origins.note(caller, host)
 
 
 async def verified(state: State, token: str) -> Identity:
@@ -119,6 +136,11 @@ async def _admin(identity: Annotated[Identity, Depends(_identity)]) -> Identity:
     return identity
 
 
+def _host(request: Request) -> str | None:
+    return host_of(request)
+
+
+Host = Annotated[str | None, Depends(_host)]
 Service = Annotated[State, Depends(_state)]
 Caller = Annotated[Identity, Depends(_identity)]
 Admin = Annotated[Identity, Depends(_admin)]

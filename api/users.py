@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
 from api.errors import responses
-from api.state import Caller, Service
+from api.state import Caller, Host, Service
 from coordinator.accounts import Receipt
 
 router = APIRouter(prefix="/api/users/me", tags=["account"])
@@ -24,9 +24,10 @@ ZIP = "application/zip"
         **responses("unauthorized", "unavailable"),
     },
 )
-async def export(caller: Caller, service: Service) -> StreamingResponse:
+async def export(caller: Caller, service: Service, host: Host) -> StreamingResponse:
     """Everything that is kept of the caller, as a ZIP archive of JSON files: one a session, `profile.json`,
     `keys.json` (no more of a key than its last four characters), and `manifest.json` with counts."""
+    await service.rates.export(caller, host)
     pieces = await service.accounts.export(caller)
     name = f"storyloom-{datetime.now(UTC):%Y-%m-%d}.zip"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from api.errors import responses
 from api.protocol import GateStep
 from api.sessions import Cursor, Items, Key, Limit, Version, page
-from api.state import Caller, Service
+from api.state import Caller, Host, Service, admitted
 from coordinator.alternatives import Alternatives
 from coordinator.difference import Difference, compare
 from coordinator.estimate import Estimate, estimate
@@ -97,12 +97,12 @@ async def estimated(
     },
 )  # fmt: skip
 async def fork(
-    session_id: UUID, wanted: NewFork, caller: Caller, service: Service, response: Response,
+    session_id: UUID, wanted: NewFork, caller: Caller, service: Service, host: Host, response: Response,
     idempotency_key: Key = None,
 ) -> Session:  # fmt: skip
     """A new session that shares the past of this one, up to a step or a version, and goes its own way. This one is not
     changed. The same `Idempotency-Key` from the same writer answers the session that it made before (200)."""
-    await service.rates.start(caller, idempotency_key)
+    await admitted(service, caller, host, idempotency_key)
     changes = wanted.config.model_dump(exclude_unset=True) if wanted.config else {}
     session, new = await service.coordinator.fork(
         caller, session_id, from_step=wanted.from_step, from_version=wanted.from_version, title=wanted.title,
@@ -142,10 +142,11 @@ async def diff(session_id: UUID, a: Version, b: Version, caller: Caller, service
     ),
 )  # fmt: skip
 async def rewrite(
-    session_id: UUID, wanted: NewAlternatives, caller: Caller, service: Service, request: Request
+    session_id: UUID, wanted: NewAlternatives, caller: Caller, service: Service, host: Host, request: Request
 ) -> Written:
     """Have a passage of the current version written anew, one to four times at once. They are kept, and none is taken
     before it is accepted. Leaving the call ends it."""
+    await service.rates.rewrite(caller, host)
     written = await _while_here(
         request,
         _alternatives(service).write(

@@ -18,6 +18,8 @@ from typing import Any
 import httpx
 import psutil
 
+from coordinator.settings import RATES
+
 END_S = 30.0
 READY_S = 60.0
 LINE_BYTES = 2**24
@@ -69,8 +71,9 @@ async def begun(
     port = port or free_port()
     environment = {
         "STORYLOOM_DATA_DIR": str(data_dir), "DATABASE_URL": database_url, "STORYLOOM_LOG_LEVEL": "warning",
-        "STORYLOOM_CONNECTIONS_PER_USER": "100000", **(environment or {}),
-        **{f"STORYLOOM_RATE_{what}": "off" for what in RATES},
+        "STORYLOOM_CONNECTIONS_PER_USER": "100000", "STORYLOOM_CONNECTIONS_PER_ADDRESS": "100000",
+        "STORYLOOM_PAGES_AT_WORK": "1000000", "STORYLOOM_SESSIONS_PER_USER": "1000000", **(environment or {}),
+        **{f"STORYLOOM_{name.upper()}": "off" for name in RATES},
         **{f"STORYLOOM_{name.upper()}": str(value) for name, value in settings.items()},
     }  # fmt: skip
     code = (
@@ -79,9 +82,6 @@ async def begun(
     served = await _started(["-c", code, "serve", "--port", str(port)], port, environment)
     await answering(port, "/readyz", served)
     return served
-
-
-RATES = ("START", "REST", "SIGN_IN", "CONNECT", "FRAME")
 
 
 @asynccontextmanager

@@ -67,6 +67,8 @@ class Alternatives:
         )  # fmt: skip
         passage = passages.find(work, content, start, end, section)
         check_budget(session, next_call=True)
+        size = count * 2 * len(passage.text.encode())
+        await self._manager.store.limits.check_more(session.user_id, session_id, size)
         models = await self._vault.models_for(self._models, session.user_id, session.model)
         briefs = [passages.brief(work, passage, instruction, number) for number in range(1, count + 1)]
         return await self._written(identity, session, passage, instruction, briefs, models)

@@ -1,4 +1,4 @@
-"""A cache that is bounded in number and idle time, with one load at a time per key, and measured."""
+"""A cache that is bounded in number, bytes and idle time, with one load at a time per key, and measured."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class CacheStats:
     misses: int = 0
     evictions: int = 0
     size: int = 0
+    bytes: int = 0
 
     @property
     def hit_rate(self) -> float:
@@ -30,17 +31,24 @@ class CacheStats:
 class Cache(Generic[Key, Value]):
     """Least recently used first out. An entry unused for `idle_s` is dropped when the cache is next touched."""
 
-    def __init__(self, size: int, idle_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, size: int, idle_s: float, clock: Callable[[], float] = time.monotonic, *, most_bytes: int = 0,
+        weigh: Callable[[Value], int] = lambda _: 0,
+    ) -> None:  # fmt: skip
+        """Of `size` entries at the most, which together are no more than `most_bytes` as `weigh` finds each to be."""
         self._size = size
         self._idle_s = idle_s
         self._clock = clock
-        self._entries: OrderedDict[Key, tuple[float, Value]] = OrderedDict()
+        self._most_bytes = most_bytes
+        self._weigh = weigh
+        self._bytes = 0
+        self._entries: OrderedDict[Key, tuple[float, Value, int]] = OrderedDict()
         self._stats = CacheStats()
 
     @property
     def stats(self) -> CacheStats:
         """As of now; a later look gives a new one."""
-        return replace(self._stats, size=len(self._entries))
+        return replace(self._stats, size=len(self._entries), bytes=self._bytes)
 
     def get(self, key: Key, usable: Callable[[Value], bool] = lambda _: True) -> Value | None:
         """An entry that is not `usable` counts as a miss and stays, for a newer one to take its place."""
@@ -50,7 +58,7 @@ class Cache(Generic[Key, Value]):
             self._stats.misses += 1
             return None
         self._stats.hits += 1
-        self._entries[key] = (self._clock(), entry[1])
+        self._entries[key] = (self._clock(), *entry[1:])
         self._entries.move_to_end(key)
         return entry[1]
 
@@ -60,21 +68,29 @@ class Cache(Generic[Key, Value]):
         return entry[1] if entry else None
 
     def put(self, key: Key, value: Value) -> None:
-        self._entries[key] = (self._clock(), value)
-        self._entries.move_to_end(key)
+        self.drop(key)
+        weight = self._weigh(value)
+        self._entries[key] = (self._clock(), value, weight)
+        self._bytes += weight
         self._drop_idle()
-        while len(self._entries) > self._size:
-            self._entries.popitem(last=False)
-            self._stats.evictions += 1
+        while len(self._entries) > self._size or self._bytes > self._most_bytes:
+            self._evict()
 
     def drop(self, key: Key) -> None:
-        self._entries.pop(key, None)
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._bytes -= entry[2]
+
+    def _evict(self) -> None:
+        """The one that was not used for longest."""
+        _, entry = self._entries.popitem(last=False)
+        self._bytes -= entry[2]
+        self._stats.evictions += 1
 
     def _drop_idle(self) -> None:
         before = self._clock() - self._idle_s
         while self._entries and next(iter(self._entries.values()))[0] < before:
-            self._entries.popitem(last=False)
-            self._stats.evictions += 1
+            self._evict()
 
 
 class SingleFlight(Generic[Key, Value]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -171,6 +172,10 @@ EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 """Validates any session event."""
 
 
+DELTA_BYTES, TEXT_BYTES = 1000, 2
+"""Of a delta in memory: its fields, and each character of its text."""
+
+
 class Event:
     """An event on its way to readers: its fields as a dict, encoded once for all of them.
 
@@ -206,6 +211,13 @@ class Event:
     @property
     def type(self) -> str:
         return str(self.fields["type"])
+
+    @property
+    def size(self) -> int:
+        """About what it takes in memory, in bytes. A delta may be joined before it is ever encoded."""
+        if self.fields["type"] == "agent.delta":
+            return DELTA_BYTES + TEXT_BYTES * len(self.fields["text"])
+        return sys.getsizeof(self.frame())
 
     def frame(self) -> str:
         if self._frame is None:

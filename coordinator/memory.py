@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Awaitable, Callable, Container
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from uuid import UUID
 from coordinator.cache import Cache, CacheStats, SingleFlight
 from coordinator.models import Draft, Identity, SessionDetail
 
+SESSION_BYTES = 8192
+"""Of a session in memory without its draft: about as much as the longest options, titles and figures take."""
 FRESH_S = 1.0
 """How old an answer from memory may be for a session that this node does not run: another node may have changed it."""
 HELD_FRESH_S = 10.0
@@ -30,12 +33,12 @@ class Memory:
 
     def __init__(
         self, held: Container[UUID], size: int = 1000, idle_s: float = 900,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.monotonic, *, most_bytes: int = 67_108_864,
     ) -> None:  # fmt: skip
         """`held` are the sessions that this node runs, as of any moment."""
         self._held = held
         self._clock = clock
-        self._cache: Cache[UUID, Entry] = Cache(size, idle_s, clock)
+        self._cache: Cache[UUID, Entry] = Cache(size, idle_s, clock, most_bytes=most_bytes, weigh=_weight)
         self._loads: SingleFlight[UUID, SessionDetail] = SingleFlight()
 
     @property
@@ -51,6 +54,12 @@ class Memory:
     def entry(self, session_id: UUID) -> Entry | None:
         """For its draft: however old, and without counting as a look-up."""
         return self._cache.peek(session_id)
+
+    def keep_draft(self, session_id: UUID, entry: Entry, draft: Draft | None) -> None:
+        """For an entry that is still what is known of the session."""
+        if self._cache.peek(session_id) is entry:
+            entry.draft = draft
+            self._cache.put(session_id, entry)
 
     async def load(
         self, identity: Identity, session_id: UUID, read: Callable[[], Awaitable[SessionDetail]]
@@ -77,3 +86,7 @@ class Memory:
 
     def is_fresh(self, entry: Entry) -> bool:
         return self._clock() - entry.loaded < (HELD_FRESH_S if entry.session.id in self._held else FRESH_S)
+
+
+def _weight(entry: Entry) -> int:
+    return SESSION_BYTES + (sys.getsizeof(entry.draft.content) if entry.draft is not None else 0)

@@ -170,6 +170,18 @@ class Draft(BaseModel):
     created_at: datetime
 
 
+class DraftHead(BaseModel):
+    """A version of the text without the text."""
+
+    version: int
+    current: bool
+    author: str = Field(description="an agent, or `writer` for the person's own edit")
+    step: str | None = None
+    word_count: int
+    scores: dict[str, int] | None = None
+    created_at: datetime
+
+
 class Alternative(BaseModel):
     """Another version of a passage, for its writer to choose from."""
 

@@ -16,6 +16,7 @@ from coordinator.models import (
     Alternative,
     Budget,
     Draft,
+    DraftHead,
     Identity,
     Kind,
     Message,
@@ -51,7 +52,7 @@ class StorySessionManager:
     def __init__(
         self, store: Store, streams: Streams, *, node: str, ttl_s: int = 7200, cache_sessions: int = 1000,
         cache_idle_s: float = 900, flush_s: float = 0.1, clock: Callable[[], float] = time.monotonic,
-        keep: Mapping[Status, float] | None = None,
+        keep: Mapping[Status, float] | None = None, cache_bytes: int = 67_108_864,
     ) -> None:  # fmt: skip
         """`keep` is how long sessions of an end status are kept after their last activity, in seconds; 0 and none
         given is for ever."""
@@ -59,7 +60,7 @@ class StorySessionManager:
         self.store = store
         self.metrics = store.metrics
         self.streams = streams
-        self.memory = Memory(held, cache_sessions, cache_idle_s, clock)
+        self.memory = Memory(held, cache_sessions, cache_idle_s, clock, most_bytes=cache_bytes)
         self.feed = Feed(store, streams, self.memory, held)
         self._writes = Writes(self.memory, self.feed, held, store.metrics)
         self.runs = NodeRuns(
@@ -280,7 +281,7 @@ class StorySessionManager:
         draft = await self.store.record.draft(identity, session_id, None)
         if entry is not None:
             # Of no effect where a write has meanwhile made the memory forget the entry.
-            entry.draft = draft
+            self.memory.keep_draft(session_id, entry, draft)
         return draft
 
     async def get_draft(self, identity: Identity, session_id: UUID, version: int) -> Draft:
@@ -299,6 +300,12 @@ class StorySessionManager:
     async def list_drafts(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Draft]:
         await self._looked_at(identity, session_id)
         return await self.store.record.drafts(identity, session_id, limit, cursor)
+
+    async def list_draft_heads(
+        self, identity: Identity, session_id: UUID, limit: int, cursor: str | None
+    ) -> Page[DraftHead]:
+        await self._looked_at(identity, session_id)
+        return await self.store.record.draft_heads(identity, session_id, limit, cursor)
 
     async def list_steps(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Step]:
         await self._looked_at(identity, session_id)

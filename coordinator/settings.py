@@ -22,6 +22,12 @@ from coordinator.errors import Misconfigured
 
 ENV_FILE = ".env"
 CommaList = Annotated[list[str], NoDecode]
+RATES = (
+    "rate_start", "rate_start_address", "rate_start_all", "rate_rewrite", "rate_rewrite_address", "rate_rewrite_all",
+    "rate_export", "rate_export_address", "rate_export_all", "rate_rest", "rate_body_bytes", "rate_sign_in",
+    "rate_sign_in_all", "rate_connect", "rate_frame",
+)  # fmt: skip
+"""Settings in the notation of limits."""
 YEAR_S = 366 * 24 * 3600
 HOST_NAME = re.compile(r"(?:\*\.)?[^\s:/?#@\[\]*,]+")
 
@@ -123,6 +129,9 @@ class Settings(BaseSettings):
         default=2_592_000, ge=0, description="Expired sessions are deleted after so long; 0 is never"
     )
     cache_sessions: int = Field(default=1000, ge=1, le=1_000_000, description="Sessions kept in memory at the most")
+    cache_bytes: int = Field(
+        default=67_108_864, ge=1_048_576, description="Bytes of these sessions and their current texts at the most"
+    )
     cache_idle_s: float = Field(
         default=900, gt=0, description="A session unused for this long leaves the memory, in seconds"
     )
@@ -149,16 +158,37 @@ class Settings(BaseSettings):
         default=20, gt=0, le=600, description="How long such a process may take for one text, in seconds"
     )
 
+    # Connections and memory
+    connections: int = Field(default=20_000, ge=10, le=1_000_000, description="Connections at once to this node")
+    connections_per_address: int = Field(
+        default=1000, ge=1, le=1_000_000, description="Connections at once from one address"
+    )
+    header_bytes: int = Field(default=32_768, ge=4096, le=1_048_576, description="Longest head of a request, in bytes")
+    header_s: float = Field(default=10, gt=0, le=600, description="Time for a request's head to come, in seconds")
+    request_s: float = Field(default=60, gt=0, le=3600, description="Time for a request's body to come, in seconds")
+    held_bytes: int = Field(
+        default=268_435_456,
+        ge=16_777_216,
+        description="What is kept in memory for all who are connected and read or send slowly, in bytes",
+    )
+    page_bytes: int = Field(
+        default=1_048_576, ge=65_536, le=104_857_600, description="A page of a list ends after so many bytes"
+    )
+
     # WebSocket
     auth_timeout_s: float = Field(default=10, gt=0, le=120, description="Time for the first `auth` frame, in seconds")
     heartbeat_s: float = Field(default=20, ge=1, le=300, description="Time between pings, in seconds")
     reader_queue: int = Field(
         default=1024, ge=16, le=100_000, description="Events waiting for one slow reader at the most"
     )
+    reader_bytes: int = Field(
+        default=8_388_608, ge=1_048_576, description="Bytes waiting for one slow reader at the most"
+    )
     frame_bytes: int = Field(default=262_144, ge=1024, description="Largest frame that a client may send, in bytes")
     attach_limit: int = Field(default=100, ge=1, le=10_000, description="Sessions that one socket may watch at once")
 
     # Who may come in
+    anonymous: bool = Field(default=True, description="Whether anonymous writers may sign in; off closes that")
     jwt_secret: SecretStr | None = Field(
         default=None,
         min_length=32,
@@ -177,15 +207,45 @@ class Settings(BaseSettings):
 
     # Limits, each as "number/period" in seconds, minutes, hours or days, several separated by semicolons; `off` is none
     rate_start: str = Field(default="10/minute;100/day", description="Stories that one user may start")
+    rate_start_address: str = Field(default="30/minute;500/day", description="The same from one address")
+    rate_start_all: str = Field(default="600/minute", description="The same of all together, on this node")
+    rate_rewrite: str = Field(default="20/minute;300/day", description="Passages that one user may have rewritten")
+    rate_rewrite_address: str = Field(default="60/minute;1500/day", description="The same from one address")
+    rate_rewrite_all: str = Field(default="600/minute", description="The same of all together, on this node")
+    rate_export: str = Field(default="30/minute;500/day", description="Files that one user may export")
+    rate_export_address: str = Field(default="60/minute;2000/day", description="The same from one address")
+    rate_export_all: str = Field(default="600/minute", description="The same of all together, on this node")
     rate_rest: str = Field(
         default="600/minute", description="REST calls of one user or, where nobody is signed in, address"
     )
+    rate_body_bytes: str = Field(
+        default="60000000/minute",
+        description="Bytes of bodies sent by one user or, where nobody is signed in, address",
+    )
     rate_sign_in: str = Field(default="20/minute", description="Anonymous sign-ins and renewals from one address")
+    rate_sign_in_all: str = Field(default="600/minute", description="The same of all together, on this node")
     rate_connect: str = Field(default="60/minute", description="WebSocket connections from one address")
     rate_frame: str = Field(default="600/minute", description="WebSocket frames of one connection")
     connections_per_user: int = Field(
         default=50, ge=1, le=100_000, description="WebSocket connections that one user may have open on this node"
     )
+
+    # What one user may keep, have under way and use up
+    user_bytes: int = Field(default=500_000_000, ge=1_000_000, description="What is kept of one user, in bytes")
+    session_bytes: int = Field(default=100_000_000, ge=1_000_000, description="What is kept of one session, in bytes")
+    sessions_per_user: int = Field(default=5000, ge=1, le=1_000_000, description="Sessions that one user may keep")
+    pages_at_work: int = Field(
+        default=500,
+        ge=100,
+        le=100_000_000,
+        description="Pages of the stories that one user, or all who are anonymous at one address, have under way",
+    )
+    day_tokens_per_user: int | None = Field(
+        default=None, ge=1, description="Tokens in a day of one user, or of all who are anonymous at one address"
+    )
+    day_usd_per_user: float | None = Field(default=None, gt=0, description="US dollars of the same")
+    day_tokens: int | None = Field(default=None, ge=1, description="Tokens in a day of all together")
+    day_usd: float | None = Field(default=None, gt=0, description="US dollars of the same")
 
     # A Supabase project
     supabase_url: str | None = Field(
@@ -243,7 +303,7 @@ class Settings(BaseSettings):
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
-    @field_validator("rate_start", "rate_rest", "rate_sign_in", "rate_connect", "rate_frame")
+    @field_validator(*RATES)
     @classmethod
     def _rate(cls, value: str) -> str:
         value = value.strip().lower()

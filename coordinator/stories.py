@@ -185,6 +185,7 @@ class StoryCoordinator:
         text = storable(text).strip()
         if not text:
             raise InvalidMessage("The note is empty. Say what should be different from here on.")
+        await self.manager.store.limits.check_room(identity.writer(), session_id, len(text.encode()))
         return await self.manager.steer_session(identity, session_id, text, request_id)
 
     async def approve(

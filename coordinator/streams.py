@@ -8,17 +8,21 @@ that falls behind has its deltas joined; one that is too slow all the same is to
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
 
-from coordinator.events import Event
+from coordinator.events import TEXT_BYTES, Event
+from coordinator.held import Held
 
 JOIN_BEYOND = 8
 """Events waiting for a reader before its deltas are joined: a reader that keeps up never sees a joined one."""
 
 
+JOIN_CHARACTERS, JOIN_PARTS = 65_536, 8192
+"""Of a joined delta; the next one begins another."""
 ROOM_FOR_LIVE = 2
 """A replay fills one part in this many of a reader's queue; the rest is for what its other sessions tell meanwhile."""
 
@@ -30,55 +34,112 @@ class TooSlow(Exception):
 class Reader:
     """A bounded queue of frames, filled from the event loop, emptied by one task."""
 
-    def __init__(self, limit: int, on_too_slow: Callable[[], object] | None = None) -> None:
+    def __init__(
+        self, limit: int, on_too_slow: Callable[[], object] | None = None, *, most_bytes: int = 8_388_608,
+        held: Held | None = None, owner: str = "",
+    ) -> None:  # fmt: skip
+        """`limit` is in frames, `most_bytes` of what waits and what is being sent. All of it counts in `held`, for
+        `owner`."""
         self.too_slow = False
         self.on_too_slow = on_too_slow
         self._limit = limit
+        self._most_bytes = most_bytes
+        self._kept = (held or Held(sys.maxsize)).account(owner, self.give_up)
+        self._sending = 0
+        self._held_back = 0
+        self._largest = 0
         self._waiting: deque[Event | str] = deque()
         self._ready = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
 
+    @property
+    def bytes(self) -> int:
+        """Of what waits, of what is being sent, and of what its attachments hold."""
+        return self._kept.bytes
+
     def give_up(self) -> None:
         """Mark the reader too slow; whoever waits at either end of its queue is told so at once, and `on_too_slow` is
         called: its task may be stuck in sending."""
+        if self.too_slow:
+            return
         self.too_slow = True
-        self._waiting.clear()
+        self.close()
         self._ready.set()
         self._room.set()
         if self.on_too_slow is not None:
             self.on_too_slow()
+
+    def close(self) -> None:
+        """Nothing is kept for it any more."""
+        self._waiting.clear()
+        self._kept.close()
+
+    def keep(self, size: int) -> None:
+        """So many bytes more are kept for the reader, or less; one for whom it is too much is marked too slow."""
+        self._kept.add(size)
+        # Beside the largest frame: who is sent a long past is not slow for that.
+        if size > 0 and self._kept.bytes - self._largest > self._most_bytes:
+            self.give_up()
+
+    def hold_back(self, size: int) -> None:
+        """As `keep`, of what an attachment holds while its past is replayed."""
+        self._held_back += size
+        self.keep(size)
 
     def offer(self, item: Event | str) -> None:
         """Queue without waiting; joins deltas when behind. A full reader is marked too slow and gets no more."""
         if self.too_slow:
             return
         if isinstance(item, Event) and _join_to_last(self._waiting, item):
+            self.keep(TEXT_BYTES * len(item.fields["text"]))
             return
         if len(self._waiting) >= self._limit:
             self.give_up()
             return
-        self._waiting.append(item)
-        self._ready.set()
+        self._append(item)
 
-    async def put(self, item: Event | str) -> None:
-        """Queue, waiting for room: for a replay, whose pace is the reader's own. Raises TooSlow once marked so."""
-        while len(self._waiting) >= self._limit // ROOM_FOR_LIVE and not self.too_slow:
+    async def room(self) -> None:
+        """Waits until half of the queue is free: for a replay, whose pace is the reader's own. Raises TooSlow once
+        marked so."""
+        while not self.too_slow and self._half_full():
             self._room.clear()
             await self._room.wait()
         if self.too_slow:
             raise TooSlow
+
+    async def put(self, item: Event | str) -> None:
+        """Queue, waiting for `room`."""
+        await self.room()
+        self._append(item)
+
+    def _append(self, item: Event | str) -> None:
         self._waiting.append(item)
         self._ready.set()
+        size = _size(item)
+        self._largest = max(self._largest, size)
+        self.keep(size)
+
+    def _half_full(self) -> bool:
+        # What attachments hold grows less by their replays, and not by reading.
+        waiting = self._kept.bytes - self._held_back
+        return ROOM_FOR_LIVE * len(self._waiting) >= self._limit or ROOM_FOR_LIVE * waiting >= self._most_bytes
 
     async def next(self) -> str:
         """The next frame. Raises TooSlow at once when marked so: the reader will attach again and be replayed to."""
+        # The one before is on its way.
+        self.keep(-self._sending)
+        self._sending = 0
+        self._room.set()
+        if not self._waiting:
+            self._largest = 0
         while not self._waiting and not self.too_slow:
             self._ready.clear()
             await self._ready.wait()
         if self.too_slow:
             raise TooSlow
         item = self._waiting.popleft()
+        self._sending = _size(item)
         self._room.set()
         return item.frame() if isinstance(item, Event) else item
 
@@ -90,10 +151,17 @@ def _join_to_last(waiting: deque[Any], event: Event) -> bool:
     last = waiting[-1]
     if not isinstance(last, Event) or last.fields["session_id"] != event.fields["session_id"]:
         return False
+    # Each joining copies what was joined before.
+    if last.type != "agent.delta" or len(last.fields["text"]) > JOIN_CHARACTERS or len(last.parts) > JOIN_PARTS:
+        return False
     joined = last.joined(event)
     if joined is not None:
         waiting[-1] = joined
     return joined is not None
+
+
+def _size(item: Event | str) -> int:
+    return item.size if isinstance(item, Event) else sys.getsizeof(item)
 
 
 class Attachment:
@@ -108,6 +176,7 @@ class Attachment:
         self._limit = limit
         self._held: deque[Event] | None = deque(unsaved)
         self._ended = False
+        reader.hold_back(sum(event.size for event in self._held))
 
     @property
     def live(self) -> bool:
@@ -120,6 +189,9 @@ class Attachment:
 
     def end(self) -> None:
         self._ended = True
+        self._let_go_of(self._held or ())
+        if self._held is not None:
+            self._held = deque()
 
     def start_after(self, epoch: int, seq: int) -> None:
         """The reader has seen everything up to this event of this epoch."""
@@ -128,12 +200,15 @@ class Attachment:
     def publish(self, event: Event) -> None:
         if self._held is None:
             self._pass_on(event)
-        elif _join_to_last(self._held, event):
+        elif self._ended:
             return
+        elif _join_to_last(self._held, event):
+            self.reader.hold_back(TEXT_BYTES * len(event.fields["text"]))
         elif len(self._held) >= self._limit:
             self.reader.give_up()
         else:
             self._held.append(event)
+            self.reader.hold_back(event.size)
 
     async def replay(self, event: Event) -> None:
         """An event of the past; waits for room in the reader's queue."""
@@ -146,12 +221,14 @@ class Attachment:
     def go_live(self) -> None:
         """The past is told: what came meanwhile, then whatever comes."""
         held, self._held = self._held or deque(), None
+        self._let_go_of(held)
         for event in held:
             self._pass_on(event)
 
     def take_back(self, from_seq: int) -> None:
         """What was told from this number on is no part of the record."""
         if self._held is not None:
+            self._let_go_of(event for event in self._held if event.seq >= from_seq)
             self._held = deque(event for event in self._held if event.seq < from_seq)
         if self.last_seq >= from_seq and not self._ended:
             self.end()
@@ -160,7 +237,10 @@ class Attachment:
     def _drop_told(self) -> None:
         """What is held and has been replayed need not be held: a long replay keeps up with a run that goes on."""
         while self._held and self._held[0].seq <= self.last_seq and self._held[0].epoch == self._epoch:
-            self._held.popleft()
+            self.reader.hold_back(-self._held.popleft().size)
+
+    def _let_go_of(self, events: Iterable[Event]) -> None:
+        self.reader.hold_back(-sum(event.size for event in events))
 
     def _pass_on(self, event: Event) -> None:
         if self._ended:

@@ -36,7 +36,10 @@ async def sign_in(address: Address) -> Grant:
         return await _grant(address, "/api/auth/anonymous", None)
     except ClientError as error:
         if error.status in (401, 403, 404, 405, 501):
-            sentence = f"The server at {address} gives out no anonymous sign-ins; a token is needed."
+            sentence = (
+                f"The server at {address} takes no anonymous writers: ask its owner for a token, and give it with "
+                "--token or STORYLOOM_TOKEN."
+            )
             raise ClientError("unauthorized", sentence, status=error.status) from error
         raise
 

@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from api.auth import LocalAuth
 from api.serve import in_process
-from coordinator.settings import Settings
+from coordinator.settings import RATES, Settings
 
 PROMPT = "A lighthouse keeper finds that the light has been signalling something back."
 FINISHED = {"completed", "failed", "cancelled", "expired"}
@@ -104,8 +104,8 @@ def bearer(token: str) -> dict[str, str]:
 
 
 LIMITS: dict[str, Any] = {
-    **{f"rate_{what}": "off" for what in ("start", "rest", "sign_in", "connect", "frame")},
-    "connections_per_user": 100_000,
+    **dict.fromkeys(RATES, "off"), "connections_per_user": 100_000, "connections_per_address": 100_000,
+    "pages_at_work": 1_000_000,
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from coordinator.metrics import Metrics
 from coordinator.store.admin import AdminOperations
 from coordinator.store.gateway import Gateway, Transport
 from coordinator.store.keys import KeyOperations
+from coordinator.store.limits import LimitOperations
 from coordinator.store.nodes import NodeOperations
 from coordinator.store.record import RecordOperations
 from coordinator.store.runs import RunOperations
@@ -17,20 +18,24 @@ from coordinator.store.versions import VersionOperations
 
 
 class Store:
-    """All operations over one transport. `wait_s` is how long a write waits for a database that is away."""
+    """All operations over one transport. `wait_s` is how long a write waits for a database that is away, `page_bytes`
+    about how much one page of a list has."""
 
-    def __init__(self, transport: Transport, wait_s: float = 30, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self, transport: Transport, wait_s: float = 30, metrics: Metrics | None = None, page_bytes: int = 1_048_576
+    ) -> None:
         self.metrics = metrics or Metrics()
         self.gateway = Gateway(transport, wait_s, self.metrics)
         self.sessions = SessionOperations(self.gateway)
-        self.record = RecordOperations(self.gateway)
+        self.record = RecordOperations(self.gateway, page_bytes)
         self.runs = RunOperations(self.gateway)
         self.keys = KeyOperations(self.gateway)
         self.signins = SignInOperations(self.gateway)
         self.users = UserOperations(self.gateway)
-        self.versions = VersionOperations(self.gateway)
+        self.versions = VersionOperations(self.gateway, page_bytes)
         self.shares = ShareOperations(self.gateway)
         self.nodes = NodeOperations(self.gateway)
+        self.limits = LimitOperations(self.gateway)
         self.admin = AdminOperations(self.gateway)
 
     async def close(self) -> None:

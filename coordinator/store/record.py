@@ -7,12 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from coordinator.admins import reads_as
-from coordinator.models import SERVICE, Draft, Identity, Message, MessageRole, Step, Story
+from coordinator.models import SERVICE, Draft, DraftHead, Identity, Message, MessageRole, Step, Story
 from coordinator.store.gateway import Gateway, Page, Rows
 from coordinator.store.sessions import Json
 
 _MESSAGES = Rows(Message)
 _DRAFTS = Rows(Draft)
+_HEADS = Rows(DraftHead)
 _STEPS = Rows(Step)
 
 
@@ -28,8 +29,10 @@ class Replay:
 
 
 class RecordOperations:
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, page_bytes: int) -> None:
+        """A page ends with the item that reaches `page_bytes`, however many more were asked for."""
         self._gateway = gateway
+        self._bytes = page_bytes
 
     async def append_message(
         self, session_id: UUID, owner: UUID | None, *, message_id: UUID, role: MessageRole, content: str,
@@ -63,13 +66,24 @@ class RecordOperations:
 
     async def messages(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Message]:
         return await self._gateway.page(
-            "list_messages", reads_as(identity), _MESSAGES, session_id=session_id, limit=limit, cursor=cursor
-        )
+            "list_messages", reads_as(identity), _MESSAGES, session_id=session_id, limit=limit, cursor=cursor,
+            bytes=self._bytes,
+        )  # fmt: skip
 
     async def drafts(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Draft]:
         return await self._gateway.page(
-            "list_drafts", reads_as(identity), _DRAFTS, session_id=session_id, limit=limit, cursor=cursor
-        )
+            "list_drafts", reads_as(identity), _DRAFTS, session_id=session_id, limit=limit, cursor=cursor,
+            bytes=self._bytes,
+        )  # fmt: skip
+
+    async def draft_heads(
+        self, identity: Identity, session_id: UUID, limit: int, cursor: str | None
+    ) -> Page[DraftHead]:
+        """As `drafts`, without the text, which is not even read."""
+        return await self._gateway.page(
+            "list_drafts", reads_as(identity), _HEADS, session_id=session_id, limit=limit, cursor=cursor,
+            content=False,
+        )  # fmt: skip
 
     async def draft(self, identity: Identity, session_id: UUID, version: int | None) -> Draft | None:
         """A version, or NotFound; without one the current draft, None before the first."""
@@ -83,8 +97,9 @@ class RecordOperations:
 
     async def events(self, identity: Identity, session_id: UUID, after_seq: int, limit: int) -> Page[Json]:
         answer = await self._gateway.read(
-            "list_events", reads_as(identity), session_id=session_id, after_seq=after_seq, limit=limit
-        )
+            "list_events", reads_as(identity), session_id=session_id, after_seq=after_seq, limit=limit,
+            bytes=self._bytes,
+        )  # fmt: skip
         return Page(answer["items"], answer["next_cursor"])
 
     async def events_after(self, wanted: dict[UUID, int]) -> dict[UUID, list[Json] | None]:
@@ -100,13 +115,16 @@ class RecordOperations:
 
     async def snapshot(self, identity: Identity, session_id: UUID) -> Json:
         """The `session.snapshot` frame as of one moment."""
-        answer: Json = await self._gateway.read("get_snapshot", reads_as(identity), session_id=session_id)
+        answer: Json = await self._gateway.read(
+            "get_snapshot", reads_as(identity), session_id=session_id, bytes=self._bytes
+        )
         return answer
 
     async def replay(self, identity: Identity, session_id: UUID, epoch: int, after_seq: int, limit: int) -> Replay:
         answer: dict[str, Any] = await self._gateway.read(
-            "get_replay", reads_as(identity), session_id=session_id, epoch=epoch, after_seq=after_seq, limit=limit
-        )
+            "get_replay", reads_as(identity), session_id=session_id, epoch=epoch, after_seq=after_seq, limit=limit,
+            bytes=self._bytes,
+        )  # fmt: skip
         return Replay(
             answer["items"], answer["next_cursor"] is not None, answer["epoch"], answer["last_seq"], answer["same_past"]
         )

@@ -11,8 +11,10 @@ from coordinator.models import SERVICE, Identity
 from coordinator.store.gateway import Gateway
 from coordinator.store.sessions import Json
 
-PAGE = 50
-"""Rows of one read. The longest are drafts, of some hundred kilobytes at the most."""
+PAGE = 200
+"""Rows of one read at the most."""
+PAGE_BYTES = 1_000_000
+"""A read ends with the row that reaches this."""
 BATCH = 20
 """Sessions of one erasing transaction: a second or so where they are long ones."""
 
@@ -58,15 +60,15 @@ class UserOperations:
         after: str | None = None
         while True:
             # With a write's patience: half an archive is of no use to anybody.
-            page: list[Json] = await self._gateway.write(
+            page: Json = await self._gateway.write(
                 "export_rows", identity, table=rows.table, key=rows.key, owner=identity.user_id,
-                session_id=session_id, after=after, limit=size,
+                session_id=session_id, after=after, limit=size, bytes=PAGE_BYTES,
             )  # fmt: skip
-            if page:
-                yield page
-            if len(page) < size:
+            if page["items"]:
+                yield page["items"]
+            after = page["next_cursor"]
+            if after is None:
                 return
-            after = str(page[-1][rows.key])
 
     async def schema_version(self) -> str:
         return str((await self._gateway.read("schema_state", SERVICE))["version"])

@@ -38,8 +38,9 @@ class Made:
 
 
 class VersionOperations:
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, page_bytes: int) -> None:
         self._gateway = gateway
+        self._bytes = page_bytes
 
     async def so_far(self, identity: Identity, session_id: UUID) -> SoFar:
         """Raises NotFound where it is absent or not the identity's to see."""
@@ -76,8 +77,9 @@ class VersionOperations:
         self, identity: Identity, session_id: UUID, limit: int, cursor: str | None
     ) -> Page[Alternative]:
         return await self._gateway.page(
-            "list_alternatives", reads_as(identity), _ALTERNATIVES, session_id=session_id, limit=limit, cursor=cursor
-        )
+            "list_alternatives", reads_as(identity), _ALTERNATIVES, session_id=session_id, limit=limit, cursor=cursor,
+            bytes=self._bytes,
+        )  # fmt: skip
 
     async def alternative(self, identity: Identity, session_id: UUID, alternative_id: UUID) -> Alternative:
         """Raises NotFound where there is none."""

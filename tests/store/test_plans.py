@@ -33,13 +33,16 @@ NO_READERS = {
     "check_at_rest", "audit_json", "share_json", "word_query", "user_key_json", "add_profile", "wake", "take_chore",
     "put_user_key", "list_user_keys", "get_user_keys", "reseal_user_key", "delete_user_key", "audit_of", "list_audit",
     "note_inspection", "list_shares", "revoke_share", "read_share", "create_share", "local_erase",
-    "begin_sign_in", "renew_sign_in", "end_sign_in", "list_sign_ins", "note_erasure", "list_erasures",
+    "begin_sign_in", "renew_sign_in", "end_sign_in", "list_sign_ins", "note_erasure", "list_erasures", "set_limits",
+    "limit_of", "note_origin", "page_of", "lock_origin",
 }  # fmt: skip
 """Read no big table, or by its key alone, or only on behalf of one of the others."""
 WITHIN = {
     "event_json", "visible_session", "owned_session", "add_events", "tell", "number_outside", "events_since", "partial_json",
     "keep_events", "notes_json", "waiting_runs", "begin_run", "load_run", "break_run", "give_up_run", "number_changes", "add_alternatives", "edit_draft",
     "fork_session", "get_alternative", "list_alternatives", "end_as_admin", "delete_as_admin",
+    "session_bytes", "count_bytes", "check_room", "check_work", "check_spent", "admit_session", "admit_resumed", "admit_edit",
+    "count_deleted",
 }  # fmt: skip
 """Called by those below, or made of the same statements on one session's rows."""
 COUNTING = {"service_stats": {"story_sessions"}}
@@ -138,6 +141,9 @@ async def _queue(connection: psycopg.AsyncConnection[Any]) -> None:
         " (select id from public.story_sessions where status = 'paused' limit 5)",
         "update public.story_sessions set last_activity_at = now() - interval '90 days' where id in"
         " (select id from public.story_sessions where status = 'failed' limit 5)",
+        # Far away all of them, but looked at.
+        "insert into public.limits (name, amount) select name, 1e12 from unnest(array['user_sessions', 'user_bytes',"
+        " 'session_bytes', 'pages_at_work', 'day_tokens_user', 'day_usd_user', 'day_tokens', 'day_usd']) as name",
         "vacuum analyze",
     ):
         await connection.execute(statement)  # type: ignore[call-overload]
@@ -219,6 +225,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("answer_gate", "service", {
         "session_id": "gate", "owner": None, "step": "approve-outline", "approved": True, "comment": "Yes.",
         "call": UUID(int=4)}),
+    ("check_more", "service", {"user_id": "owner", "session_id": "session", "bytes": 1000}),
     ("set_budget", "service", {"session_id": "paused", "owner": None, "budget": Jsonb({"tokens": 5})}),
 ]  # fmt: skip
 

@@ -28,7 +28,7 @@ TABLES = {
     "session_steps": "user_id", "session_events": "user_id", "session_alternatives": "user_id", "stories": "user_id",
 }  # fmt: skip
 """Every table that users read, with the column that names its owner."""
-HIDDEN = {"user_api_keys", "session_shares", "nodes", "chores", "sign_ins", "erasures"}
+HIDDEN = {"user_api_keys", "session_shares", "nodes", "chores", "sign_ins", "erasures", "limits", "session_sizes"}
 """The others: users read nothing of them, not even what is theirs."""
 APPEND_ONLY = {"admin_audit"}
 """Admins read them whole and nobody else anything; the service adds rows, and changes and deletes none."""
@@ -38,7 +38,7 @@ FOR_USERS = {
     "list_sessions", "number_cursor", "page_json", "list_messages", "list_drafts", "get_draft", "list_steps", "list_events",
     "get_story", "word_query", "search_fold", "search_text", "search_parts", "search_words", "moment_cursor", "moment_of",
     "get_snapshot", "get_replay", "inspect_session", "export_rows", "partial_json",
-    "alternative_json", "list_alternatives", "get_alternative", "get_work", "audit_json", "list_audit", "no_text",
+    "alternative_json", "list_alternatives", "get_alternative", "get_work", "audit_json", "list_audit", "no_text", "page_of",
 }  # fmt: skip
 FOR_THE_SERVICE = FOR_USERS | {
     "owned_session", "add_events", "events_since", "create_session", "change_status", "rename_session", "delete_session",
@@ -53,12 +53,14 @@ FOR_THE_SERVICE = FOR_USERS | {
     "begin_sign_in", "renew_sign_in", "end_sign_in", "list_sign_ins", "note_erasure", "list_erasures",
     "audit_of", "note_inspection", "end_as_admin", "delete_as_admin", "service_stats", "list_nodes",
     "count_words", "section_under_way",
+    "set_limits", "limit_of", "note_origin", "session_bytes", "count_bytes", "check_room", "check_work", "check_spent",
+    "check_more", "lock_origin",
 }  # fmt: skip
 FOR_ADMINS = {"inspect_session"}
 """Of those for users: to anybody but an admin, and the service, every session is absent."""
 SILENT = {"partial_json"}
 """Of those for users: of a session that is not theirs they answer nothing, where the others raise PT404."""
-FOR_NOBODY = {"add_profile", "keep_text"}
+FOR_NOBODY = {"add_profile", "keep_text", "admit_session", "admit_resumed", "admit_edit", "count_deleted"}
 DEFINERS = {"add_profile", "local_sign_in", "local_erase"}
 """Run with their owner's rights; none may be called by a user."""
 

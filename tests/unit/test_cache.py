@@ -41,6 +41,22 @@ def test_the_least_recently_used_goes_first() -> None:
     assert cache.peek("c") == 5
 
 
+def test_entries_are_bounded_by_what_they_weigh() -> None:
+    cache: Cache[str, str] = Cache(100, 60, most_bytes=10, weigh=len)
+    cache.put("a", "1234")
+    cache.put("b", "1234")
+    assert cache.stats.bytes == 8
+    cache.put("a", "12345")
+    assert keys(cache) == "ab" and cache.stats.bytes == 9
+    cache.put("c", "12345")
+    assert keys(cache) == "ac" and cache.stats.bytes == 10
+    cache.put("d", "more than there is room for")
+    assert keys(cache) == "" and cache.stats.bytes == 0
+    cache.put("e", "1")
+    cache.drop("e")
+    assert (cache.stats.bytes, cache.stats.size, cache.stats.evictions) == (0, 0, 4)
+
+
 def test_what_is_not_used_for_long_goes() -> None:
     clock = Clock()
     cache: Cache[str, int] = Cache(10, 60, clock)

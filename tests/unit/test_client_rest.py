@@ -151,7 +151,7 @@ async def test_an_anonymous_writer_is_renewed_when_refused() -> None:
 @respx.mock
 async def test_a_server_without_anonymous_writers_says_so() -> None:
     respx.post(f"{SERVER}/api/auth/anonymous").respond(404, json={"code": "not_found", "message": "Not found."})
-    with pytest.raises(ClientError, match="gives out no anonymous sign-ins"):
+    with pytest.raises(ClientError, match="takes no anonymous writers"):
         await Client.anonymous(SERVER)
 
 

@@ -22,9 +22,7 @@ from api.rates import KEYS, NO_ADDRESS, Counters, Rate, Rates, TooMany, address_
 from api.serve import _as_peers
 from coordinator.errors import Misconfigured, RateLimited
 from coordinator.models import Identity
-from coordinator.settings import Settings, load_settings
-
-RATES = ["rate_start", "rate_rest", "rate_sign_in", "rate_connect", "rate_frame"]
+from coordinator.settings import RATES, Settings, load_settings
 
 
 class Clock:
@@ -159,7 +157,7 @@ async def test_a_hit_costs_the_same_however_many_are_remembered() -> None:
 async def test_a_limit_that_breaks_stops_nobody(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def breaks(*_: object) -> bool:
+    async def breaks(*_: object, **__: object) -> bool:
         raise OSError("the counters are gone")
 
     monkeypatch.setattr(SlidingWindowCounterRateLimiter, "test", breaks)

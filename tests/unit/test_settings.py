@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from coordinator.errors import Misconfigured
-from coordinator.settings import Settings, environment_name, load_settings
+from coordinator.settings import RATES, Settings, environment_name, load_settings
 
 EXAMPLE = (Path(__file__).parents[2] / ".env.example").read_text(encoding="utf-8")
 SETTING = re.compile(r"^#?([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
@@ -62,8 +62,8 @@ def test_every_setting_is_read_from_the_name_that_the_example_gives(monkeypatch:
         "supabase_url": "https://x.supabase.co", "supabase_publishable_key": "p", "supabase_secret_key": "s",
         "supabase_jwt_secret": "j", "supabase_jwt_audience": "a", "supabase_jwt_issuer": "i", "transport": "rpc",
         "log_format": "json", "trusted_proxies": "10.0.0.1, 10.0.0.2", "otlp_endpoint": "http://x", "model_continues": "false",
-        "admin_user_ids": "5f0a3c3e-4b0e-4f0e-8f0e-5f0a3c3e4b0e", "key_secrets": "k", "rate_start": "off",
-        "rate_rest": "1/second", "rate_sign_in": "off", "rate_connect": "off", "rate_frame": "off",
+        "admin_user_ids": "5f0a3c3e-4b0e-4f0e-8f0e-5f0a3c3e4b0e", "key_secrets": "k", **dict.fromkeys(RATES, "1/second"),
+        "anonymous": "off", "day_tokens_per_user": "9", "day_usd_per_user": "0.5", "day_tokens": "9", "day_usd": "9",
     }  # fmt: skip
     for name, field in Settings.model_fields.items():
         default = field.get_default(call_default_factory=False)

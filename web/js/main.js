@@ -62,7 +62,7 @@ function makeContext(config, signin) {
     /** Somebody is signed in on return, or the sign-in page is shown and this is false. */
     async signedIn() {
       if (signin.known) return true;
-      if (signin.local) {
+      if (signin.guests) {
         await signin.anonymous();
         return true;
       }

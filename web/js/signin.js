@@ -22,6 +22,8 @@ export class SignIn extends EventTarget {
   constructor(config) {
     super();
     this.local = config.sign_in.auth === "local";
+    /** Whether anybody may come in as a guest; of a project only the project knows. */
+    this.guests = this.local && config.sign_in.anonymous !== false;
     this._url = config.sign_in.url ? config.sign_in.url.replace(/\/+$/, "") : null;
     this._key = config.sign_in.publishable_key ?? null;
     /** @type {Promise<Tokens> | null} */
@@ -42,7 +44,7 @@ export class SignIn extends EventTarget {
 
   /** What the project offers: `{anonymous, email, signup}`; a project that can't be asked offers e-mail. */
   async offers() {
-    if (this.local) return { anonymous: true, password: false, magic: false, signup: false, token: true };
+    if (this.local) return { anonymous: this.guests, password: false, magic: false, signup: false, token: true };
     const told = await this._project("GET", "/settings");
     const email = told.external?.email !== false;
     return {

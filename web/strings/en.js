@@ -259,6 +259,7 @@ export default {
   "signin": "Sign in",
   "signin.about": "Your stories are kept under your name and are yours alone.",
   "signin.anonymous": "Write as a guest",
+  "signin.closed": "Guests can't come in here: ask the owner of this service for a key, and sign in with it.",
   "signin.confirm": "Almost there: answer the letter that we sent to that address.",
   "signin.email": "E-mail",
   "signin.link.other": "This link signs you in as {email}. Did you ask for it?",

@@ -259,6 +259,7 @@ export default {
   "signin": "Iniciar sesión",
   "signin.about": "Tus historias se guardan a tu nombre y son solo tuyas.",
   "signin.anonymous": "Escribir como invitado",
+  "signin.closed": "Aquí no entran invitados: pide una clave a quien lleva este servicio e inicia sesión con ella.",
   "signin.confirm": "Ya casi está: responde a la carta que enviamos a esa dirección.",
   "signin.email": "Correo electrónico",
   "signin.link.other": "Este enlace inicia sesión como {email}. ¿Lo has pedido tú?",

@@ -73,7 +73,7 @@ async function ways(context) {
   } }, t("signin.anonymous"))) : null;
   return [
     h("h1", { tabindex: -1 }, t("signin")),
-    h("p", {}, t(signin.local ? "signin.local" : "signin.about")), trouble, told,
+    h("p", {}, t(signin.guests ? "signin.local" : signin.local ? "signin.closed" : "signin.about")), trouble, told,
     offered.password ? null : guest,
     offered.password ? h("form", { on: { submit: (/** @type {Event} */ event) => submit(event, async () => void (await signin.password(email.value, password.value))) } },
       h("div.field", {}, h("label", { for: "email" }, t("signin.email")), email),
@@ -86,7 +86,7 @@ async function ways(context) {
           return t("signin.sent");
         }) } }, t("signin.magic")) : null)) : null,
     offered.password ? guest : null,
-    offered.token ? h("details", {}, h("summary", {}, t("signin.token")),
+    offered.token ? h("details", { open: !offered.anonymous }, h("summary", {}, t("signin.token")),
       h("form", { on: { submit: (/** @type {Event} */ event) => submit(event, async () => void (await signin.paste(token.value))) } },
         h("p.hint", {}, t("signin.token.about")),
         h("div.field", {}, h("label", { for: "token" }, t("signin.token.label")), token),

@@ -180,7 +180,7 @@ class Form {
     this._asking?.abort();
     const { signin } = this.context;
     // Whoever only looks at the page is nobody yet; who types is about to be.
-    if (!values.pages || !(signin.known || (signin.local && this.prompt.value.trim()))) return;
+    if (!values.pages || !(signin.known || (signin.guests && this.prompt.value.trim()))) return;
     try {
       if (!signin.known) await signin.anonymous();
       const asking = (this._asking = new AbortController());

@@ -34,7 +34,8 @@ async def sign_in(address: Address) -> Grant:
     try:
         return await _grant(address, "/api/auth/anonymous", None)
     except ClientError as error:
-        if error.status in (401, 403, 404, 405, 501):
+        # Storyloom's own refusal, and no other's: somebody else's server would take no token either.
+        if error.code in ("unauthorized", "forbidden", "not_found"):
             sentence = f"The server at {address} gives out no anonymous sign-ins; a token is needed."
             raise ClientError("unauthorized", sentence, status=error.status) from error
         raise

@@ -1,4 +1,4 @@
-"""The command line. Exit codes: 0 done, 1 failed, 2 wrong use, 128 + n ended by signal n.
+"""The command line; docs/cli.md tells all of it.
 
 Only typer is imported before a command is known: `storyloom --help` answers at once.
 """
@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import asdict
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
 
-from storyloom import version_commands
+from storyloom import texts, version_commands
 from storyloom.options import (
     NOTE_CHARACTERS,
     TITLE_CHARACTERS,
+    Command,
     Json,
     Server,
     SessionId,
@@ -23,9 +26,10 @@ from storyloom.options import (
     bounded,
     commands_of,
     plain_console,
+    tell,
     where_of,
 )
-from storyloom.program import Wrong, program, report
+from storyloom.program import DONE, FAILED, WRONG_USE, Wrong, program, report
 
 if TYPE_CHECKING:
     from storyloom.commands import Commands
@@ -46,9 +50,28 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings=HOW,
     help="Stories written by a cast of agents: write one, watch it, read it again.",
-    epilog="With --debug a failure also shows its traceback. STORYLOOM_SERVER and STORYLOOM_TOKEN stand for "
-    "--server and --token.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong use, 128 + n ended by signal n (130 is Ctrl-C). With --json a "
+    "failure is an object on standard error. With --debug a failure also shows its traceback. STORYLOOM_SERVER and "
+    "STORYLOOM_TOKEN stand for --server and --token.",
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"storyloom {version('storyloom')}")
+        raise typer.Exit
+
+
+@app.callback()
+def storyloom(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it and exit.")
+    ] = False,
+) -> None:
+    pass
+
 
 BudgetTokens = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Tokens that the story may use, in and out, all agents together.")
@@ -56,7 +79,7 @@ BudgetTokens = Annotated[
 BudgetUsd = Annotated[float | None, typer.Option(metavar="X", help="The same in US dollars.")]
 
 
-@app.command()
+@app.command(cls=Command)
 def write(
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What the story is about; - reads standard input.")],
     template: Annotated[str | None, typer.Option(metavar="NAME", help="The kind of story.")] = None,
@@ -79,8 +102,7 @@ def write(
     as_json: Json = False,
 ) -> None:
     """Write a story and watch it come to be."""
-    if prompt == "-":
-        prompt = sys.stdin.read()
+    prompt = texts.read(prompt, "PROMPT") if prompt == texts.STANDARD_INPUT else prompt
     prompt = bounded("PROMPT", prompt, PROMPT_CHARACTERS)
     config: dict[str, Any] = {"pages": pages, "seed": seed}
     for name, value in {"protagonist": protagonist, "tone": tone, "language": language, "model": model}.items():
@@ -107,13 +129,13 @@ def write(
     raise typer.Exit(run(work))
 
 
-@app.command()
+@app.command(cls=Command)
 def attach(session_id: SessionId, server: Server = None, token: Token = None, as_json: Json = False) -> None:
     """Watch a story, from where it is to its end."""
     _watch(session_id, where_of(server, token), as_json, resume=False)
 
 
-@app.command()
+@app.command(cls=Command)
 def resume(
     session_id: SessionId,
     budget_tokens: BudgetTokens = None,
@@ -122,12 +144,12 @@ def resume(
     token: Token = None,
     as_json: Json = False,
 ) -> None:
-    """Go on with a story that is paused, failed or expired, and watch it."""
+    """Go on with a paused, failed or expired story, and watch it."""
     budget = _budget(budget_tokens, budget_usd)
     _watch(session_id, where_of(server, token), as_json, resume=True, budget=budget)
 
 
-@app.command()
+@app.command(cls=Command)
 def show(session_id: SessionId, server: Server = None, token: Token = None, as_json: Json = False) -> None:
     """Print a story as it is now."""
     where = where_of(server, token)
@@ -154,7 +176,7 @@ def show(session_id: SessionId, server: Server = None, token: Token = None, as_j
                 raise ClientError("conflict", said) from error
         console = plain_console()
         if as_json:
-            print(story.model_dump_json())
+            tell(story)
         elif console.is_terminal:
             from storyloom.display import print_story
 
@@ -168,11 +190,12 @@ def show(session_id: SessionId, server: Server = None, token: Token = None, as_j
     raise typer.Exit(run(work))
 
 
-@app.command()
+@app.command(cls=Command)
 def sessions(
     status: Annotated[str | None, typer.Option(metavar="STATUS", help="Only active, completed, failed …")] = None,
     q: Annotated[str | None, typer.Option("-q", "--query", metavar="TEXT", help="Only with this in it.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="How many.")] = 20,
+    cursor: Annotated[str | None, typer.Option(metavar="CURSOR", help="Go on after a page: its `next_cursor`.")] = None,
     server: Server = None,
     token: Token = None,
     as_json: Json = False,
@@ -187,9 +210,9 @@ def sessions(
         from datetime import UTC, datetime
 
         async with open_client(where, run_stories=False) as client:
-            page = await client.sessions(status=status, kind="story", q=q, limit=limit)
+            page = await client.sessions(status=status, kind="story", q=q, limit=limit, cursor=cursor)
         if as_json:
-            print(page.model_dump_json())
+            tell(page)
         elif not page.items:
             none = "No story matches." if status or q else f'No stories yet. Begin one: {program()} write "…"'
             print(none)
@@ -199,14 +222,14 @@ def sessions(
             console = plain_console()
             console.print(sessions_table(console, page.items, datetime.now(UTC)))
             if page.next_cursor:
-                print(f"There are more; --limit shows up to 100, now {limit}.")
+                print(f"There are more: go on with --cursor '{page.next_cursor}', or see up to 100 with --limit.")
         return 0
 
     raise typer.Exit(run(work))
 
 
-@app.command()
-def cancel(session_id: SessionId, server: Server = None, token: Token = None) -> None:
+@app.command(cls=Command)
+def cancel(session_id: SessionId, server: Server = None, token: Token = None, as_json: Json = False) -> None:
     """Stop a story for good. What was written is kept."""
     where = where_of(server, token)
 
@@ -215,15 +238,15 @@ def cancel(session_id: SessionId, server: Server = None, token: Token = None) ->
 
     async def work() -> int:
         async with open_client(where, run_stories=False) as client:
-            await client.cancel(session_id)
-        print(f"Cancelled {session_id}.")
+            session = await client.cancel(session_id)
+        tell(session if as_json else f"Cancelled {session_id}.")
         return 0
 
     raise typer.Exit(run(work))
 
 
-@app.command()
-def pause(session_id: SessionId, server: Server = None, token: Token = None) -> None:
+@app.command(cls=Command)
+def pause(session_id: SessionId, server: Server = None, token: Token = None, as_json: Json = False) -> None:
     """Pause a story, when the step at hand is done."""
     where = where_of(server, token)
 
@@ -235,23 +258,23 @@ def pause(session_id: SessionId, server: Server = None, token: Token = None) -> 
     async def work() -> int:
         async with open_client(where, run_stories=False) as client:
             session = await client.pause(session_id)
-        paused = session.status == "paused"
-        print("Paused." if paused else "It pauses when the step at hand is done.", end=" ")
-        print(f"Go on with:\n  {commands.line('resume', session_id)}")
+        said = "Paused." if session.status == "paused" else "It pauses when the step at hand is done."
+        tell(session if as_json else f"{said} Go on with:\n  {commands.line('resume', session_id)}")
         return 0
 
     raise typer.Exit(run(work))
 
 
-@app.command()
+@app.command(cls=Command)
 def steer(
     session_id: SessionId,
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What should be different; - reads standard input.")],
     server: Server = None,
     token: Token = None,
+    as_json: Json = False,
 ) -> None:
     """Tell the cast something for the steps to come."""
-    text = bounded("TEXT", sys.stdin.read() if text == "-" else text, NOTE_CHARACTERS)
+    text = bounded("TEXT", texts.read(text, "TEXT") if text == texts.STANDARD_INPUT else text, NOTE_CHARACTERS)
     where = where_of(server, token)
 
     from storyloom.doors import open_client
@@ -259,14 +282,14 @@ def steer(
 
     async def work() -> int:
         async with open_client(where, run_stories=False) as client:
-            await client.steer(session_id, text)
-        print("Noted, for the steps to come.")
+            note = await client.steer(session_id, text)
+        tell(note if as_json else "Noted, for the steps to come.")
         return 0
 
     raise typer.Exit(run(work))
 
 
-@app.command()
+@app.command(cls=Command)
 def approve(
     session_id: SessionId,
     step: Annotated[str | None, typer.Argument(metavar="STEP", help="Otherwise the one that waits.")] = None,
@@ -274,6 +297,7 @@ def approve(
     comment: Annotated[str | None, typer.Option(metavar="TEXT", help="What should be different.")] = None,
     server: Server = None,
     token: Token = None,
+    as_json: Json = False,
 ) -> None:
     """Approve, or reject, the outline or text that a story waits with."""
     comment = bounded("--comment", comment, NOTE_CHARACTERS) if comment is not None else None
@@ -295,16 +319,16 @@ def approve(
                 if session.status != "awaiting_approval" or waiting is None:
                     status = session.status.replace("_", " ")
                     raise ClientError("conflict", f"The story waits for no approval: it is {status}.")
-            await client.approve(session_id, waiting, not reject, comment)
+            session = await client.approve(session_id, waiting, not reject, comment)
         what = waiting_text(waiting)
         said = f"Not approved: {what} is written again." if reject else f"Approved {what}."
-        print(f"{said} Watch it with:\n  {commands.line('attach', session_id)}")
+        tell(session if as_json else f"{said} Watch it with:\n  {commands.line('attach', session_id)}")
         return 0
 
     raise typer.Exit(run(work))
 
 
-@app.command()
+@app.command(cls=Command)
 def export(
     session_id: SessionId,
     format: Annotated[
@@ -316,6 +340,7 @@ def export(
     ] = None,
     server: Server = None,
     token: Token = None,
+    as_json: Json = False,
 ) -> None:
     """Write a story to a file."""
     from storyloom.exporting import export as export_story
@@ -324,18 +349,20 @@ def export(
 
     wanted = wanted_format(format, output)
     where = where_of(server, token)
-    raise typer.Exit(run(lambda: export_story(where, session_id, wanted, output)))
+    raise typer.Exit(run(lambda: export_story(where, session_id, wanted, output, as_json)))
 
 
 version_commands.add_to(app)
 
 
-@app.command()
+@app.command(cls=Command)
 def serve(
     host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, metavar="N", help="Port; 0 takes a free one.")] = None,
 ) -> None:
-    """Run the service: the studio, the WebSocket and the REST interface."""
+    """Run the service: studio, WebSocket and REST."""
+    host = bounded("--host", host, 255) if host is not None else None
+
     from api.serve import serve as serve_forever
     from coordinator.settings import load_settings
 
@@ -343,40 +370,55 @@ def serve(
     serve_forever(load_settings(**{name: value for name, value in given.items() if value is not None}))
 
 
-@app.command()
-def token(admin: Annotated[bool, typer.Option("--admin", help="An administrator's.")] = False) -> None:
+@app.command(cls=Command)
+def token(
+    admin: Annotated[bool, typer.Option("--admin", help="An administrator's.")] = False, as_json: Json = False
+) -> None:
     """Print a token for a local service."""
     from api.auth import local_token
     from coordinator.settings import load_settings
 
-    print(local_token(load_settings(), admin=admin))
+    settings = load_settings()
+    issued = local_token(settings, admin=admin)
+    tell({"access_token": issued, "expires_in": int(settings.token_ttl_s)} if as_json else issued)
 
 
-@app.command()
-def migrate() -> None:
+@app.command(cls=Command)
+def migrate(as_json: Json = False) -> None:
     """Bring the database's schema up to date."""
     from coordinator.settings import load_settings
     from coordinator.store.migrate import migrate_configured
     from storyloom.follow import run
 
-    applied = run(lambda: migrate_configured(load_settings()))
-    print("\n".join(f"Applied {name}" for name in applied) or "Nothing to do: the database is up to date.")
+    async def work() -> int:
+        applied = await migrate_configured(load_settings())
+        said = "\n".join(f"Applied {name}" for name in applied)
+        tell({"applied": applied} if as_json else said or "Nothing to do: the database is up to date.")
+        return DONE
+
+    raise typer.Exit(run(work))
 
 
-@app.command()
-def doctor() -> None:
+@app.command(cls=Command)
+def doctor(as_json: Json = False) -> None:
     """Check settings, database, keys and model, and say what to do."""
     from coordinator.doctor import examine
     from coordinator.settings import load_settings
     from storyloom.follow import run
     from storyloom.listing import checks_table
 
-    checks = run(lambda: examine(load_settings()))
-    console = plain_console()
-    console.print(checks_table(console, checks))
-    failed = sum(not check.ok for check in checks)
-    print(f"{failed} of {len(checks)} checks failed." if failed else "All is well.")
-    raise typer.Exit(1 if failed else 0)
+    async def work() -> int:
+        checks = await examine(load_settings())
+        failed = sum(not check.ok for check in checks)
+        if as_json:
+            tell({"ok": not failed, "checks": [asdict(check) for check in checks]})
+        else:
+            console = plain_console()
+            console.print(checks_table(console, checks))
+            print(f"{failed} of {len(checks)} checks failed." if failed else "All is well.")
+        return FAILED if failed else DONE
+
+    raise typer.Exit(run(work))
 
 
 def _watch(
@@ -448,17 +490,51 @@ def main() -> None:
     arguments = sys.argv[1:]
     end = arguments.index("--") if "--" in arguments else len(arguments)
     debug = "--debug" in arguments[:end] or os.environ.get("STORYLOOM_LOG_LEVEL", "").lower() == "debug"
+    as_json = "--json" in arguments[:end]
     arguments = [word for word in arguments[:end] if word != "--debug"] + arguments[end:]
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal that can't show a character gets a question mark, not an end of the story.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+    _mend_streams()
+    named = program()
     try:
-        app(arguments, prog_name=program())
-    except Exception as error:
-        sys.exit(report(error, debug=debug))
-    except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(_run(arguments, named))
+    except (Exception, KeyboardInterrupt) as error:
+        commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
+        command = " ".join([named, *(word for word in arguments[:1] if word in commands)])
+        sys.exit(report(error, command=command, debug=debug, as_json=as_json))
+
+
+def _run(arguments: list[str], named: str) -> int:
+    """The exit code. What is printed is out when this returns, or the fault of its reader is raised."""
+    command = typer.main.get_command(app)
+    if not arguments:
+        print(command.get_help(command.make_context(named, [], resilient_parsing=True)), file=sys.stderr)
+        return WRONG_USE
+    code = DONE
+    try:
+        # Not by typer's own way to run a program, which takes over where an output was closed, and prints the usage.
+        with command.make_context(named, arguments) as context:
+            command.invoke(context)
+    except typer.Exit as ended:
+        code = ended.exit_code
+    except typer.TyperException as error:
+        said = error.format_message()
+        raise Wrong(said if said.endswith((".", "?")) else f"{said}.") from error
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    return code
+
+
+def _mend_streams() -> None:
+    for number in range(3):
+        # One that was closed is the next file's number, which nothing may be printed into.
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that can't show a character gets a question mark, not an end of the story. A file or a pipe gets
+        # UTF-8, whatever the locale says: that is what every command reads.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace", encoding=None if stream.isatty() else "utf-8")
 
 
 if __name__ == "__main__":

@@ -414,5 +414,7 @@ def _read(kind: type[A], answer: Any) -> A:
         fault = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(map(str, fault["loc"]))
         raise ClientError(
-            "internal", f"The server's answer can't be read as a {kind.__name__}: {where}: {fault['msg']}."
+            "internal",
+            f"The server's answer can't be read as a {kind.__name__} ({where}: {fault['msg']}): "
+            "it is of another version, or not a Storyloom server.",
         ) from error

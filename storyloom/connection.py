@@ -7,13 +7,14 @@ import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
+from websockets.http11 import Response
 from websockets.typing import Subprotocol
 
 from storyloom.errors import ClientError
+from storyloom.reach import moved, origin, refused, trust, unreachable
 
 SUBPROTOCOL = Subprotocol("storyloom.v1")
 FRAME_BYTES = 32 * 2**20
@@ -42,6 +43,13 @@ class Lost(Exception):
     def __init__(self, error: ClientError) -> None:
         super().__init__(error.message)
         self.error = error
+
+
+class Straight(connect):
+    """Follows no redirect; see `reach.moved`."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
 
 
 class Listening(ClientConnection):
@@ -77,8 +85,9 @@ class Socket:
     async def open(cls, url: str, token: str, *, proxy: bool) -> Socket:
         """Connects and authenticates. `url` begins with ws or wss; the token goes in the first frame, never in it."""
         try:
-            connection = await connect(
+            connection = await Straight(
                 url,
+                ssl=trust() if url.startswith("wss:") else None,
                 subprotocols=[SUBPROTOCOL],
                 create_connection=Listening,
                 proxy=True if proxy else None,
@@ -88,9 +97,10 @@ class Socket:
                 max_size=FRAME_BYTES,
             )
         except InvalidStatus as refusal:
-            raise _refused(refusal.response.status_code, url) from refusal
+            raise _refused(refusal.response, url) from refusal
         except (OSError, TimeoutError, EOFError, InvalidHandshake) as fault:
-            raise Lost(unreachable(url)) from fault
+            error = unreachable(url, fault)
+            raise (Lost(error) if error.retryable else error) from fault
         except (WebSocketException, ValueError) as fault:
             raise ClientError("unavailable", f"No connection can be made to {origin(url)}: {fault}") from fault
         assert isinstance(connection, Listening)
@@ -171,23 +181,10 @@ def refusal(frame: Mapping[str, Any]) -> ClientError:
     )
 
 
-def _refused(status: int, url: str) -> ClientError | Lost:
-    if status in (401, 403):
-        return lost(4401 if status == 401 else 4403)
-    if status in (429, 500, 502, 503, 504):
-        sentence = f"The server at {origin(url)} can't take connections now (HTTP {status})."
-        return Lost(ClientError("unavailable", sentence, retryable=True, status=status))
-    return ClientError("unavailable", f"{origin(url)} is not a Storyloom server (HTTP {status}).", status=status)
-
-
-def unreachable(url: str) -> ClientError:
-    return ClientError("unavailable", f"No Storyloom server answers at {origin(url)}.", retryable=True)
-
-
-def origin(url: str) -> str:
-    """The server's address as a person would write it: no path, no credentials."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    port = f":{parts.port}" if parts.port else ""
-    scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}{port}"
+def _refused(response: Response, url: str) -> ClientError | Lost:
+    """What it means that the handshake was answered otherwise."""
+    location = response.headers.get("Location")
+    if location and 300 <= response.status_code < 400:
+        return moved(url, location)
+    error = refused(url, "", response.status_code, response.body)
+    return Lost(error) if error.retryable else error

@@ -27,6 +27,7 @@ from storyloom.events import (
     SessionStatus,
 )
 from storyloom.panel import Panel
+from storyloom.program import say
 from storyloom.prose import Wrapper, clean, shorten
 from storyloom.state import SessionState
 from storyloom.things import Approval, Message, Partial, Session, Story
@@ -105,6 +106,9 @@ class Display:
     def waits(self, line: str) -> None:
         before, _, command = line.rpartition(": ")
         self._console.print(Text(f"\n{before}:"), Text(f"  {command}", style="cyan"), sep="\n", soft_wrap=True)
+
+    def left(self, line: str) -> None:
+        say(line)
 
     def lost(self, error: ClientError, wait_s: float) -> None:
         self._panel.trouble = f"{error.message} Trying again{f' in {wait_s:.0f} s' if wait_s >= 1 else ''} …"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -10,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from storyloom.program import Wrong
+from storyloom.options import tell
+from storyloom.program import Failed, Wrong, say
 
 if TYPE_CHECKING:
     from storyloom.doors import Where
@@ -28,9 +30,9 @@ def wanted_format(named: str | None, output: str | None) -> str:
     return format
 
 
-async def export(where: Where, session_id: UUID, format: str, output: str | None) -> int:
+async def export(where: Where, session_id: UUID, format: str, output: str | None, as_json: bool) -> int:
     """Writes the file whole or not at all, and says where; `-` is standard output. Without a name it gets that of the
-    story, and replaces nothing."""
+    story, and replaces nothing. Raises Failed where the file can't be written."""
     from storyloom.doors import open_client
 
     notes: list[str] = []
@@ -53,10 +55,12 @@ async def export(where: Where, session_id: UUID, format: str, output: str | None
                     sys.stdout.buffer.write(piece)
                 sys.stdout.buffer.flush()
             else:
-                _write(Path(output or name), whole.read(), replace=output is not None)
-                print(f"Wrote {output or name}.")
-    for note in notes:
-        print(note, file=sys.stderr)
+                content = whole.read()
+                _write(Path(output or name), content, replace=output is not None)
+                about = {"file": output or name, "format": format, "bytes": len(content), "warnings": notes}
+                tell(about if as_json else f"Wrote {output or name}.")
+    for note in notes if not as_json else []:
+        say(note)
     return 0
 
 
@@ -64,9 +68,14 @@ def _write(path: Path, content: bytes, *, replace: bool) -> None:
     if not replace and path.exists():
         raise Wrong(f"{path} is there already: say with -o where the story goes.")
     beside = path.with_name(f".{path.name}.{os.getpid()}")
+    if path.exists() and not path.is_file() and not path.is_dir():
+        beside = path  # a pipe or a device, which is written to and not replaced
     try:
         beside.write_bytes(content)
-        beside.replace(path)
+        if beside != path:
+            beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise Wrong(f"{path} can't be written ({error.strerror}).") from error
+        with contextlib.suppress(OSError):
+            if beside != path:
+                beside.unlink(missing_ok=True)
+        raise Failed(f"{path} can't be written ({error.strerror}): say with -o where the story goes.") from error

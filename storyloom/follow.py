@@ -16,12 +16,11 @@ from storyloom.commands import Commands
 from storyloom.errors import ClientError
 from storyloom.events import Event
 from storyloom.gates import Ask, Gates
-from storyloom.program import Stopped, say
+from storyloom.program import DONE, Failed, Stopped
 from storyloom.state import SessionState
 from storyloom.things import Approval, Story
 
 TICK_S = 1 / 12
-DONE, FAILED = 0, 1
 Result = TypeVar("Result")
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -42,13 +41,15 @@ class View(Protocol):
     def hold(self, approval: Approval) -> None: ...
     def go_on(self) -> None: ...
     def waits(self, line: str) -> None: ...
+    def left(self, line: str) -> None: ...
 
 
 async def follow(
     client: Client, events: AsyncGenerator[Event, None], view: View, commands: Commands, known: UUID | None = None,
     ask: Ask | None = None,
 ) -> int:  # fmt: skip
-    """Shows the events and then the story. Answers the exit code. `known` is the session's id where it is known.
+    """Shows the events and then the story. Answers the exit code; raises Failed where the story came to no good end.
+    `known` is the session's id where it is known.
 
     Where the story waits for a person, `ask` asks them; without it there is nobody, and the story is left waiting.
     """
@@ -70,7 +71,7 @@ async def follow(
                 ticker.cancel()
                 await gates.close()
     except asyncio.CancelledError:
-        say(_left(commands, known))
+        view.left(_left(commands, known))
         raise
     if known is None:
         raise ClientError("internal", "The server ended the story before it began.")
@@ -80,8 +81,7 @@ async def follow(
     if state.status in ("awaiting_approval", "paused") and state.error is None:
         view.waits(_waiting(state, known, commands))
         return DONE
-    say(_outcome(state, known, commands))
-    return FAILED
+    raise Failed(_outcome(state, known, commands), state.error.code if state.error else state.status)
 
 
 def _waits(state: SessionState, *, watched: bool) -> bool:

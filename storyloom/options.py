@@ -5,24 +5,54 @@ Only typer is imported before a command is known, here as in `cli`.
 
 from __future__ import annotations
 
+import json
 import os
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
+from typer.core import TyperCommand
 
 from storyloom.program import Wrong, program
+from storyloom.texts import is_text
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from storyloom.commands import Commands
     from storyloom.doors import Where
+    from storyloom.things import Thing
 
 NOTE_CHARACTERS = 4_000
 TITLE_CHARACTERS = 200
 
-SessionId = Annotated[UUID, typer.Argument(metavar="ID", help="The session's id, as `sessions` lists it.")]
+PATHS = frozenset({"file", "output"})
+"""Parameters that name a file, whose name may be any bytes."""
+
+
+class Command(TyperCommand):
+    """A command whose arguments are text, but for its paths."""
+
+    def invoke(self, ctx: Any) -> Any:
+        for parameter in self.params:
+            name = parameter.name or ""
+            if name not in PATHS and isinstance(value := ctx.params.get(name), str) and not is_text(value):
+                given = parameter.opts[-1] if parameter.param_type_name == "option" else parameter.metavar
+                raise Wrong(f"{given} is not text in UTF-8.")
+        return super().invoke(ctx)
+
+
+def _session_id(value: str) -> UUID:
+    try:
+        return UUID(value)
+    except ValueError:
+        raise Wrong(f"{value!r} is not a session's id: `{program()} sessions` lists yours.") from None
+
+
+SessionId = Annotated[
+    UUID, typer.Argument(parser=_session_id, metavar="ID", help="The session's id, as `sessions` lists it.")
+]
 Server = Annotated[
     str | None,
     typer.Option(envvar="STORYLOOM_SERVER", metavar="URL", help="A running server; without it one starts in here."),
@@ -31,7 +61,7 @@ Token = Annotated[
     str | None,
     typer.Option(envvar="STORYLOOM_TOKEN", metavar="JWT", help="Who you are at that server; otherwise anonymous."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 def bounded(name: str, value: str, most: int) -> str:
@@ -70,6 +100,17 @@ def commands_of(where: Where) -> Commands:
         return Commands(program(), log=load_settings().data_dir / LOG_FILE)
     named = where.server != os.environ.get("STORYLOOM_SERVER")
     return Commands(program(), f" --server {quote(where.server)}" if named else "")
+
+
+def tell(told: str | Thing | Mapping[str, Any] | Sequence[Thing]) -> None:
+    """Prints text for people as it is, anything else as JSON for programs."""
+    if isinstance(told, Mapping):
+        told = json.dumps(told)
+    elif not isinstance(told, str):
+        from storyloom.machine import as_json
+
+        told = as_json(told)
+    print(told)
 
 
 def plain_console() -> Console:

@@ -20,6 +20,7 @@ from storyloom.events import (
     SessionStatus,
     StepStarted,
 )
+from storyloom.machine import as_json
 from storyloom.prose import clean
 from storyloom.state import SessionState
 from storyloom.things import Approval, Session, Story
@@ -60,6 +61,10 @@ class Quiet:
 
     def go_on(self) -> None:
         pass
+
+    def left(self, line: str) -> None:
+        """What to say to whoever stopped the command."""
+        self._complain(line)
 
     def lost(self, error: ClientError, wait_s: float) -> None:
         """Told once, however many tries it takes until the next event."""
@@ -123,14 +128,20 @@ class Lines(Quiet):
 
 
 class Frames(Quiet):
-    """Every event as the server sent it, one JSON object a line; the story is the last."""
+    """Every event as the server sent it, one JSON object a line; the story is the last. Of trouble, too, an object."""
 
     def tell(self, event: Event, state: SessionState) -> None:
         self._told_lost = False
         self._say(json.dumps(dict(event.raw)))
 
     def story(self, story: Story) -> None:
-        self._say(story.model_dump_json())
+        self._say(as_json(story))
+
+    def lost(self, error: ClientError, wait_s: float) -> None:
+        self._complain(json.dumps({"lost": {"code": error.code, "message": error.message, "wait_s": wait_s}}))
+
+    def left(self, line: str) -> None:
+        """The error at the end says it."""
 
     def waits(self, line: str) -> None:
         """The last event has said it."""

@@ -11,16 +11,16 @@ from urllib.parse import urlsplit
 import httpx
 
 from storyloom.backoff import Reconnect
-from storyloom.connection import origin, unreachable
 from storyloom.errors import ClientError
+from storyloom.reach import moved, origin, refused, trust, unreachable
 
 TokenProvider = Callable[[bool], Awaitable[str]]
 """Gives the token to use. Called with True after the server refused the last one: then another one is wanted."""
 
 Notice = Callable[[ClientError, float], None]
 """Told of what went wrong, and in how many seconds the next try is."""
-TRANSIENT = frozenset({429, 502, 503, 504})
 GET_TRIES = 4
+NO_TEXT = "The request holds characters that no text in UTF-8 can have (half of a surrogate pair): take them out."
 
 
 class Address:
@@ -34,6 +34,11 @@ class Address:
         parts = urlsplit(f"{scheme}://{rest}")
         if scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise ValueError(f"{url!r} is not a server's address. It looks like http://127.0.0.1:8000.")
+        try:
+            httpx.URL(f"{scheme}://{rest}")
+            parts.hostname.encode("idna")
+        except (httpx.InvalidURL, UnicodeError) as fault:
+            raise ValueError(f"{url!r} is not a server's address: no host has such a name.") from fault
         _ = parts.port  # raises ValueError for a port that is none
         self.http = f"{scheme}://{rest}"
         self.ws = f"{'wss' if scheme == 'https' else 'ws'}://{rest}"
@@ -63,8 +68,10 @@ class Http:
         self._provider = provider
         self._notice: Notice = notice or (lambda error, wait_s: None)
         self._backoff = backoff or Reconnect()
+        # Without TLS there is nothing to trust, and reading the authorities takes longer than a call.
+        verify = trust() if address.http.startswith("https:") else False
         self._client = httpx.AsyncClient(
-            base_url=address.http, timeout=timeout_s, trust_env=not address.local, follow_redirects=True
+            base_url=address.http, timeout=timeout_s, trust_env=not address.local, verify=verify
         )
         self._address = address
 
@@ -111,12 +118,14 @@ class Http:
     ) -> AsyncGenerator[bytes, None]:
         """The answer's body as it comes. Raises ClientError also where it breaks off: what came is not all of it.
         `told` gets the answer's headers, in lower case."""
+        begun = False
         for renew in (False, True):
             token = await self._provider(renew) if self._provider is not None else None
-            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            headers = _bearer(token) if token else {}
             try:
                 async with self._client.stream("GET", path, headers=headers) as response:
                     if response.is_success:
+                        begun = True
                         if told is not None:
                             told({name.lower(): value for name, value in response.headers.items()})
                         async for piece in response.aiter_bytes():
@@ -124,31 +133,52 @@ class Http:
                         return
                     await response.aread()
             except (httpx.TransportError, httpx.InvalidURL) as fault:
-                sentence = f"The download from {origin(self._address.http)} broke off. Start it again."
-                raise ClientError("unavailable", sentence, retryable=True) from fault
+                raise self._lost(fault, begun) from fault
             if response.status_code != 401 or token is None or renew:
-                raise problem(response)
+                raise _refusal(response)
 
     async def _once(
         self, method: str, path: str, json: Any, params: dict[str, Any] | None, headers: dict[str, str], renew: bool,
         timeout_s: float | None,
     ) -> Any:  # fmt: skip
         if self._provider is not None:
-            headers = {**headers, "Authorization": f"Bearer {await self._provider(renew)}"}
+            headers = {**headers, **_bearer(await self._provider(renew))}
         wanted = {key: value for key, value in (params or {}).items() if value is not None}
         try:
             timeout = self._client.timeout if timeout_s is None else timeout_s
             response = await self._client.request(
                 method, path, json=json, params=wanted, headers=headers, timeout=timeout
             )
-        except httpx.TimeoutException as fault:
-            sentence = f"The server at {origin(self._address.http)} didn't answer in time."
-            raise ClientError("unavailable", sentence, retryable=True) from fault
         except (httpx.TransportError, httpx.InvalidURL) as fault:
-            raise unreachable(self._address.http) from fault
+            raise self._lost(fault) from fault
+        except UnicodeEncodeError as fault:
+            raise ClientError("invalid_message", NO_TEXT) from fault
         if response.is_success:
             return _json(response) if response.content else None
-        raise problem(response)
+        raise _refusal(response)
+
+    def _lost(self, fault: Exception, begun: bool = False) -> ClientError:
+        """What it means that there is no answer, or, where one had `begun`, no more of it."""
+        where = origin(self._address.http)
+        if begun:
+            return ClientError("unavailable", f"The download from {where} broke off. Start it again.", retryable=True)
+        if isinstance(fault, httpx.TimeoutException):
+            return ClientError("unavailable", f"The server at {where} didn't answer in time.", retryable=True)
+        return unreachable(self._address.http, fault)
+
+
+def _bearer(token: str) -> dict[str, str]:
+    """Raises ClientError for what is no token, which no server need be asked about."""
+    if not (token.isascii() and token.isprintable() and " " not in token):
+        raise ClientError("unauthorized", "The token has characters that no token has: copy it anew.")
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _refusal(response: httpx.Response) -> ClientError:
+    if response.has_redirect_location:
+        return moved(str(response.request.url), response.headers["location"])
+    url, asked = response.request.url, f"{response.request.method} {response.request.url.path}"
+    return refused(str(url), asked, response.status_code, response.content, response.headers.get("retry-after"))
 
 
 def _json(response: httpx.Response) -> Any:
@@ -157,35 +187,3 @@ def _json(response: httpx.Response) -> Any:
     except ValueError as fault:
         where = origin(str(response.request.url))
         raise ClientError("internal", f"{where} is not a Storyloom server: its answer isn't JSON.") from fault
-
-
-def problem(response: httpx.Response) -> ClientError:
-    """The ClientError that a refused call tells: RFC 9457 where the server sends it, the status otherwise."""
-    try:
-        body = response.json()
-    except ValueError:
-        body = None
-    status = response.status_code
-    if not isinstance(body, dict) or "code" not in body:
-        code = {401: "unauthorized", 403: "forbidden", 404: "not_found", 429: "rate_limited"}.get(status)
-        where = f"{response.request.method} {response.request.url.path}"
-        return ClientError(
-            code or ("unavailable" if status >= 500 else "internal"),
-            f"{origin(str(response.request.url))} answered {where} with HTTP {status}.",
-            retryable=status in TRANSIENT,
-            status=status,
-        )
-    return ClientError(
-        str(body["code"]),
-        str(body.get("message") or body.get("detail") or body.get("title") or f"The server refused (HTTP {status})."),
-        retryable=bool(body.get("retryable", status in TRANSIENT)),
-        retry_after_s=_retry_after(body.get("retry_after_s"), response.headers.get("retry-after")),
-        status=status,
-    )
-
-
-def _retry_after(told: object, header: str | None) -> float | None:
-    try:
-        return float(told) if isinstance(told, (int, float)) else float(header) if header else None
-    except ValueError:
-        return None  # a date: the other form that the header may have, not worth a clock

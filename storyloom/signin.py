@@ -35,7 +35,8 @@ async def sign_in(address: Address) -> Grant:
     try:
         return await _grant(address, "/api/auth/anonymous", None)
     except ClientError as error:
-        if error.status in (401, 403, 404, 405, 501):
+        # Storyloom's own refusal, and no other's: somebody else's server would take no token either.
+        if error.code in ("unauthorized", "forbidden", "not_found"):
             sentence = (
                 f"The server at {address} takes no anonymous writers: ask its owner for a token, and give it with "
                 "--token or STORYLOOM_TOKEN."

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
 
+from storyloom import texts
 from storyloom.options import (
     NOTE_CHARACTERS,
     TITLE_CHARACTERS,
+    Command,
     Json,
     Server,
     SessionId,
@@ -20,6 +20,7 @@ from storyloom.options import (
     bounded,
     commands_of,
     plain_console,
+    tell,
     where_of,
 )
 from storyloom.program import Wrong
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from storyloom.errors import ClientError
     from storyloom.things import Alternative, Story
 
-STANDARD_INPUT = "-"
 ALTERNATIVES = 4
 LARGEST = 2**31 - 1
 _RANGE = re.compile(r"(\d{1,9}):(\d{1,9})", re.ASCII)
@@ -40,7 +40,7 @@ Version = Annotated[int, typer.Argument(min=1, max=LARGEST, metavar="VERSION", h
 
 def add_to(app: typer.Typer) -> None:
     for command in (versions, diff, edit, fork, rewrite):
-        app.command()(command)
+        app.command(cls=Command)(command)
 
 
 def versions(session_id: SessionId, server: Server = None, token: Token = None, as_json: Json = False) -> None:
@@ -64,7 +64,7 @@ def versions(session_id: SessionId, server: Server = None, token: Token = None, 
                 page = await client.drafts(session_id, limit=100, cursor=page.next_cursor)
                 drafts += page.items
         if as_json:
-            print(Page[Draft](items=drafts).model_dump_json())
+            tell(Page[Draft](items=drafts))
         elif drafts:
             console = plain_console()
             console.print(versions_table(console, drafts, datetime.now(UTC)))
@@ -78,21 +78,25 @@ def versions(session_id: SessionId, server: Server = None, token: Token = None, 
 def diff(
     session_id: SessionId, a: Version, b: Version, server: Server = None, token: Token = None, as_json: Json = False
 ) -> None:
-    """Show what is different in version B of a story's text, by paragraph and word."""
+    """Show what two versions differ in, by paragraph and word."""
     where = where_of(server, token)
 
     from storyloom.doors import open_client
+    from storyloom.errors import ClientError
     from storyloom.follow import run
 
-    async def work() -> int:
-        import json
+    commands = commands_of(where)
 
+    async def work() -> int:
         from storyloom.comparison import compared
 
         async with open_client(where, run_stories=False) as client:
-            found = await client.diff(session_id, a, b)
+            try:
+                found = await client.diff(session_id, a, b)
+            except ClientError as error:
+                raise await _no_version(client, commands, session_id, error, a, b) from error
         if as_json:
-            print(json.dumps(found))
+            tell(found)
             return 0
         lines = compared(found["blocks"])
         console = plain_console()
@@ -118,7 +122,9 @@ def edit(
     as_json: Json = False,
 ) -> None:
     """Save your own text as the story's next version."""
-    content = _read(file)
+    content = texts.read(file)
+    if not content.strip():
+        raise Wrong(f"{_named(file)} is empty.")
     where = where_of(server, token)
 
     from storyloom.doors import open_client
@@ -132,7 +138,8 @@ def edit(
             story = await client.story(session_id)
             text = _without_title(content, story)
             if text == story.content.strip() and base in (None, story.version):
-                print(f"Nothing to save: that is the text of version {story.version}.")
+                kept = await client.draft(session_id, story.version) if as_json else None
+                tell(kept or f"Nothing to save: that is the text of version {story.version}.")
                 return 0
             try:
                 draft = await client.edit(session_id, text, base or story.version)
@@ -140,10 +147,8 @@ def edit(
                 if error.code != "conflict":
                     raise
                 raise await _not_saved(client, commands, session_id, file, base or story.version, error) from error
-        if as_json:
-            print(draft.model_dump_json())
-        else:
-            print(f"Saved as version {draft.version}. Read it with:\n  {commands.line('show', session_id)}")
+        said = f"Saved as version {draft.version}. Read it with:\n  {commands.line('show', session_id)}"
+        tell(draft if as_json else said)
         return 0
 
     raise typer.Exit(run(work))
@@ -162,7 +167,7 @@ def fork(
     token: Token = None,
     as_json: Json = False,
 ) -> None:
-    """Begin a story that shares the past of another and goes its own way."""
+    """Begin a story that shares another's past and goes its own way."""
     if from_version is not None and from_step is not None:
         raise Wrong("A fork goes on from a version or from a step: give --from-version or --from-step.")
     if from_step is not None:
@@ -171,17 +176,18 @@ def fork(
     where = where_of(server, token)
 
     from storyloom.doors import open_client
+    from storyloom.errors import ClientError
     from storyloom.follow import run
 
     commands = commands_of(where)
 
     async def work() -> int:
         async with open_client(where, run_stories=False) as client:
-            made = await client.fork(session_id, from_version=from_version, from_step=from_step, title=title)
-        if as_json:
-            print(made.model_dump_json())
-        else:
-            print(f"Forked as {made.id}. Watch it with:\n  {commands.line('attach', made.id)}")
+            try:
+                made = await client.fork(session_id, from_version=from_version, from_step=from_step, title=title)
+            except ClientError as error:
+                raise await _no_past(client, commands, session_id, error, from_version) from error
+        tell(made if as_json else f"Forked as {made.id}. Watch it with:\n  {commands.line('attach', made.id)}")
         return 0
 
     raise typer.Exit(run(work))
@@ -210,7 +216,7 @@ def rewrite(
         if accept is None or section is not None or range is not None:
             raise Wrong("Say in TEXT what should be different in that passage.")
     else:
-        instruction = sys.stdin.read() if instruction == STANDARD_INPUT else instruction
+        instruction = texts.read(instruction, "TEXT") if instruction == texts.STANDARD_INPUT else instruction
         instruction = bounded("TEXT", instruction, NOTE_CHARACTERS)
         if (section is None) == (range is None):
             raise Wrong("Name the passage: give --section or --range.")
@@ -241,7 +247,7 @@ def rewrite(
                     raise ClientError("conflict", f"Only {len(made)} of {alternatives} came, and none was taken.")
                 return await _take(client, commands, made[accept - 1], session_id, as_json)
             if as_json:
-                print(f"[{','.join(one.model_dump_json() for one in made)}]")
+                tell(made)
                 return 0
             _show(made)
             chosen = await _asked(made)
@@ -254,21 +260,8 @@ def rewrite(
     raise typer.Exit(run(work))
 
 
-def _read(file: str) -> str:
-    """Raises Wrong where there is no text."""
-    try:
-        text = sys.stdin.read() if file == STANDARD_INPUT else Path(file).read_text("utf-8-sig")
-    except OSError as error:
-        raise Wrong(f"{file} can't be read ({error.strerror}).") from error
-    except UnicodeDecodeError as error:
-        raise Wrong(f"{_named(file)} is not text in UTF-8.") from error
-    if not text.strip():
-        raise Wrong(f"{_named(file)} is empty.")
-    return text
-
-
 def _named(file: str) -> str:
-    return "Standard input" if file == STANDARD_INPUT else file
+    return "Standard input" if file == texts.STANDARD_INPUT else file
 
 
 def _without_title(content: str, story: Story) -> str:
@@ -285,7 +278,7 @@ async def _not_saved(
     """The conflict, with what to do about it."""
     from storyloom.errors import ClientError
 
-    kept = "what you piped in is as it was" if file == STANDARD_INPUT else f"{file} is as it was"
+    kept = "what you piped in is as it was" if file == texts.STANDARD_INPUT else f"{file} is as it was"
     session = await client.session(session_id)
     if session.status == "active":
         do = f"The story is being written, so nothing was saved and {kept}: pause it, then edit again.\n"
@@ -298,6 +291,41 @@ async def _not_saved(
         f"again with --from {now}.\n"
     )
     return ClientError("conflict", f"{do}  {commands.line('diff', session_id, f' {base} {now}')}")
+
+
+async def _no_version(
+    client: Client, commands: Commands, session_id: UUID, error: ClientError, *asked: int
+) -> ClientError:
+    """The error, with the versions that there are where one was asked for that is none."""
+    from storyloom.errors import ClientError
+
+    if error.code != "not_found":
+        return error
+    last = (await client.session(session_id)).draft_version
+    if not last:
+        return ClientError("not_found", "There is no version yet: the story has no text.")
+    missing = next((version for version in asked if version > last), asked[0])
+    there = "is only version 1" if last == 1 else f"are versions 1 to {last}"
+    said = f"There is no version {missing} of this story: there {there}. See them with:\n"
+    return ClientError("not_found", f"{said}  {commands.line('versions', session_id)}")
+
+
+async def _no_past(
+    client: Client, commands: Commands, session_id: UUID, error: ClientError, from_version: int | None
+) -> ClientError:
+    """The error, with what there is to go on from where a fork named something that is not there."""
+    from storyloom.errors import ClientError
+
+    if error.code != "not_found":
+        return error
+    if from_version is not None:
+        last = (await client.session(session_id)).draft_version
+        if from_version > last:
+            return await _no_version(client, commands, session_id, error, from_version)
+        return ClientError("not_found", f"{error.message} Fork from another version, or with --from-step.")
+    steps = [step.step for step in (await client.steps(session_id, limit=100)).items if step.status == "done"]
+    there = f"Finished are {', '.join(steps)}." if steps else "No step is finished yet."
+    return ClientError("not_found", f"{error.message} {there}")
 
 
 def _place(range: str) -> tuple[int, int]:
@@ -325,11 +353,8 @@ async def _kept(client: Client, session_id: UUID, number: int) -> Alternative:
 
 async def _take(client: Client, commands: Commands, one: Alternative, session_id: UUID, as_json: bool) -> int:
     draft = await client.accept(session_id, one.id)
-    if as_json:
-        print(draft.model_dump_json())
-    else:
-        print(f"It stands in the text, as version {draft.version}. Read it with:")
-        print(f"  {commands.line('show', session_id)}")
+    said = f"It stands in the text, as version {draft.version}. Read it with:\n  {commands.line('show', session_id)}"
+    tell(draft if as_json else said)
     return 0
 
 

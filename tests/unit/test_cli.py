@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -34,10 +36,10 @@ from tests.unit.fake_client import SESSION, SESSION_JSON, Fake, Run, script
         (["write", "A door", "--tone", "x" * 201], "--tone has 201 characters"),
         (["write", "A door", "--nonsense"], "--nonsense"),
         (["write", "A door", "--server", "stories.example"], "not a server's address"),
-        (["show", "not-a-uuid"], "UUID"),
+        (["show", "nope"], "'nope' is not a session's id: `storyloom sessions` lists yours"),
         (["attach"], "ID"),
-        (["cancel", "12"], "UUID"),
-        (["pause", "12"], "UUID"),
+        (["cancel", "12"], "is not a session's id"),
+        (["pause", "12"], "is not a session's id"),
         (["approve"], "ID"),
         (["steer", SESSION], "TEXT"),
         (["steer", SESSION, " "], "TEXT is empty"),
@@ -49,13 +51,36 @@ from tests.unit.fake_client import SESSION, SESSION_JSON, Fake, Run, script
         (["write", "A door", "--approve", "ending"], "outline, draft, final"),
         (["sessions", "--limit", "0"], "--limit"),
         (["serve", "--port", "70000"], "--port"),
-        (["wrte", "A door"], "Did you mean"),
+        (["serve", "--host", " "], "--host is empty"),
+        (["wrte", "A door"], "Did you mean 'write'"),
+        (["steer", SESSION, os.fsdecode(b"caf\xe9")], "TEXT is not text in UTF-8"),
+        (["sessions", "-q", os.fsdecode(b"caf\xe9")], "--query is not text in UTF-8"),
+        (["fork", SESSION, "--title", os.fsdecode(b"caf\xe9")], "--title is not text in UTF-8"),
+        (["write", "A door", "--token", os.fsdecode(b"\xff")], "--token is not text in UTF-8"),
+        (["write", os.fsdecode(b"\xff")], "PROMPT is not text in UTF-8"),
+        (["show", os.fsdecode(b"\xff")], "is not a session's id"),
+        (["sessions", "--server", os.fsdecode(b"http://\xff:80")], "--server"),
+        (["sessions", "--server", "http://x..y"], "is not a server's address"),
     ],
 )
 def test_wrong_use_is_told_and_ends_with_2(run: Run, arguments: list[str], said: str) -> None:
     code, out, err = run(*arguments)
     assert (code, out) == (2, "")
     assert said in err
+    assert len(err.splitlines()) == 1 and "--help." in err
+    code, out, err = run(*arguments, "--json") if "--" not in arguments else (2, "", "")
+    assert (code, out) == (2, "")
+    told = json.loads(err)["error"]
+    assert told["code"] == "wrong_use" and told["message"]
+
+
+def test_without_a_command_there_is_help(run: Run) -> None:
+    code, out, err = run()
+    assert (code, out) == (2, "") and "Commands:" in err
+    code, out, err = run("--help")
+    assert (code, err) == (0, "") and "Exit codes: 0 done, 1 failed, 2 wrong use" in out
+    assert "..." not in out.partition("Commands:")[2], "each is told whole"
+    assert run("--version")[1] == f"storyloom {version('storyloom')}\n"
 
 
 def test_a_story_written_in_plain_lines(run: Run) -> None:
@@ -176,7 +201,9 @@ def test_sessions_are_listed(run: Run) -> None:
     code, out, _ = run("sessions", "--status", "active", "-q", "door", client=client)
     assert code == 0
     assert SESSION in out
-    assert client.calls == [("sessions", {"status": "active", "kind": "story", "q": "door", "limit": 20})]
+    assert client.calls == [
+        ("sessions", {"status": "active", "kind": "story", "q": "door", "limit": 20, "cursor": None})
+    ]
     assert json.loads(run("sessions", "--json", client=Fake())[1])["items"][0]["id"] == SESSION
 
 

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
@@ -57,6 +58,7 @@ class Engine:
         self._beat_wanted = True
         self._woken = asyncio.Event()
         self._closing = False
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
         self._keeper: asyncio.Task[None] | None = None
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -118,6 +120,7 @@ class Engine:
         if tasks and self._drain_s:
             await asyncio.wait(tasks, timeout=self._drain_s)
         await _ended(*tasks)
+        self._thread.shutdown(wait=False)
         try:
             await self._manager.store.nodes.leave([self._lock.node_id])
         except StoryloomError as error:
@@ -133,7 +136,8 @@ class Engine:
         )
         self._beaten_at = now
         self.others = beat.others
-        if dead := await asyncio.to_thread(self._lock.dead_slots):
+        # Not in the pool that everybody else's files and imports wait in: a late beat is a dead node.
+        if dead := await asyncio.get_running_loop().run_in_executor(self._thread, self._lock.dead_slots):
             await self._manager.store.nodes.leave(dead)
         self._claim_wanted |= beat.work
 

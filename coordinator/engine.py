@@ -11,6 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
@@ -60,6 +61,7 @@ class Engine:
         self._beat_wanted = True
         self._woken = asyncio.Event()
         self._closing: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
         self._keeper: asyncio.Task[None] | None = None
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -127,6 +129,7 @@ class Engine:
             await asyncio.wait(list(self._runs.values()), timeout=self._drain_s)
         await _ended(self._keeper)
         await _ended(*self._runs.values())
+        self._thread.shutdown(wait=False)
         try:
             await self._manager.store.nodes.leave([self._lock.node_id], well=True)
         except StoryloomError as error:
@@ -142,7 +145,8 @@ class Engine:
         )
         self._beaten_at = now
         self.others = beat.others
-        if dead := await asyncio.to_thread(self._lock.dead_slots):
+        # Not in the pool that everybody else's files and imports wait in: a late beat is a dead node.
+        if dead := await asyncio.get_running_loop().run_in_executor(self._thread, self._lock.dead_slots):
             await self._manager.store.nodes.leave(dead)
         self._claim_wanted |= beat.work
 

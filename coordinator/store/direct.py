@@ -19,6 +19,7 @@ from coordinator.errors import InvalidMessage, Misconfigured, StoryloomError, Un
 from coordinator.models import Identity
 from coordinator.storable import storable
 from coordinator.store.faults import AWAY, fault
+from coordinator.store.gateway import ENGINE
 from coordinator.store.values import JsonText, json_text, parameter
 
 POOL_TIMEOUT_S = 2.0
@@ -32,42 +33,33 @@ HEARD_WITHIN_S = 3.0
 CHECKED_EVERY_S = 15.0
 """So often a notification to oneself is sent, which also finds out that the other end is gone."""
 
+Pool = AsyncConnectionPool[AsyncConnection[Any]]
+
 
 class DirectTransport:
     """Opened by `open`; `close` waits for the calls under way."""
 
-    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Any]], url: str) -> None:
+    def __init__(self, pool: Pool, own: Pool, url: str) -> None:
+        """`own` is for the engine's calls alone."""
         self._pool = pool
+        self._own = own
         self._url = url
 
     @classmethod
     async def open(cls, url: str, size: int) -> DirectTransport:
-        """Connect. Raises Misconfigured where not even a first connection can be had."""
-        pool: AsyncConnectionPool[AsyncConnection[Any]] = AsyncConnectionPool(
-            url,
-            min_size=min(2, size),
-            max_size=size,
-            timeout=POOL_TIMEOUT_S,
-            reconnect_timeout=RECONNECT_S,
-            open=False,
-            # Simple queries only: no prepared statement survives a call, so transaction poolers are fine.
-            kwargs={
-                "autocommit": True,
-                "prepare_threshold": None,
-                "cursor_factory": AsyncClientCursor,
-                "connect_timeout": CONNECT_TIMEOUT_S,
-                "application_name": "storyloom",
-            },
-            configure=_configure,
-        )
+        """Connect, with `size` connections at the most, of which the engine has one; of one alone it gets a second.
+        Raises Misconfigured where not even a first connection can be had."""
+        pool, own = _pool(url, max(1, size - 1)), _pool(url, 1)
         try:
             await pool.open(wait=True, timeout=OPEN_TIMEOUT_S)
+            await own.open(wait=True, timeout=OPEN_TIMEOUT_S)
         except PoolTimeout as error:
             await pool.close()
+            await own.close()
             raise Misconfigured(
                 "The database can't be reached. Check DATABASE_URL, and that the server runs and accepts the login."
             ) from error
-        return cls(pool, url)
+        return cls(pool, own, url)
 
     async def call(
         self, function: str, args: Mapping[str, Any], identity: Identity, shape: TypeAdapter[Any] | None = None
@@ -79,7 +71,7 @@ class DirectTransport:
             claims["sub"] = str(identity.user_id)
         values = [identity.role, json_text(claims), claims.get("sub", ""), *map(_literal, args.values())]
         try:
-            async with self._pool.connection() as connection:
+            async with (self._own if function in ENGINE else self._pool).connection() as connection:
                 cursor = connection.cursor()
                 await cursor.execute(query, values)
                 while cursor.nextset():
@@ -121,6 +113,27 @@ class DirectTransport:
 
     async def close(self) -> None:
         await self._pool.close()
+        await self._own.close()
+
+
+def _pool(url: str, size: int) -> Pool:
+    return AsyncConnectionPool(
+        url,
+        min_size=min(2, size),
+        max_size=size,
+        timeout=POOL_TIMEOUT_S,
+        reconnect_timeout=RECONNECT_S,
+        open=False,
+        # Simple queries only: no prepared statement survives a call, so transaction poolers are fine.
+        kwargs={
+            "autocommit": True,
+            "prepare_threshold": None,
+            "cursor_factory": AsyncClientCursor,
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "application_name": "storyloom",
+        },
+        configure=_configure,
+    )
 
 
 async def _configure(connection: AsyncConnection[Any]) -> None:

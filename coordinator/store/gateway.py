@@ -35,6 +35,9 @@ RETRY_AFTER_CAP_S = 10.0
 UNTRACED = frozenset({"append_events"})
 """A story that streams stores its events ten times a second: in a trace of its run nothing else would be seen."""
 
+ENGINE = frozenset({"beat", "claim_runs", "leave", "take_chore"})
+"""What keeps a node alive. A transport has a connection for these alone: they never wait behind users' calls."""
+
 # Full jitter up to 2 s: a database that comes back is found soon, and not by all callers in the same moment.
 _backoff = wait_random_exponential(multiplier=0.05, max=2)
 

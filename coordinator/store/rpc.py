@@ -33,6 +33,7 @@ from coordinator.hosted import PUBLIC_SETTING, SECRET_SETTING, check_keys, key_k
 from coordinator.models import SERVICE, Identity
 from coordinator.store import schema
 from coordinator.store.faults import AWAY, fault, lacking
+from coordinator.store.gateway import ENGINE
 from coordinator.store.values import json_value, parameter
 
 logger = logging.getLogger(__name__)
@@ -57,7 +58,8 @@ NOBODY = Identity(user_id=None, role="anon")
 
 
 class RpcTransport:
-    """One connection pool for all callers; who is calling is said anew with each call. `close` cuts calls short."""
+    """One connection pool for all callers, and a connection for the engine's own calls; who is calling is said anew
+    with each call. `close` cuts calls short."""
 
     def __init__(
         self, url: str, service_key: SecretStr, public_key: SecretStr, *, connections: int = 20,
@@ -73,17 +75,11 @@ class RpcTransport:
             # A header takes no other signs, and the refusal of one that does would quote it.
             if not re.fullmatch(r"[\w.-]+", key, re.ASCII):
                 raise Misconfigured(f"{setting} has signs in it that no key has: copy it anew.")
-        self._http = httpx.AsyncClient(
-            timeout=TIMEOUT,
-            limits=httpx.Limits(
-                max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEEPALIVE_S
-            ),
-            event_hooks={"response": [_only_answers_of_the_database]},
-            follow_redirects=False,  # a redirect would carry the keys to whoever is named in it
-            transport=http_transport,
-        )
-        self._service = self._client(address, secret)
-        self._public = self._client(address, public)
+        self._http = _http(max(1, connections - 1), http_transport)
+        self._own_http = _http(1, http_transport)
+        self._service = _client(address, secret, self._http)
+        self._engine = _client(address, secret, self._own_http)
+        self._public = _client(address, public, self._http)
         self._service_bearer = secret if key_kind(secret) == "service_role" else None
         self._public_bearer = public if key_kind(public) == "anon" else None
 
@@ -144,7 +140,7 @@ class RpcTransport:
     ) -> Any:
         if self._http.is_closed:
             raise Unavailable(AWAY)
-        client = self._acting_as(identity)
+        client = self._acting_as(identity, engine=function in ENGINE)
         body = {parameter(name): json_value(value) for name, value in args.items()}
         # Not chained to the driver's errors: those quote answers and headers, and might say a key or a token.
         try:
@@ -169,20 +165,17 @@ class RpcTransport:
 
     async def close(self) -> None:
         await self._http.aclose()
+        await self._own_http.aclose()
 
-    def _client(self, address: str, key: str) -> AsyncClient:
-        # Only its way to make requests is used: it is never signed in, so it never turns into somebody.
-        options = AsyncClientOptions(httpx_client=self._http, auto_refresh_token=False, persist_session=False)
-        return AsyncClient(address, key, options)
-
-    def _acting_as(self, identity: Identity) -> AsyncPostgrestClient:
-        """A client for one call.
+    def _acting_as(self, identity: Identity, *, engine: bool) -> AsyncPostgrestClient:
+        """A client for one call, of the engine or of anybody else.
 
         `schema` derives a client with headers of its own; `auth` on the shared one would, at the next await, make
         other callers' calls run as this one.
         """
         if identity.role == "service_role":
-            client, bearer = self._service.schema("public"), self._service_bearer
+            service = self._engine if engine else self._service
+            client, bearer = service.schema("public"), self._service_bearer
         elif identity.role == "anon":
             client, bearer = self._public.schema("public"), self._public_bearer
         else:
@@ -191,6 +184,24 @@ class RpcTransport:
             del client.headers["Authorization"]
             return client
         return client.auth(bearer)
+
+
+def _http(connections: int, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        timeout=TIMEOUT,
+        limits=httpx.Limits(
+            max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEEPALIVE_S
+        ),
+        event_hooks={"response": [_only_answers_of_the_database]},
+        follow_redirects=False,  # a redirect would carry the keys to whoever is named in it
+        transport=transport,
+    )
+
+
+def _client(address: str, key: str, http: httpx.AsyncClient) -> AsyncClient:
+    # Only its way to make requests is used: it is never signed in, so it never turns into somebody.
+    options = AsyncClientOptions(httpx_client=http, auto_refresh_token=False, persist_session=False)
+    return AsyncClient(address, key, options)
 
 
 class NoAnswer(Unavailable):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -393,6 +394,35 @@ async def test_a_stopped_run_is_over_at_once(engine: Engine, workflow: Workflow,
     await engine.stop(session_id)
     assert not workflow.now and engine.running == 0
     await engine.stop(session_id)
+
+
+async def test_a_beat_and_a_claim_wait_behind_nobodys_calls(
+    engine: Engine, workflow: Workflow, session: Make, store: Store, database: Database
+) -> None:
+    held, waits = await session(), await session()
+    ended = threading.Event()
+    waiting: list[asyncio.Task[Any]] = []
+    busy = r"select count(*) from pg_stat_activity where datname = current_database() and query ~ 'claim_run\W'"
+    async with (
+        await psycopg.AsyncConnection.connect(database.admin_url) as connection,
+        # What a transaction has seen of others' activity it goes on seeing.
+        await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True) as other,
+    ):
+        try:
+            async with asyncio.timeout(10):
+                await connection.execute("select from public.story_sessions where id = %s for update", [held])
+                waiting += [asyncio.create_task(store.runs.claim(held, "another-node")) for _ in range(20)]
+                while (await (await other.execute(busy)).fetchone() or (0,))[0] < 5:
+                    await asyncio.sleep(0.01)
+                waiting += [asyncio.create_task(asyncio.to_thread(ended.wait)) for _ in range(100)]
+                for _ in range(3):
+                    await engine.beat()
+                await engine.claim()
+                await workflow.until(lambda: waits in workflow.now)
+        finally:
+            ended.set()
+            await connection.rollback()
+            await asyncio.gather(*waiting, return_exceptions=True)
 
 
 async def test_what_is_closed_is_taken_up_by_the_next(

@@ -29,10 +29,12 @@ alter table public.profiles
   add column origin_key text check (char_length(origin_key) <= 64),
   add column sessions integer not null default 0,
   add column bytes bigint not null default 0,
+  add column expected_bytes bigint not null default 0,
   add column counted_at timestamptz not null default '-infinity';
 comment on column public.profiles.origin_key is
   'Of an anonymous user the address they came from, hashed with a secret: those of one address count as one. Null for others.';
 comment on column public.profiles.bytes is 'What is kept of the user''s sessions, as of counted_at.';
+comment on column public.profiles.expected_bytes is 'What the user has been let write since, at the most.';
 create index profiles_by_origin on public.profiles (origin_key) where origin_key is not null;
 update public.profiles p set sessions = n.sessions
 from (select s.user_id, count(*) as sessions from public.story_sessions s group by s.user_id) n where n.user_id = p.id;
@@ -122,7 +124,7 @@ begin
   into found_sessions, newest, grown
   from changed c join sized on sized.id = c.id left join before on before.id = c.id;
   update public.profiles set
-    bytes = bytes + grown,
+    bytes = bytes + grown, expected_bytes = 0,
     counted_at = case when found_sessions < most then now() else newest + interval '10 seconds' end
   where id = p_user_id returning bytes into answer;
   return answer;
@@ -141,22 +143,33 @@ declare
   most_session numeric := public.limit_of('session_bytes');
   of_user bigint;
   of_session bigint;
+  counted timestamptz;
 begin
   if most_user is null and most_session is null then
     return '{}';
   end if;
-  of_user := public.count_bytes(p_user_id);
+  insert into public.profiles (id) values (p_user_id) on conflict (id) do nothing;
+  select p.bytes + p.expected_bytes, p.counted_at into of_user, counted
+  from public.profiles p where p.id = p_user_id for update;
+  select z.bytes + of_user - p.bytes into of_session
+  from public.profiles p left join public.session_sizes z on z.id = p_session_id where p.id = p_user_id;
+  -- Counted lately, and far from the limit: what was let in since is taken for written.
+  if counted < now() - interval '10 seconds' or 2 * (of_user + p_bytes) > most_user
+     or 2 * (coalesce(of_session, of_user) + p_bytes) > most_session then
+    of_user := public.count_bytes(p_user_id);
+    of_session := (select z.bytes from public.session_sizes z where z.id = p_session_id);
+  end if;
   if of_user + p_bytes > most_user then
     raise sqlstate 'PT413' using message = format(
       'What is kept of you would be more than %s MB: delete sessions that you no longer need, then try again.',
       round(most_user / 1000000, 1));
   end if;
-  select z.bytes into of_session from public.session_sizes z where z.id = p_session_id;
-  if coalesce(of_session, 0) + p_bytes > most_session then
+  if p_session_id is not null and coalesce(of_session, 0) + p_bytes > most_session then
     raise sqlstate 'PT413' using message = format(
       'What is kept of this session would be more than %s MB: fork it from its newest version, and go on there.',
       round(most_session / 1000000, 1));
   end if;
+  update public.profiles set expected_bytes = expected_bytes + p_bytes where id = p_user_id;
   return jsonb_build_object('user_bytes', of_user, 'session_bytes', of_session);
 end
 $$;

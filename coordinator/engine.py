@@ -141,7 +141,13 @@ class Engine:
         )
         self._beaten_at = now
         self.others = beat.others
-        if dead := await asyncio.to_thread(self._lock.dead_slots):
+        try:
+            dead = await asyncio.to_thread(self._lock.dead_slots)
+        except OSError as error:
+            # As when no more file can be opened. Without this look their silence tells it, a little later.
+            logger.warning("which nodes of this folder are gone can't be seen: %s", error.strerror)
+            dead = []
+        if dead:
             await self._manager.store.nodes.leave(dead)
         self._claim_wanted |= beat.work
 

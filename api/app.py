@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -73,7 +74,9 @@ CONNECTIONS_FOR_RUNS = 2
 AUTH_TIMEOUT_S = 5
 
 
+@functools.cache
 def app_version() -> str:
+    """Read once: each beat tells it, also when no more file can be opened."""
     try:
         return version("storyloom")
     except PackageNotFoundError:

@@ -157,6 +157,18 @@ async def refresh(body: Refresh, service: Service) -> Tokens:
 
 
 @router.post(
+    "/auth/device",
+    tags=["auth"],
+    responses=responses("unauthorized", "not_found", "invalid_message", "too_large", "unavailable"),
+    dependencies=MAY_SIGN_IN,
+)
+async def device(body: Refresh, service: Service) -> Tokens:
+    """Tokens of a second sign-in of the same user, for another device: each device renews its own. The refresh token
+    that is sent stays good."""
+    return Tokens.model_validate(await _local(service).another(body.refresh_token))
+
+
+@router.post(
     "/auth/sign-out",
     tags=["auth"],
     status_code=204,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,6 +15,7 @@ from coordinator.store.signins import SignInOperations
 
 logger = logging.getLogger(__name__)
 
+USED = "The refresh token has been used or revoked. Sign in again."
 GRACE_S = 10
 """A token that was used may be shown again for so long: where its answer was lost, or two asked at once. The answer has
 the same next token, so that nothing is gained by it."""
@@ -24,10 +26,10 @@ class Renewals:
         self._auth = auth
         self._signins = signins
 
-    async def begin(self, user_id: UUID) -> dict[str, Any]:
+    async def begin(self, user_id: UUID, *, admin: bool = False, anonymous: bool = True) -> dict[str, Any]:
         """The tokens of a new sign-in, in the shape of Supabase Auth's. Raises Conflict where there is no such user."""
         sign_in = SignIn(uuid4(), secrets.token_hex(32))
-        tokens = self._auth.issue(user_id, sign_in=sign_in)
+        tokens = self._auth.issue(user_id, admin=admin, anonymous=anonymous, sign_in=sign_in)
         await self._signins.begin(sign_in.id, user_id, _hashed(sign_in.number), REFRESH_TTL_S)
         return tokens
 
@@ -44,15 +46,28 @@ class Renewals:
         if renewal.reused:
             logger.warning("a refresh token was used twice: its sign-in has ended")
         if not renewal.renewed:
-            raise Unauthorized("The refresh token has been used or revoked. Sign in again.")
-        admin = claims.get("app_metadata", {}).get("role") == "admin"
-        anonymous = bool(claims.get("is_anonymous", True))
-        return self._auth.issue(UUID(claims["sub"]), admin=admin, anonymous=anonymous, sign_in=following)
+            raise Unauthorized(USED)
+        return self._auth.issue(UUID(claims["sub"]), sign_in=following, **_kind(claims))
+
+    async def another(self, refresh_token: str) -> dict[str, Any]:
+        """A second sign-in of the same user, as for another device; the token stays good for the first. Raises
+        Unauthorized where it could not be renewed with."""
+        claims = self._auth.refreshing(refresh_token)
+        now = SignIn.of(claims)
+        if not await self._signins.is_current(now.id, _hashed(now.number), grace_s=GRACE_S):
+            raise Unauthorized(USED)
+        return await self.begin(UUID(claims["sub"]), **_kind(claims))
 
     async def end(self, refresh_token: str) -> None:
         """Signed out: the sign-in can't be renewed any more. Again changes nothing. Raises Unauthorized for a token
         that is none of ours, or has expired."""
         await self._signins.end(SignIn.of(self._auth.refreshing(refresh_token)).id)
+
+
+def _kind(claims: Mapping[str, Any]) -> dict[str, bool]:
+    """What of its user a token carries on to the next."""
+    admin = claims.get("app_metadata", {}).get("role") == "admin"
+    return {"admin": admin, "anonymous": bool(claims.get("is_anonymous", True))}
 
 
 def _hashed(number: str) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -53,9 +55,18 @@ def serve(settings: Settings) -> None:
     """Serve until SIGINT, SIGTERM or SIGHUP. Raises Misconfigured where it can't start, or has lost its database."""
     # A library's advertisement has no place in a log.
     os.environ.setdefault("PYDANTIC_AI_NO_BANNER", "1")
+    _allow_open_files()
     form = logs.set_up(settings.log_level, settings.log_format)
     with closing(_listen(settings.host, settings.port)) as listening:
         uvloop.run(_serve(settings, listening, _announce if form == "text" else _log_start))
+
+
+def _allow_open_files() -> None:
+    """As many as may be: each connection is one, and the usual limit is made for programs that serve nobody."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Some systems name no limit here and have one all the same.
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _serve(settings: Settings, listening: socket.socket, tell: Announcement) -> None:

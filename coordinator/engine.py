@@ -145,8 +145,14 @@ class Engine:
         )
         self._beaten_at = now
         self.others = beat.others
-        # Not in the pool that everybody else's files and imports wait in: a late beat is a dead node.
-        if dead := await asyncio.get_running_loop().run_in_executor(self._thread, self._lock.dead_slots):
+        try:
+            # Not in the pool that everybody else's files and imports wait in: a late beat is a dead node.
+            dead = await asyncio.get_running_loop().run_in_executor(self._thread, self._lock.dead_slots)
+        except OSError as error:
+            # As when no more file can be opened. Without this look their silence tells it, a little later.
+            logger.warning("which nodes of this folder are gone can't be seen: %s", error.strerror)
+            dead = []
+        if dead:
             await self._manager.store.nodes.leave(dead)
         self._claim_wanted |= beat.work
 

@@ -77,8 +77,8 @@ class Keeper:
             await asyncio.sleep(LOOK_S)
             try:
                 look = await self._in_thread(self._look)
-            except OSError:
-                logger.warning("the embedded database could not be looked at", exc_info=True)
+            except OSError as error:
+                logger.warning("the embedded database can't be looked at: %s", error.strerror)
                 continue
             if look.answers:
                 self._trouble(None if look.room else FULL)

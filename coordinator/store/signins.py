@@ -39,6 +39,11 @@ class SignInOperations:
         )  # fmt: skip
         return Renewal(answer["renewed"], answer["reused"])
 
+    async def is_current(self, sign_in: UUID, token_hash: str, *, grace_s: int) -> bool:
+        """Whether the token would renew the sign-in now, which this does not."""
+        answer = await self._gateway.read("check_sign_in", SERVICE, id=sign_in, token_hash=token_hash, grace_s=grace_s)
+        return bool(answer["current"])
+
     async def end(self, sign_in: UUID) -> None:
         """It can't be renewed any more, on return. Again changes nothing."""
         await self._gateway.write("end_sign_in", SERVICE, id=sign_in)

@@ -73,6 +73,16 @@ $$;
 comment on function public.renew_sign_in(uuid, text, text, integer, integer) is
   'The service: the sign-in goes on under the next token, where its current one is shown, or within p_grace_s seconds the one before; a sign-in of which any other is shown ends. Answers whether it was renewed. Locks its row.';
 
+create or replace function public.check_sign_in(p_id uuid, p_token_hash text, p_grace_s integer) returns jsonb
+language sql stable security invoker set search_path = ''
+as $$
+  select jsonb_build_object('current', exists (
+    select from public.sign_ins s where s.id = p_id and s.expires_at > now() and (s.current = p_token_hash
+      or (s.previous = p_token_hash and s.renewed_at > now() - make_interval(secs => p_grace_s)))))
+$$;
+comment on function public.check_sign_in(uuid, text, integer) is
+  'The service: whether this token would renew the sign-in now, which it doesn''t. Locks nothing.';
+
 create or replace function public.end_sign_in(p_id uuid) returns jsonb
 language sql volatile security invoker set search_path = ''
 as $$
@@ -113,12 +123,12 @@ comment on function public.list_erasures() is
 
 revoke execute on function
   public.begin_sign_in(uuid, uuid, text, integer), public.renew_sign_in(uuid, text, text, integer, integer),
-  public.end_sign_in(uuid), public.list_sign_ins(uuid), public.note_erasure(uuid, timestamptz, integer),
+  public.check_sign_in(uuid, text, integer), public.end_sign_in(uuid), public.list_sign_ins(uuid), public.note_erasure(uuid, timestamptz, integer),
   public.list_erasures()
   from public, anon, authenticated, service_role;
 grant execute on function
   public.begin_sign_in(uuid, uuid, text, integer), public.renew_sign_in(uuid, text, text, integer, integer),
-  public.end_sign_in(uuid), public.list_sign_ins(uuid), public.note_erasure(uuid, timestamptz, integer),
+  public.check_sign_in(uuid, text, integer), public.end_sign_in(uuid), public.list_sign_ins(uuid), public.note_erasure(uuid, timestamptz, integer),
   public.list_erasures()
   to service_role;
 

@@ -25,7 +25,7 @@ from tests.service import Service, bearer
 ID = "00000000-0000-4000-8000-000000000000"
 PUBLIC = {
     "/healthz", "/readyz", "/asyncapi.json", "/api/templates", "/api/models", "/api/config", "/api/auth/anonymous",
-    "/api/auth/refresh", "/api/auth/sign-out",
+    "/api/auth/refresh", "/api/auth/sign-out", "/api/auth/device",
     "/api/shared/{token}",
 }  # fmt: skip
 

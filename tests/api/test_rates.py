@@ -97,7 +97,7 @@ async def test_a_refused_call_is_answered_before_its_body_came(limited: Limited)
         assert (await service.get("/api/sessions")).status_code == 200
         host, port = service.url.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
-        head = f"POST /api/sessions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {service.token}\r\nContent-Length: 1000\r\n\r\n"
+        head = f"POST /api/sessions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {service.token}\r\nContent-Length: 1000\r\n\r\n"
         writer.write(head.encode())
         assert (await asyncio.wait_for(reader.readline(), 10)).startswith(b"HTTP/1.1 429 ")
         writer.close()

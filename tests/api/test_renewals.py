@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from api import renewals
+from coordinator.store import Store
 from storyloom.rest import Address
 from storyloom.signin import Grant, sign_in, sign_out
 from storyloom.signins import SignIns
@@ -83,6 +84,26 @@ async def test_another_sign_in_is_not_touched(shared: Service) -> None:
     for token in (one["refresh_token"], (await renewed(shared, one["refresh_token"]))["refresh_token"]):
         await shared.http.post("/api/auth/sign-out", json={"refresh_token": token})
     await renewed(shared, other["refresh_token"])
+
+
+async def test_an_admin_stays_one(service: Service, store: Store) -> None:
+    admin = await renewals.Renewals(service.auth, store.signins).begin(service.auth.local_user("admin"), admin=True)
+    following = await renewed(service, admin["refresh_token"])
+    assert (await service.get("/api/admin/sessions", following["access_token"])).status_code == 200
+    assert not following["user"]["is_anonymous"] or admin["user"]["is_anonymous"]
+
+
+async def test_another_device_has_a_sign_in_of_its_own(shared: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = await signed_in(shared)
+    body = {"refresh_token": here["refresh_token"]}
+    there = (await shared.http.post("/api/auth/device", json=body)).json()
+    assert there["user"] == here["user"]
+    monkeypatch.setattr(renewals, "GRACE_S", 0)
+    there = await renewed(shared, there["refresh_token"])
+    here = await renewed(shared, here["refresh_token"])
+    problem(await shared.http.post("/api/auth/device", json=body), 401, "unauthorized")
+    await shared.http.post("/api/auth/sign-out", json={"refresh_token": here["refresh_token"]})
+    await renewed(shared, there["refresh_token"])
 
 
 async def test_signing_out(shared: Service) -> None:

@@ -141,7 +141,12 @@ async def test_the_dashboard_finds_renames_and_deletes_with_a_way_back(service: 
 async def test_another_device_comes_back_with_the_key(visitor: Visitor, page: Page) -> None:
     session_id = await begin(page)
     await finished(page)
-    key = await page.evaluate("JSON.parse(localStorage['storyloom.tokens']).refresh_token")
+    await page.goto("/sign-in")
+    async with page.expect_response("**/api/auth/device") as answer:
+        await page.get_by_role("button", name="Copy my key").click()
+    key = (await (await answer.value).json())["refresh_token"]
+    await page.goto(f"/s/{session_id}")
+    await finished(page)
     other = await visitor.page()
     visitor.expected = ("404", "401")
     await other.goto(f"/s/{session_id}")

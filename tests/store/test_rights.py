@@ -50,7 +50,7 @@ FOR_THE_SERVICE = FOR_USERS | {
     "check_at_rest", "edit_draft", "add_alternatives", "fork_session",
     "share_json", "create_share", "list_shares", "revoke_share", "read_share",
     "user_key_json", "put_user_key", "list_user_keys", "get_user_keys", "reseal_user_key", "delete_user_key",
-    "begin_sign_in", "renew_sign_in", "end_sign_in", "list_sign_ins", "note_erasure", "list_erasures",
+    "begin_sign_in", "renew_sign_in", "check_sign_in", "end_sign_in", "list_sign_ins", "note_erasure", "list_erasures",
     "audit_of", "note_inspection", "end_as_admin", "delete_as_admin", "service_stats", "list_nodes",
     "count_words", "section_under_way",
     "set_limits", "limit_of", "note_origin", "session_bytes", "count_bytes", "check_room", "check_work", "check_spent",

@@ -171,6 +171,14 @@ export class SignIn extends EventTarget {
     return null;
   }
 
+  /** What brings this account to another device: the key of a sign-in of its own, for a token is good once. */
+  async key() {
+    await this.token();
+    const kept = this.tokens;
+    if (!kept?.refresh_token) return kept?.access_token ?? "";
+    return (await request("POST", "/api/auth/device", { body: { refresh_token: kept.refresh_token } })).refresh_token;
+  }
+
   async out() {
     const kept = this.tokens;
     this.forget();

@@ -18,12 +18,11 @@ export async function view(context) {
 function account(context, redraw) {
   const { signin } = context;
   const tokens = /** @type {import("../signin.js").Tokens} */ (signin.tokens);
-  const key = tokens.refresh_token ?? tokens.access_token;
   return [
     h("h1", { tabindex: -1 }, t("account")),
     h("p", {}, tokens.email ? t("account.as", { name: tokens.email }) : t(tokens.anonymous ? "account.anonymous" : "account.local")),
     h("dl.facts", {}, h("dt", {}, t("account.id")), h("dd", {}, h("code", {}, tokens.user_id), copyButton(tokens.user_id, t("copy")))),
-    signin.local ? h("section", {}, h("h2", {}, t("account.device")), h("p", {}, t("account.device.about")), copyButton(key, t("account.device.copy"), t("account.device.copy"))) : null,
+    signin.local ? h("section", {}, h("h2", {}, t("account.device")), h("p", {}, t("account.device.about")), copyButton(() => signin.key(), t("account.device.copy"), t("account.device.copy"))) : null,
     h("p", {}, h("a.button.primary", { href: "/dashboard" }, t("nav.dashboard")), " ",
       h("button.button", { type: "button", on: { click: async () => {
         if (tokens.anonymous && !(await context.ask(t("signout.title"), t("signout.anonymous"), t("signout"), { danger: true }))) return;

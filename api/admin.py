@@ -12,10 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from api.errors import responses
 from api.sessions import Cursor, Items, Limit, Search, page
 from api.state import Admin, Service
+from api.strict import StrictRoute
 from coordinator.models import Draft, Kind, Message, Session, SessionDetail, Status, Step, Usage
 from coordinator.store.admin import Action, AuditEntry, Nodes, Stats
 
-router = APIRouter(prefix="/api/admin", tags=["admin"])
+router = APIRouter(prefix="/api/admin", tags=["admin"], route_class=StrictRoute)
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00]+$")]
 

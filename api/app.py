@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import httpx
 from fastapi import FastAPI
-from fastapi.middleware.cors import CORSMiddleware
 from starlette.types import Receive, Scope, Send
 
 from api import admin, asyncapi, catalog, errors, export, health, keys, pages, sessions, shares, socket, users, versions
@@ -20,6 +19,7 @@ from api.auth import LocalAuth
 from api.hosted import SupabaseAuth
 from api.limits import BodyLimit, RestLimit
 from api.openapi import Documented
+from api.origins import Cors
 from api.protocol import ADDRESS
 from api.rates import Rates
 from api.requests import Requests
@@ -106,11 +106,7 @@ def create_app(settings: Settings, state: State | None = None) -> FastAPI:
     app.add_middleware(BodyLimit, limit=settings.frame_bytes, larger={("PUT", versions.DRAFTS): versions.BODY_BYTES})
     app.add_middleware(RestLimit)
     if settings.allowed_origins:
-        app.add_middleware(
-            CORSMiddleware, allow_origins=settings.allowed_origins, allow_methods=["*"],
-            allow_headers=["authorization", "content-type", "idempotency-key", "x-request-id"],
-            expose_headers=["x-request-id"],
-        )  # fmt: skip
+        app.add_middleware(Cors, allowed=settings.allowed_origins)
     app.add_middleware(Requests)
     for door in (health, catalog, versions, sessions, export, shares, users, keys, admin, asyncapi, pages):
         app.include_router(door.router)

@@ -11,13 +11,14 @@ from pydantic import BaseModel, Field
 from api.auth import LocalAuth
 from api.errors import responses
 from api.state import Service, State
+from api.strict import StrictRoute
 from coordinator.errors import NotFound
 from coordinator.llm.models import ModelInfo
 from coordinator.models import Identity
 from coordinator.stories import DEFAULT_TEMPLATE
 from coordinator.template import Theme
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", route_class=StrictRoute)
 
 
 class TemplateInfo(BaseModel):

@@ -8,10 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from api.errors import responses
 from api.sessions import Items
 from api.state import Caller, Service
+from api.strict import StrictRoute
 from coordinator.llm.models import KEY_PROVIDERS
 from coordinator.store.keys import UserKey
 
-router = APIRouter(prefix="/api/users/me/keys", tags=["keys"])
+router = APIRouter(prefix="/api/users/me/keys", tags=["keys"], route_class=StrictRoute)
 
 
 class NewKey(BaseModel):

@@ -7,11 +7,12 @@ from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from api.errors import responses
-from api.protocol import Comment, GateStep
+from api.protocol import Comment, GateStep, RequestId
 from api.state import Caller, Service
+from api.strict import StrictRoute
 from coordinator.errors import InvalidMessage
 from coordinator.models import (
     Budget,
@@ -30,7 +31,7 @@ from coordinator.models import (
 )
 from coordinator.store.sessions import Page
 
-router = APIRouter(prefix="/api/sessions", tags=["sessions"])
+router = APIRouter(prefix="/api/sessions", tags=["sessions"], route_class=StrictRoute)
 T = TypeVar("T")
 
 Limit = Annotated[int, Query(ge=1, le=100, description="items on a page")]
@@ -39,7 +40,20 @@ Search = Annotated[
     str | None, Query(min_length=1, max_length=200, description="a part of the title, the prompt or the text")
 ]
 Version = Annotated[int, Path(ge=1, le=2**31 - 1)]
-Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
+
+
+def _of_a_header(value: Any) -> Any:
+    """Servers read headers as Latin-1; what came is UTF-8, as everywhere else."""
+    try:
+        return value.encode("latin-1").decode() if isinstance(value, str) else value
+    except UnicodeError:
+        raise ValueError("it is not UTF-8: send the bytes of its characters in UTF-8, or use ASCII") from None
+
+
+Key = Annotated[
+    Annotated[RequestId, BeforeValidator(_of_a_header)] | None,
+    Header(alias="Idempotency-Key", description="1 to 200 characters in UTF-8, the same as `request_id` of a frame"),
+]
 
 
 class Items(BaseModel, Generic[T]):

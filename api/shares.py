@@ -11,16 +11,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.errors import responses
 from api.sessions import Items
 from api.state import Caller, Service
+from api.strict import StrictRoute
 from coordinator.shares import DEFAULT_TTL_S, MOST_TTL_S
 from coordinator.store.shares import Share, SharedStory
 
-router = APIRouter(tags=["shares"])
+router = APIRouter(tags=["shares"], route_class=StrictRoute)
 
 PRIVATE = {
     "Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow",
     "X-Content-Type-Options": "nosniff",
 }  # fmt: skip
-"""Of every answer that has to do with a link: nobody else is to learn of it."""
+"""Of every answer that has to do with a link, and of the page that shows a story: nobody else is to learn of it."""
 
 
 class NewShare(BaseModel):
@@ -67,7 +68,6 @@ async def revoke(session_id: UUID, share_id: UUID, caller: Caller, service: Serv
 
 
 @router.get("/api/shared/{token}", responses=responses("not_found", "rate_limited"))
-async def shared(token: Annotated[str, Path(max_length=200)], service: Service, response: Response) -> SharedStory:
+async def shared(token: Annotated[str, Path(max_length=200)], service: Service) -> SharedStory:
     """The story behind a link: for anybody, without signing in. Unknown, expired, revoked and deleted are all 404."""
-    response.headers.update(PRIVATE)
     return await service.shares.read(token)

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from api.errors import responses
 from api.sessions import Cursor, Items, Key, Limit, Version, page
 from api.state import Caller, Service
+from api.strict import StrictRoute
 from coordinator.alternatives import Alternatives
 from coordinator.difference import Block, difference
 from coordinator.estimate import Estimate, estimate
@@ -22,7 +23,7 @@ from coordinator.llm.prices import price_of
 from coordinator.models import Alternative, Draft, Note, Session, StoryConfig, Title
 from coordinator.stories import DEFAULT_TEMPLATE, MOST_BYTES
 
-router = APIRouter(prefix="/api/sessions", tags=["versions"])
+router = APIRouter(prefix="/api/sessions", tags=["versions"], route_class=StrictRoute)
 T = TypeVar("T")
 
 DRAFTS = r"/api/sessions/[^/]+/drafts"

@@ -205,7 +205,7 @@ class Event:
 
     def frame(self) -> str:
         if self._frame is None:
-            self._frame = to_json(self.fields).decode()
+            self._frame = to_json(self.fields, inf_nan_mode="null").decode()
         return self._frame
 
     def joined(self, later: Event) -> Event | None:

@@ -139,7 +139,12 @@ class Http:
         try:
             timeout = self._client.timeout if timeout_s is None else timeout_s
             response = await self._client.request(
-                method, path, json=json, params=wanted, headers=headers, timeout=timeout
+                method,
+                path,
+                json=json,
+                params=wanted,
+                headers=httpx.Headers(headers, encoding="utf-8"),
+                timeout=timeout,
             )
         except httpx.TimeoutException as fault:
             sentence = f"The server at {origin(self._address.http)} didn't answer in time."

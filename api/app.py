@@ -95,11 +95,14 @@ def create_app(settings: Settings, state: State | None = None) -> FastAPI:
         version=app_version(),
         summary="A story-generation coordinator: a cast of agents writes, the writer watches and steers.",
         description="Live work goes over the WebSocket `/ws/stories`, described by `/asyncapi.json`; everything else "
-        "is here. Errors are RFC 9457 problems.",
+        "is here. Errors are RFC 9457 problems. Every length and position is in characters, which are Unicode code "
+        "points: not UTF-16 units, not bytes.",
         lifespan=lifespan,
         # No page that loads its scripts from elsewhere; /openapi.json is for tools.
         docs_url=None,
         redoc_url=None,
+        # What a generated client calls its methods.
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.storyloom = state
     errors.install(app)

@@ -79,7 +79,7 @@ class Refresh(BaseModel):
 
 
 @router.get("/templates", tags=["catalog"])
-async def templates(service: Service) -> list[TemplateInfo]:
+async def list_templates(service: Service) -> list[TemplateInfo]:
     """The templates that a story can be written with."""
     return [
         TemplateInfo(
@@ -92,13 +92,13 @@ async def templates(service: Service) -> list[TemplateInfo]:
 
 
 @router.get("/models", tags=["catalog"])
-async def models(service: Service) -> list[ModelInfo]:
+async def list_models(service: Service) -> list[ModelInfo]:
     """The models that a story can be written by, the default first."""
     return service.models.available()
 
 
 @router.get("/config", tags=["catalog"])
-async def config(service: Service) -> ServiceConfig:
+async def get_config(service: Service) -> ServiceConfig:
     """How to sign in, and the limits of a connection."""
     settings = service.settings
     if settings.supabase_url is None:
@@ -131,7 +131,7 @@ MAY_SIGN_IN = [Depends(_may_sign_in)]
 @router.post(
     "/auth/anonymous", tags=["auth"], responses=responses("not_found", "unavailable"), dependencies=MAY_SIGN_IN
 )
-async def anonymous(service: Service) -> Tokens:
+async def sign_in_anonymously(service: Service) -> Tokens:
     """A new anonymous writer."""
     user_id = uuid4()
     tokens = _local(service).issue(user_id)
@@ -143,6 +143,6 @@ async def anonymous(service: Service) -> Tokens:
     "/auth/refresh", tags=["auth"], responses=responses("unauthorized", "not_found", "invalid_message", "too_large"),
     dependencies=MAY_SIGN_IN,
 )  # fmt: skip
-async def refresh(body: Refresh, service: Service) -> Tokens:
+async def refresh_tokens(body: Refresh, service: Service) -> Tokens:
     """New tokens for the holder of a refresh token."""
     return Tokens.model_validate(_local(service).renew(body.refresh_token))

@@ -12,10 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from api.errors import responses
 from api.sessions import Cursor, Items, Limit, Search, page
 from api.state import Admin, Service
+from api.strict import StrictRoute
 from coordinator.models import Draft, Kind, Message, Name, Session, SessionDetail, Status, Step, Storable, Usage
 from coordinator.store.admin import Action, AuditEntry, Nodes, Stats
 
-router = APIRouter(prefix="/api/admin", tags=["admin"])
+router = APIRouter(prefix="/api/admin", tags=["admin"], route_class=StrictRoute)
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), Storable]
 
@@ -48,7 +49,7 @@ class Inspection(BaseModel):
 
 
 @router.get("/sessions", responses=responses("unauthorized", "forbidden", "invalid_message"))
-async def every_session(
+async def list_every_session(
     admin: Admin, service: Service, status: Status | None = None, kind: Kind | None = None, user_id: UUID | None = None,
     template: Annotated[Name | None, Query()] = None,
     since: Annotated[datetime | None, Query(description="created at or after")] = None,
@@ -64,7 +65,7 @@ async def every_session(
 
 
 @router.get("/sessions/{session_id}", responses=responses("unauthorized", "forbidden", "not_found"))
-async def inspect(session_id: UUID, admin: Admin, service: Service) -> Inspection:
+async def inspect_session(session_id: UUID, admin: Admin, service: Service) -> Inspection:
     """One session whole: steps, messages, drafts, events, usage, node. Somebody else's is an entry in the audit."""
     found = await service.manager.inspect_session(admin, session_id)
     for event in found["events"]["items"]:
@@ -76,7 +77,7 @@ async def inspect(session_id: UUID, admin: Admin, service: Service) -> Inspectio
     "/sessions/{session_id}/cancel",
     responses=responses("unauthorized", "forbidden", "not_found", "invalid_message", "conflict", "too_large"),
 )
-async def cancel(session_id: UUID, ending: Ending, admin: Admin, service: Service) -> Session:
+async def cancel_any_session(session_id: UUID, ending: Ending, admin: Admin, service: Service) -> Session:
     """End anybody's session for good, its run stopped at once wherever it is; what is written stays."""
     return await service.administration.end(admin, session_id, "cancelled", ending.reason)
 
@@ -85,13 +86,13 @@ async def cancel(session_id: UUID, ending: Ending, admin: Admin, service: Servic
     "/sessions/{session_id}/expire",
     responses=responses("unauthorized", "forbidden", "not_found", "invalid_message", "conflict", "too_large"),
 )
-async def expire(session_id: UUID, ending: Ending, admin: Admin, service: Service) -> Session:
+async def expire_any_session(session_id: UUID, ending: Ending, admin: Admin, service: Service) -> Session:
     """End anybody's session as if its time were over, its run stopped at once; its writer may resume it."""
     return await service.administration.end(admin, session_id, "expired", ending.reason)
 
 
 @router.get("/stats", responses=responses("unauthorized", "forbidden", "invalid_message"))
-async def stats(
+async def get_stats(
     admin: Admin, service: Service,
     days: Annotated[int, Query(ge=1, le=365, description="days in UTC, today included")] = 30,
 ) -> Stats:  # fmt: skip
@@ -100,13 +101,13 @@ async def stats(
 
 
 @router.get("/nodes", responses=responses("unauthorized", "forbidden"))
-async def nodes(admin: Admin, service: Service) -> Nodes:
+async def list_nodes(admin: Admin, service: Service) -> Nodes:
     """The nodes, and the stories that wait for their turn."""
     return await service.administration.nodes()
 
 
 @router.get("/audit", responses=responses("unauthorized", "forbidden", "invalid_message"))
-async def audit(
+async def list_audit(
     admin: Admin, service: Service, session_id: UUID | None = None, admin_id: UUID | None = None,
     user_id: Annotated[UUID | None, Query(description="the sessions' owner")] = None, action: Action | None = None,
     since: Annotated[datetime | None, Query(description="at or after")] = None, limit: Limit = 20,

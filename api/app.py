@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import httpx
 from fastapi import FastAPI
-from fastapi.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import admin, asyncapi, catalog, errors, export, health, keys, pages, sessions, shares, socket, users, versions
+from api.addresses import Addresses
 from api.auth import LocalAuth
 from api.connections import Connections
 from api.ending import Departure
@@ -25,7 +25,7 @@ from api.hosted import SupabaseAuth
 from api.hosts import Hosts, Names
 from api.limits import BodyLimit, RestLimit
 from api.openapi import Documented
-from api.origins import Origins
+from api.origins import Cors
 from api.protocol import ADDRESS
 from api.rates import Rates
 from api.requests import Requests
@@ -116,11 +116,14 @@ def create_app(settings: Settings, state: State | None = None) -> FastAPI:
         version=app_version(),
         summary="A story-generation coordinator: a cast of agents writes, the writer watches and steers.",
         description="Live work goes over the WebSocket `/ws/stories`, described by `/asyncapi.json`; everything else "
-        "is here. Errors are RFC 9457 problems.",
+        "is here. Errors are RFC 9457 problems. Every length and position is in characters, which are Unicode code "
+        "points: not UTF-16 units, not bytes.",
         lifespan=lifespan,
         # No page that loads its scripts from elsewhere; /openapi.json is for tools.
         docs_url=None,
         redoc_url=None,
+        # What a generated client calls its methods.
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.storyloom = state
     errors.install(app)
@@ -128,11 +131,7 @@ def create_app(settings: Settings, state: State | None = None) -> FastAPI:
     app.add_middleware(BodyLimit, limit=settings.frame_bytes, larger={("PUT", versions.DRAFTS): versions.BODY_BYTES})
     app.add_middleware(RestLimit)
     if settings.allowed_origins:
-        app.add_middleware(
-            CORSMiddleware, allow_origins=settings.allowed_origins, allow_methods=["*"],
-            allow_headers=["authorization", "content-type", "idempotency-key", "x-request-id"],
-            expose_headers=["x-request-id"],
-        )  # fmt: skip
+        app.add_middleware(Cors, allowed=settings.allowed_origins)
     app.answer_to(Names.of(settings))
     for door in (health, catalog, versions, sessions, export, shares, users, keys, admin, asyncapi, pages):
         app.include_router(door.router)
@@ -216,7 +215,7 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         catching_up = asyncio.Semaphore(max(1, settings.database_pool - CONNECTIONS_FOR_RUNS))
         yield State(
             settings, app_version(), auth, manager, coordinator, accounts, library, models, vault, engine, sign_in,
-            Rates(settings), Connections(settings, held), Origins(store.limits, secrets[0]), traces, press, Records(),
+            Rates(settings), Connections(settings, held), Addresses(store.limits, secrets[0]), traces, press, Records(),
             Shares(store.shares), Administration(manager, runs, settings.node_dead_s),
             workers, erasures, Departure(proxied=bool(settings.trusted_proxies)), keeper,
             Snapshots(manager.snapshot, catching_up), catching_up,

@@ -22,7 +22,7 @@ TO_CLIENT = (*frames_of(ConnectionFrame), *frames_of(AnyEvent))
 
 
 @router.get("/asyncapi.json")
-async def asyncapi(service: Service) -> dict[str, Any]:
+async def get_asyncapi(service: Service) -> dict[str, Any]:
     """The WebSocket's frames as AsyncAPI 3."""
     return document(service.version)
 
@@ -40,7 +40,8 @@ def document(version: str) -> dict[str, Any]:
             "title": "Storyloom",
             "version": version,
             "description": "Frames are JSON objects in UTF-8 text. The first is `auth`, unless the handshake carried "
-            "`Authorization: Bearer`. A frame that is not understood gets an `error` and the connection lives on.",
+            "`Authorization: Bearer`. A frame that is not understood gets an `error` and the connection lives on. "
+            "Every length and position is in characters, which are Unicode code points: not UTF-16 units, not bytes.",
         },
         "defaultContentType": "application/json",
         "channels": {

@@ -12,13 +12,14 @@ from api.auth import LocalAuth
 from api.errors import responses
 from api.renewals import Renewals
 from api.state import Service, State, host_of
+from api.strict import StrictRoute
 from coordinator.errors import Forbidden, NotFound
 from coordinator.llm.models import ModelInfo
 from coordinator.models import Identity
 from coordinator.stories import DEFAULT_TEMPLATE
 from coordinator.template import Theme
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", route_class=StrictRoute)
 
 
 CLOSED = "This service takes no anonymous writers: ask its owner for a token, and sign in with that."
@@ -82,7 +83,7 @@ class Refresh(BaseModel):
 
 
 @router.get("/templates", tags=["catalog"])
-async def templates(service: Service) -> list[TemplateInfo]:
+async def list_templates(service: Service) -> list[TemplateInfo]:
     """The templates that a story can be written with."""
     return [
         TemplateInfo(
@@ -95,13 +96,13 @@ async def templates(service: Service) -> list[TemplateInfo]:
 
 
 @router.get("/models", tags=["catalog"])
-async def models(service: Service) -> list[ModelInfo]:
+async def list_models(service: Service) -> list[ModelInfo]:
     """The models that a story can be written by, the default first."""
     return service.models.available()
 
 
 @router.get("/config", tags=["catalog"])
-async def config(service: Service) -> ServiceConfig:
+async def get_config(service: Service) -> ServiceConfig:
     """How to sign in, and the limits of a connection."""
     settings = service.settings
     if settings.supabase_url is None:
@@ -135,7 +136,7 @@ MAY_SIGN_IN = [Depends(_may_sign_in)]
     "/auth/anonymous", tags=["auth"], responses=responses("forbidden", "not_found", "unavailable"),
     dependencies=MAY_SIGN_IN,
 )  # fmt: skip
-async def anonymous(service: Service) -> Tokens:
+async def sign_in_anonymously(service: Service) -> Tokens:
     """A new anonymous writer. 403 where the service takes none."""
     local, user_id = _local(service), uuid4()
     if not service.settings.anonymous:
@@ -150,7 +151,7 @@ async def anonymous(service: Service) -> Tokens:
     responses=responses("unauthorized", "not_found", "invalid_message", "too_large", "unavailable"),
     dependencies=MAY_SIGN_IN,
 )
-async def refresh(body: Refresh, service: Service) -> Tokens:
+async def refresh_tokens(body: Refresh, service: Service) -> Tokens:
     """New tokens for the holder of a refresh token, which is good once: the answer brings the next. A token that was
     used before ends the sign-in, unless that was within ten seconds, as where the answer was lost."""
     return Tokens.model_validate(await _local(service).renew(body.refresh_token))
@@ -162,7 +163,7 @@ async def refresh(body: Refresh, service: Service) -> Tokens:
     responses=responses("unauthorized", "not_found", "invalid_message", "too_large", "unavailable"),
     dependencies=MAY_SIGN_IN,
 )
-async def device(body: Refresh, service: Service) -> Tokens:
+async def add_device(body: Refresh, service: Service) -> Tokens:
     """Tokens of a second sign-in of the same user, for another device: each device renews its own. The refresh token
     that is sent stays good."""
     return Tokens.model_validate(await _local(service).another(body.refresh_token))

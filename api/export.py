@@ -33,7 +33,7 @@ BINARY = {"schema": {"type": "string", "format": "binary"}}
         **responses("unauthorized", "not_found", "invalid_message", "conflict", "too_large", "unavailable"),
     },
 )  # fmt: skip
-async def export(
+async def export_session(
     session_id: UUID, caller: Caller, service: Service, host: Host,
     format: Annotated[ExportFormat, Query(description="`json` is all that is kept of it, the others the story")],
 ) -> Response:  # fmt: skip

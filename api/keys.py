@@ -8,10 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from api.errors import responses
 from api.sessions import Items
 from api.state import Caller, Service
+from api.strict import StrictRoute
 from coordinator.llm.models import KEY_PROVIDERS
 from coordinator.store.keys import UserKey
 
-router = APIRouter(prefix="/api/users/me/keys", tags=["keys"])
+router = APIRouter(prefix="/api/users/me/keys", tags=["keys"], route_class=StrictRoute)
 
 
 class NewKey(BaseModel):
@@ -28,13 +29,13 @@ class UserKeys(Items[UserKey]):
 
 
 @router.get("", responses=responses("unauthorized"))
-async def own_keys(caller: Caller, service: Service) -> UserKeys:
+async def list_keys(caller: Caller, service: Service) -> UserKeys:
     """The caller's own keys, by provider: their last four characters and dates."""
     return UserKeys(items=await service.vault.of(caller.writer()), providers=sorted(KEY_PROVIDERS))
 
 
 @router.get("/{provider}", responses=responses("unauthorized", "not_found"))
-async def own_key(provider: str, caller: Caller, service: Service) -> UserKey:
+async def get_key(provider: str, caller: Caller, service: Service) -> UserKey:
     """The caller's own key for a provider: its last four characters and dates."""
     return await service.vault.one(caller.writer(), provider)
 

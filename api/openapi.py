@@ -16,6 +16,7 @@ _TOO_FAST = {
     "description": "`rate_limited`: Too much, too fast.", "content": _PROBLEM,
     "headers": {"Retry-After": {"description": "seconds to wait", "schema": {"type": "integer", "minimum": 1}}},
 }  # fmt: skip
+_SCHEMAS = "#/components/schemas/"
 _FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
 
 
@@ -30,6 +31,8 @@ class Documented(FastAPI):
 
 def _with_problems(document: dict[str, Any]) -> dict[str, Any]:
     for name, path in document["paths"].items():
+        # What a HEAD answers is what its GET does.
+        path.pop("head", None)
         for operation in path.values():
             answers = operation["responses"]
             if name.startswith("/api/"):
@@ -43,4 +46,26 @@ def _with_problems(document: dict[str, Any]) -> dict[str, Any]:
             answers["default"] = _OTHERS
     for name in _FASTAPIS_OWN:
         document["components"]["schemas"].pop(name, None)
-    return document
+    return _by_title(document)
+
+
+def _by_title(document: dict[str, Any]) -> dict[str, Any]:
+    """Each schema under its title: of a list's pages pydantic makes names as `Items_dict_str__Any__`."""
+    schemas = document["components"]["schemas"]
+    titles = {f"{_SCHEMAS}{name}": f"{_SCHEMAS}{schema['title']}" for name, schema in schemas.items()}
+    assert len(set(titles.values())) == len(schemas), "two models of one name"
+
+    def renamed(node: Any) -> Any:
+        match node:
+            case {"$ref": str(ref), **others}:
+                return {**others, "$ref": titles.get(ref, ref)}
+            case dict():
+                return {key: renamed(value) for key, value in node.items()}
+            case list():
+                return list(map(renamed, node))
+            case _:
+                return node
+
+    document["components"]["schemas"] = {schema["title"]: schema for schema in schemas.values()}
+    whole: dict[str, Any] = renamed(document)
+    return whole

@@ -5,17 +5,25 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic_core import from_json
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from api.errors import ErrorFrame, in_words
+from api.strict import parsed
 from coordinator.errors import InvalidMessage
 from coordinator.models import Budget, Name, Note, OneLine, Prompt, Storable, StoryConfig, Title
 
+
+def _trimmed(value: Any) -> Any:
+    return value.strip(" \t") if isinstance(value, str) else value
+
+
 ADDRESS = "/ws/stories"
 SUBPROTOCOL = "storyloom.v1"
-# No control character: PostgreSQL keeps no NUL, and two requests must not come to be one.
-RequestId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
+# No control character: PostgreSQL keeps no NUL, and two requests must not come to be one. Without spaces around it, as
+# a header's value is: an `Idempotency-Key` is the same thing, and the same characters are the same key at both doors.
+RequestId = Annotated[
+    str, BeforeValidator(_trimmed), Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
+]
 Seq = Annotated[int, Field(ge=0, le=2**31 - 1)]
 GateStep = Annotated[str, Field(min_length=1, max_length=60), OneLine]
 Comment = Annotated[str, Field(max_length=4_000), Storable]
@@ -153,9 +161,9 @@ class Refused(InvalidMessage):
 def parse(text: str) -> ClientFrame:
     """A frame from its text. Raises Refused with one line that says what is wrong."""
     try:
-        fields = from_json(text, allow_inf_nan=False)
-    except ValueError:
-        raise Refused("The frame is not valid JSON.") from None
+        fields = parsed(text)
+    except ValueError as error:
+        raise Refused(f"The frame can't be taken: {error}.") from None
     if not isinstance(fields, dict):
         raise Refused("A frame is a JSON object with a `type`.")
     try:

@@ -17,6 +17,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import problem
+from api.shares import PRIVATE
 from api.state import state_of
 from coordinator import traces
 from coordinator.logs import about
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 HEADER = "X-Request-ID"
 SANE = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 SESSION = re.compile(r"/api/(?:admin/)?sessions/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:/|$)", re.ASCII)
+SHARED = re.compile(r"/(?:api/)?shared(?:/|$)")
 UNKNOWN = "unknown path"
 ANSWERS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
 
@@ -54,6 +56,10 @@ class Requests:
                 if scope["type"] == "http" and state_of(HTTPConnection(scope)).departure.leaving:
                     # Or a proxy would send its next request on a connection that is just being closed.
                     headers["Connection"] = "close"
+                if SHARED.match(scope["path"]):
+                    # Of a refusal too: that there was a link is as private as what it showed.
+                    for name, value in PRIVATE.items():
+                        headers.setdefault(name, value)
             await send(message)
 
         named = SESSION.match(scope["path"])

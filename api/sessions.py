@@ -6,11 +6,12 @@ from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from api.errors import responses
-from api.protocol import Comment, GateStep
+from api.protocol import Comment, GateStep, RequestId
 from api.state import Caller, Host, Service, admitted
+from api.strict import StrictRoute
 from coordinator.errors import InvalidMessage
 from coordinator.models import (
     Budget,
@@ -32,18 +33,37 @@ from coordinator.models import (
 )
 from coordinator.store.gateway import Page
 
-router = APIRouter(prefix="/api/sessions", tags=["sessions"])
+router = APIRouter(prefix="/api/sessions", tags=["sessions"], route_class=StrictRoute)
 T = TypeVar("T")
 
 Limit = Annotated[int, Query(ge=1, le=100, description="items on a page")]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before")]
 Search = Annotated[ShortText | None, Query(description="a part of the title, the prompt or the text")]
 Version = Annotated[int, Path(ge=1, le=2**31 - 1)]
-Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
+
+
+def _of_a_header(value: Any) -> Any:
+    """Servers read headers as Latin-1; what came is UTF-8, as everywhere else."""
+    try:
+        return value.encode("latin-1").decode() if isinstance(value, str) else value
+    except UnicodeError:
+        raise ValueError("it is not UTF-8: send the bytes of its characters in UTF-8, or use ASCII") from None
+
+
+Key = Annotated[
+    Annotated[RequestId, BeforeValidator(_of_a_header)] | None,
+    Header(alias="Idempotency-Key", description="1 to 200 characters in UTF-8, the same as `request_id` of a frame"),
+]
 
 
 class Items(BaseModel, Generic[T]):
     """A page of a list; `next_cursor` is null on the last."""
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """As a program generated from the document would name it: `SessionPage`; of plain objects, the events."""
+        (of,) = params
+        return f"{of.__name__ if isinstance(of, type) and issubclass(of, BaseModel) else 'Event'}Page"
 
     items: list[T]
     next_cursor: str | None = None
@@ -61,7 +81,7 @@ class NewStory(BaseModel):
     config: StoryConfig = StoryConfig()
 
 
-class Change(BaseModel):
+class SessionChange(BaseModel):
     """What is given is changed."""
 
     model_config = ConfigDict(extra="forbid")
@@ -102,7 +122,7 @@ def page(found: Page[T]) -> Items[T]:
         **responses("unauthorized", "invalid_message", "too_large", "conflict"),
     },
 )  # fmt: skip
-async def start(
+async def start_story(
     story: NewStory, caller: Caller, service: Service, host: Host, response: Response,
     idempotency_key: Key = None,
 ) -> Session:  # fmt: skip
@@ -119,7 +139,7 @@ async def start(
 
 
 @router.get("", responses=responses("unauthorized", "invalid_message"))
-async def own_sessions(
+async def list_sessions(
     caller: Caller, service: Service, status: Status | None = None, kind: Kind | None = None, q: Search = None,
     limit: Limit = 20, cursor: Cursor = None,
 ) -> Items[Session]:  # fmt: skip
@@ -128,7 +148,7 @@ async def own_sessions(
 
 
 @router.get("/{session_id}", responses=responses("unauthorized", "not_found"))
-async def one(session_id: UUID, caller: Caller, service: Service) -> SessionDetail:
+async def get_session(session_id: UUID, caller: Caller, service: Service) -> SessionDetail:
     """A session: status, progress, counters, usage by agent, expiry."""
     return await service.manager.get_session(caller, session_id)
 
@@ -136,7 +156,7 @@ async def one(session_id: UUID, caller: Caller, service: Service) -> SessionDeta
 @router.patch(
     "/{session_id}", responses=responses("unauthorized", "not_found", "invalid_message", "too_large", "conflict")
 )
-async def change(session_id: UUID, wanted: Change, caller: Caller, service: Service) -> Session:
+async def change_session(session_id: UUID, wanted: SessionChange, caller: Caller, service: Service) -> Session:
     """Give the session, and its story, another `title`, or another `budget`, which its next step goes by."""
     given = wanted.model_fields_set
     session: Session = await service.manager.get_session(caller, session_id)
@@ -150,13 +170,13 @@ async def change(session_id: UUID, wanted: Change, caller: Caller, service: Serv
 
 
 @router.delete("/{session_id}", status_code=204, responses=responses("unauthorized", "not_found"))
-async def delete(session_id: UUID, caller: Caller, service: Service) -> None:
+async def delete_session(session_id: UUID, caller: Caller, service: Service) -> None:
     """Delete the session and all that hangs on it; a running story is stopped first."""
     await service.coordinator.delete(caller, session_id)
 
 
 @router.post("/{session_id}/cancel", responses=responses("unauthorized", "not_found", "conflict"))
-async def cancel(session_id: UUID, caller: Caller, service: Service) -> Session:
+async def cancel_session(session_id: UUID, caller: Caller, service: Service) -> Session:
     """End the story where it is; the model is stopped at once, what is written stays."""
     return await service.coordinator.cancel(caller, session_id)
 
@@ -165,7 +185,7 @@ async def cancel(session_id: UUID, caller: Caller, service: Service) -> Session:
     "/{session_id}/resume",
     responses=responses("unauthorized", "not_found", "conflict", "budget_exceeded", "invalid_message", "too_large"),
 )
-async def resume(
+async def resume_session(
     session_id: UUID, caller: Caller, service: Service, wanted: Resumption | None = None
 ) -> Session:  # fmt: skip
     """Go on with a story that is paused, failed or expired, from its last finished step. 402 where its budget is used
@@ -174,7 +194,7 @@ async def resume(
 
 
 @router.post("/{session_id}/pause", responses=responses("unauthorized", "not_found", "conflict"))
-async def pause(session_id: UUID, caller: Caller, service: Service) -> Session:
+async def pause_session(session_id: UUID, caller: Caller, service: Service) -> Session:
     """Pause a story: at once where nothing runs, otherwise when the step at hand is done, `pausing` until then."""
     return await service.coordinator.pause(caller, session_id)
 
@@ -183,7 +203,7 @@ async def pause(session_id: UUID, caller: Caller, service: Service) -> Session:
     "/{session_id}/steer", status_code=202,
     responses=responses("unauthorized", "not_found", "conflict", "invalid_message", "too_large"),
 )  # fmt: skip
-async def steer(
+async def steer_session(
     session_id: UUID, steering: Steering, caller: Caller, service: Service, idempotency_key: Key = None
 ) -> Message:
     """A note that the steps to come go by. It is kept; the message that it is answers. The same `Idempotency-Key` for
@@ -195,7 +215,7 @@ async def steer(
     "/{session_id}/approve",
     responses=responses("unauthorized", "not_found", "conflict", "invalid_message", "too_large"),
 )
-async def approve(session_id: UUID, reply: Reply, caller: Caller, service: Service) -> Session:
+async def approve_step(session_id: UUID, reply: Reply, caller: Caller, service: Service) -> Session:
     """Answer `approval.requested`. What is not approved is written again, with the comment."""
     return await service.coordinator.approve(
         caller, session_id, reply.step, approved=reply.approved, comment=reply.comment
@@ -203,13 +223,13 @@ async def approve(session_id: UUID, reply: Reply, caller: Caller, service: Servi
 
 
 @router.get("/{session_id}/story", responses=responses("unauthorized", "not_found", "conflict"))
-async def story(session_id: UUID, caller: Caller, service: Service) -> Story:
+async def get_story(session_id: UUID, caller: Caller, service: Service) -> Story:
     """The current text. Before the first draft: 409."""
     return await service.manager.get_story(caller, session_id)
 
 
 @router.get("/{session_id}/messages", responses=responses("unauthorized", "not_found", "invalid_message"))
-async def messages(
+async def list_messages(
     session_id: UUID, caller: Caller, service: Service, limit: Limit = 20, cursor: Cursor = None
 ) -> Items[Message]:
     """What was said, oldest first."""
@@ -217,7 +237,7 @@ async def messages(
 
 
 @router.get("/{session_id}/drafts", responses=responses("unauthorized", "not_found", "invalid_message"))
-async def drafts(
+async def list_drafts(
     session_id: UUID, caller: Caller, service: Service, limit: Limit = 20, cursor: Cursor = None,
     content: Annotated[bool, Query(description="false leaves the text out")] = True,
 ) -> Items[Draft] | Items[DraftHead]:  # fmt: skip
@@ -230,13 +250,13 @@ async def drafts(
 
 
 @router.get("/{session_id}/drafts/{version}", responses=responses("unauthorized", "not_found"))
-async def draft(session_id: UUID, version: Version, caller: Caller, service: Service) -> Draft:
+async def get_draft(session_id: UUID, version: Version, caller: Caller, service: Service) -> Draft:
     """One version of the text."""
     return await service.manager.get_draft(caller, session_id, version)
 
 
 @router.get("/{session_id}/steps", responses=responses("unauthorized", "not_found", "invalid_message"))
-async def steps(
+async def list_steps(
     session_id: UUID, caller: Caller, service: Service, limit: Limit = 100, cursor: Cursor = None
 ) -> Items[Step]:
     """The steps begun so far, in order."""
@@ -244,7 +264,7 @@ async def steps(
 
 
 @router.get("/{session_id}/events", responses=responses("unauthorized", "not_found", "invalid_message"))
-async def events(
+async def list_events(
     session_id: UUID, caller: Caller, service: Service,
     after_seq: Annotated[int, Query(ge=0, le=2**31 - 1, description="the last event already seen")] = 0,
     limit: Limit = 100,

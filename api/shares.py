@@ -11,16 +11,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.errors import responses
 from api.sessions import Items
 from api.state import Caller, Service
+from api.strict import StrictRoute
 from coordinator.shares import DEFAULT_TTL_S, MOST_TTL_S
 from coordinator.store.shares import Share, SharedStory
 
-router = APIRouter(tags=["shares"])
+router = APIRouter(tags=["shares"], route_class=StrictRoute)
 
 PRIVATE = {
     "Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow",
     "X-Content-Type-Options": "nosniff",
 }  # fmt: skip
-"""Of every answer that has to do with a link: nobody else is to learn of it."""
+"""Of every answer that has to do with a link, and of the page that shows a story: nobody else is to learn of it."""
 
 
 class NewShare(BaseModel):
@@ -42,7 +43,7 @@ class MadeShare(Share):
     "/api/sessions/{session_id}/shares", status_code=201,
     responses=responses("unauthorized", "not_found", "invalid_message", "too_large", "conflict"),
 )  # fmt: skip
-async def share(
+async def create_share(
     session_id: UUID, caller: Caller, service: Service, request: Request, response: Response,
     wanted: NewShare | None = None,
 ) -> MadeShare:  # fmt: skip
@@ -53,7 +54,7 @@ async def share(
 
 
 @router.get("/api/sessions/{session_id}/shares", responses=responses("unauthorized", "not_found"))
-async def shares(session_id: UUID, caller: Caller, service: Service) -> Items[Share]:
+async def list_shares(session_id: UUID, caller: Caller, service: Service) -> Items[Share]:
     """The links to the story, newest first, those that are over too. All in one page."""
     return Items(items=await service.shares.of(caller, session_id))
 
@@ -61,13 +62,12 @@ async def shares(session_id: UUID, caller: Caller, service: Service) -> Items[Sh
 @router.delete(
     "/api/sessions/{session_id}/shares/{share_id}", status_code=204, responses=responses("unauthorized", "not_found")
 )
-async def revoke(session_id: UUID, share_id: UUID, caller: Caller, service: Service) -> None:
+async def revoke_share(session_id: UUID, share_id: UUID, caller: Caller, service: Service) -> None:
     """Have the link show nothing from now on."""
     await service.shares.revoke(caller, session_id, share_id)
 
 
 @router.get("/api/shared/{token}", responses=responses("not_found", "rate_limited"))
-async def shared(token: Annotated[str, Path(max_length=200)], service: Service, response: Response) -> SharedStory:
+async def read_share(token: Annotated[str, Path(max_length=200)], service: Service) -> SharedStory:
     """The story behind a link: for anybody, without signing in. Unknown, expired, revoked and deleted are all 404."""
-    response.headers.update(PRIVATE)
     return await service.shares.read(token)

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from pydantic_core import to_json
@@ -19,6 +18,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from api import protocol
 from api.auth import bearer
 from api.errors import error_frame
+from api.origins import may_connect
 from api.rates import TooMany, address_key
 from api.state import State, admitted, host_of, state_of, verified
 from api.tokens import LEEWAY_S
@@ -121,14 +121,8 @@ class Connection:
 
     def _check_origin(self) -> None:
         """A browser names the page that connects; only our own and the allowed ones may. Others name none."""
-        origin = self._websocket.headers.get("origin")
-        if origin is None or origin in self._state.settings.allowed_origins:
-            return
-        try:
-            own = urlsplit(origin).netloc == self._websocket.headers.get("host")
-        except ValueError:
-            own = False
-        if not own:
+        origin, host = (self._websocket.headers.get(name) for name in ("origin", "host"))
+        if origin is not None and not may_connect(origin, host or "", self._state.settings.allowed_origins):
             raise Close(protocol.ORIGIN_REFUSED, "this origin may not connect")
 
     async def _authenticate(self) -> None:
@@ -397,4 +391,4 @@ def _settle(end: asyncio.Future[Exception], why: Exception) -> None:
 
 
 def _encoded(frame: dict[str, Any]) -> str:
-    return to_json(frame).decode()
+    return to_json(frame, inf_nan_mode="null").decode()

@@ -11,11 +11,11 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 
+from api.addresses import Addresses
 from api.auth import LocalAuth, bearer
 from api.connections import Connections
 from api.ending import Departure
 from api.hosted import SupabaseAuth
-from api.origins import Origins
 from api.rates import Rates
 from coordinator.accounts import Accounts
 from coordinator.administration import Administration
@@ -61,7 +61,7 @@ class State:
     sign_in: Callable[[Identity], Awaitable[None]]
     rates: Rates
     connections: Connections
-    origins: Origins
+    addresses: Addresses
     traces: Traces
     press: Press
     records: Records
@@ -94,7 +94,7 @@ def host_of(connection: HTTPConnection) -> str | None:
 async def admitted(state: State, caller: Identity, host: str | None, request_id: str | None) -> None:
     """A story may be started, as far as the doors know. Raises RateLimited."""
     await state.rates.start(caller, request_id, host)
-    await state.origins.note(caller, host)
+    await state.addresses.note(caller, host)
 
 
 async def verified(state: State, token: str) -> Identity:

@@ -24,7 +24,7 @@ ZIP = "application/zip"
         **responses("unauthorized", "unavailable"),
     },
 )
-async def export(caller: Caller, service: Service, host: Host) -> StreamingResponse:
+async def export_account(caller: Caller, service: Service, host: Host) -> StreamingResponse:
     """Everything that is kept of the caller, as a ZIP archive of JSON files: one a session, `profile.json`,
     `keys.json` (no more of a key than its last four characters), and `manifest.json` with counts."""
     await service.rates.export(caller, host)
@@ -35,6 +35,6 @@ async def export(caller: Caller, service: Service, host: Host) -> StreamingRespo
 
 
 @router.delete("", responses=responses("unauthorized", "unavailable"))
-async def erase(caller: Caller, service: Service) -> Receipt:
+async def erase_account(caller: Caller, service: Service) -> Receipt:
     """Erase everything that is kept of the caller, stories under way included, and the sign-in. It can't be undone."""
     return await service.accounts.erase(caller)

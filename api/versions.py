@@ -15,6 +15,7 @@ from api.errors import responses
 from api.protocol import GateStep
 from api.sessions import Cursor, Items, Key, Limit, Version, page
 from api.state import Caller, Host, Service, admitted
+from api.strict import StrictRoute
 from coordinator.alternatives import Alternatives
 from coordinator.difference import Difference, compare
 from coordinator.estimate import Estimate, estimate
@@ -23,7 +24,7 @@ from coordinator.llm.prices import price_of
 from coordinator.models import Alternative, Draft, Name, Note, Session, ShortText, StoryConfig, Text, Title
 from coordinator.stories import DEFAULT_TEMPLATE, MOST_BYTES
 
-router = APIRouter(prefix="/api/sessions", tags=["versions"])
+router = APIRouter(prefix="/api/sessions", tags=["versions"], route_class=StrictRoute)
 T = TypeVar("T")
 
 DRAFTS = r"/api/sessions/[^/]+/drafts"
@@ -60,8 +61,10 @@ class NewAlternatives(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     version: Annotated[int, Field(ge=1, le=2**31 - 1)] = Field(description="the current version")
-    start: Place | None = None
-    end: Place | None = None
+    start: Place | None = Field(
+        default=None, description="in characters (Unicode code points, not UTF-16 units) from 0"
+    )
+    end: Place | None = Field(default=None, description="in the same: the character there is none of the passage")
     section: Annotated[int, Field(ge=1, le=10_000)] | None = None
     instruction: Note = Field(description="what is to be different")
     alternatives: int = Field(default=2, ge=1, le=4)
@@ -73,7 +76,7 @@ class Written(BaseModel):
 
 # Before the paths with a session's id, of which it would be one.
 @router.get("/estimate", responses=responses("unauthorized", "invalid_message"))
-async def estimated(
+async def estimate_story(
     caller: Caller, service: Service,
     pages: Annotated[int, Query(ge=1, le=100)] = 3,
     template: Annotated[Name | None, Query()] = None,
@@ -96,7 +99,7 @@ async def estimated(
         **responses("unauthorized", "not_found", "invalid_message", "conflict", "too_large"),
     },
 )  # fmt: skip
-async def fork(
+async def fork_session(
     session_id: UUID, wanted: NewFork, caller: Caller, service: Service, host: Host, response: Response,
     idempotency_key: Key = None,
 ) -> Session:  # fmt: skip
@@ -118,7 +121,7 @@ async def fork(
     "/{session_id}/drafts",
     responses=responses("unauthorized", "not_found", "invalid_message", "conflict", "too_large"),
 )
-async def edit(session_id: UUID, draft: NewDraft, caller: Caller, service: Service) -> Draft:
+async def edit_draft(session_id: UUID, draft: NewDraft, caller: Caller, service: Service) -> Draft:
     """The writer's own text as the next version, made from `base_version`: 409 where that is not the current one any
     more, or the story is being written. A story that goes on goes on with it."""
     return await service.coordinator.edit(caller, session_id, draft.content, draft.base_version)
@@ -128,7 +131,7 @@ async def edit(session_id: UUID, draft: NewDraft, caller: Caller, service: Servi
     "/{session_id}/drafts/{a}/diff/{b}", response_model=Difference,
     responses=responses("unauthorized", "not_found", "too_large", "unavailable"),
 )  # fmt: skip
-async def diff(session_id: UUID, a: Version, b: Version, caller: Caller, service: Service) -> Response:
+async def compare_drafts(session_id: UUID, a: Version, b: Version, caller: Caller, service: Service) -> Response:
     """What is different between two versions, by paragraph, and by word within a paragraph that was changed."""
     old, new = [(await service.manager.get_draft(caller, session_id, version)).content for version in (a, b)]
     told = await service.workers.run(caller.user_id, len(old) + len(new), compare, a, b, old, new)
@@ -141,7 +144,7 @@ async def diff(session_id: UUID, a: Version, b: Version, caller: Caller, service
         "unauthorized", "not_found", "invalid_message", "conflict", "budget_exceeded", "too_large", "unavailable"
     ),
 )  # fmt: skip
-async def rewrite(
+async def rewrite_passage(
     session_id: UUID, wanted: NewAlternatives, caller: Caller, service: Service, host: Host, request: Request
 ) -> Written:
     """Have a passage of the current version written anew, one to four times at once. They are kept, and none is taken
@@ -158,7 +161,7 @@ async def rewrite(
 
 
 @router.get("/{session_id}/alternatives", responses=responses("unauthorized", "not_found", "invalid_message"))
-async def alternatives(
+async def list_alternatives(
     session_id: UUID, caller: Caller, service: Service, limit: Limit = 20, cursor: Cursor = None
 ) -> Items[Alternative]:
     """All alternatives that were written for passages of this text, oldest first."""
@@ -169,7 +172,7 @@ async def alternatives(
     "/{session_id}/alternatives/{alternative_id}/accept",
     responses=responses("unauthorized", "not_found", "conflict", "too_large"),
 )
-async def accept(session_id: UUID, alternative_id: UUID, caller: Caller, service: Service) -> Draft:
+async def accept_alternative(session_id: UUID, alternative_id: UUID, caller: Caller, service: Service) -> Draft:
     """Put an alternative into the text, as its next version: 409 where the text has changed since it was written."""
     return await _alternatives(service).accept(caller, session_id, alternative_id)
 

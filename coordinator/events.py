@@ -94,13 +94,15 @@ class AgentState(SessionEvent):
 
 
 class AgentDelta(SessionEvent):
-    """Text of a message that is being written. `offset`: characters before it. A higher `attempt` begins again."""
+    """Text of a message that is being written. A higher `attempt` begins again."""
 
     type: Literal["agent.delta"]
     message_id: UUID
     agent: str
     attempt: int
-    offset: int = Field(ge=0)
+    offset: int = Field(
+        ge=0, description="characters of the message before this text: Unicode code points, not UTF-16 units or bytes"
+    )
     text: str
 
 
@@ -221,7 +223,7 @@ class Event:
 
     def frame(self) -> str:
         if self._frame is None:
-            self._frame = to_json(self.fields).decode()
+            self._frame = to_json(self.fields, inf_nan_mode="null").decode()
         return self._frame
 
     def joined(self, later: Event) -> Event | None:

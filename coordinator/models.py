@@ -188,8 +188,8 @@ class Alternative(BaseModel):
     id: UUID
     number: int
     version: int = Field(description="the version of the text that the passage is of")
-    start: int = Field(description="where the passage starts, in characters (code points) from 0")
-    end: int
+    start: int = Field(description="where the passage starts, in characters (Unicode code points) from 0")
+    end: int = Field(description="where it ends, in the same: the character there is none of it")
     passage: str
     instruction: str
     content: str = Field(description="what would stand in place of the passage")

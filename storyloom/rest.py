@@ -147,7 +147,12 @@ class Http:
         try:
             timeout = self._client.timeout if timeout_s is None else timeout_s
             response = await self._client.request(
-                method, path, json=json, params=wanted, headers=headers, timeout=timeout
+                method,
+                path,
+                json=json,
+                params=wanted,
+                headers=httpx.Headers(headers, encoding="utf-8"),
+                timeout=timeout,
             )
         except (httpx.TransportError, httpx.InvalidURL) as fault:
             raise self._lost(fault) from fault

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.api.support import TEST_MODEL, answers, checked_error, closed, held_story, problem, raw, refusal
 from tests.chaos.record import eventually
 from tests.model_server import ModelServer
-from tests.service import PROMPT, Service
+from tests.service import PROMPT, Service, bearer
 
 SETTINGS = {"attach_limit": 3}
 ID = "00000000-0000-4000-8000-000000000000"
@@ -38,6 +38,10 @@ def start(**fields: Any) -> dict[str, Any]:
         ('{"type": "ping", "t": ' + "[" * 60_000 + "]" * 60_000 + "}", "JSON"),
         ('{"type": "ping", "t": ' + "9" * 50_000 + "}", "JSON"),
         ('{"type": "ping", "t": NaN}', "JSON"),
+        ('{"type": "ping", "t": 1e999}', "JSON"),
+        ('{"type": "ping", "t": [{"a": -1e999}]}', "JSON"),
+        ('{"type": "ping", "t": 1, "t": 2}', "twice"),
+        ('{"type": "ping", "t": {"a": 1, "\\u0061": 2}}', "twice"),
         ('{"type": "ping", "t": -Infinity}', "JSON"),
         (r'{"type": "ping", "t": "\ud800"}', "JSON"),
         (r'{"type": "ping", "\udfff": 1, "t": 0', "JSON"),
@@ -71,6 +75,28 @@ async def test_pong_gives_back_what_ping_brought(shared: Service, t: Any) -> Non
     async with shared.socket() as socket:
         await socket.send(type="ping", t=t)
         assert await socket.receive() == {"type": "pong", "t": t}
+
+
+@pytest.mark.parametrize(
+    "body",
+    ['{"prompt": "x", "config": {"budget": {"usd": NaN}}}', '{"prompt": "x", "config": {"budget": {"usd": Infinity}}}',
+     '{"prompt": "x", "config": {"budget": {"usd": 1e999}}}', '{"prompt": "x", "config": {"pages": ' + "9" * 5_000 + "}}",
+     '{"prompt": "x", "config": ' + "[" * 100_000 + "]" * 100_000 + "}", '{"prompt": "x", "prompt": "y"}',
+     '{"prompt": "x", "config": {"tone": "a", "tone": "b"}}', r'{"prompt": "x", "\ud800": 1}',
+     r'{"prompt": "x", "config": {"theme_options": {"\udfff": "y"}}}', '\ufeff{"prompt": "x"}', '{"prompt": "x"} {}', "[", "NaN"],
+    ids=lambda value: ascii(value)[:60],
+)  # fmt: skip
+async def test_a_body_that_two_programs_would_read_differently_is_refused(shared: Service, body: str) -> None:
+    token = await shared.new_token()
+    headers = {**bearer(token), "Content-Type": "application/json"}
+    told = problem(await shared.http.post("/api/sessions", headers=headers, content=body), 422, "invalid_message")
+    assert len(told["detail"]) < 500 and told["detail"].endswith(".")
+    as_utf_16 = await shared.http.post("/api/sessions", headers=headers, content='{"prompt": "x"}'.encode("utf-16"))
+    problem(as_utf_16, 422, "invalid_message")
+    assert (await shared.get("/api/sessions", token)).json()["items"] == []
+    async with shared.socket(token) as socket:
+        frame = body.replace('{"prompt"', '{"type": "story.start", "request_id": "r", "prompt"')
+        assert (await refusal(socket, frame))["code"] == "invalid_message"
 
 
 @pytest.mark.parametrize("depth", [50, 150, 198, 199, 200, 250, 300])

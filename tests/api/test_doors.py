@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from types import SimpleNamespace
 from typing import Any, cast
@@ -226,3 +227,17 @@ def _refs(node: Any) -> Iterator[str]:
     elif isinstance(node, list):
         for value in node:
             yield from _refs(value)
+
+
+def test_a_generated_client_has_names_that_a_person_can_read() -> None:
+    names = [operation["operationId"] for _, _, operation in OPERATIONS.values()]
+    assert len(set(names)) == len(names)
+    schemas = list(DOCUMENT["components"]["schemas"])
+    # Generators make one file of each, on systems that know no capitals too.
+    assert len({name.casefold() for name in schemas}) == len(schemas)
+    for name in names:
+        assert re.fullmatch(r"[a-z]+(_[a-z]+)*", name) and "api" not in name.split("_"), name
+    for name in schemas:
+        assert re.fullmatch(r"([A-Z][a-z]+)+", name), name
+    models = {DOCUMENT["components"]["schemas"][name].get("title") for name in schemas}
+    assert models == set(schemas)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from coordinator.models import Draft, Message, Session, SessionDetail, Step, Story
+from storyloom.client import Client
 from tests.api.support import TEST_MODEL, checked_error, held_story, problem
 from tests.model_server import ModelServer, Reply
 from tests.service import PROMPT, Service, bearer
@@ -60,6 +62,30 @@ async def test_an_idempotency_key_makes_one_story(shared: Service) -> None:
     for key in ("", "k" * 201):
         refused = await shared.http.post("/api/sessions", headers={**headers, "Idempotency-Key": key}, json=body)
         assert "idempotency-key" in problem(refused, 422, "invalid_message")["detail"].lower()
+
+
+@pytest.mark.parametrize("key", ["é", "ключ", "🔔", "e\u0301", "a b", "ÿ"], ids=ascii)
+async def test_a_key_is_the_same_at_both_doors(shared: Service, key: str) -> None:
+    """In UTF-8, compared as its characters stand: no form of a letter is taken for another."""
+    token = await shared.new_token()
+    body = {"prompt": PROMPT, "config": {"pages": 1}}
+    headers = {**bearer(token), "Idempotency-Key": key.encode()}
+    made = (await shared.http.post("/api/sessions", headers=headers, json=body)).json()["id"]  # type: ignore[arg-type]
+    async with shared.socket(token) as socket:
+        assert await socket.start(request_id=key) == made
+        assert await socket.start(request_id=f" {key}\t") == made
+    async with Client(shared.url, token) as client:
+        assert str((await client.create_session(PROMPT, config={"pages": 1}, request_id=key)).id) == made
+        other = unicodedata.normalize("NFD" if key == "é" else "NFC", key)
+        if other != key:
+            assert str((await client.create_session(PROMPT, config={"pages": 1}, request_id=other)).id) != made
+
+
+@pytest.mark.parametrize("key", [b"\xe9", b"\xff", b"", "é".encode() * 201], ids=repr)
+async def test_a_key_that_is_no_text_is_refused(shared: Service, key: bytes) -> None:
+    headers = {**bearer(shared.token), "Idempotency-Key": key}
+    told = await shared.http.post("/api/sessions", headers=headers, json={"prompt": PROMPT})  # type: ignore[arg-type]
+    assert "Idempotency-Key" in problem(told, 422, "invalid_message")["detail"]
 
 
 @pytest.mark.parametrize(

@@ -178,3 +178,14 @@ async def test_a_token_is_in_no_line_of_the_log(service: Service, caplog: pytest
             await read(service, token)
     ours = [record for record in caplog.records if record.name.startswith(("api", "coordinator", "uvicorn"))]
     assert not [record for record in ours if link["token"] in record.getMessage() or "x" * 43 in record.getMessage()]
+
+
+@pytest.mark.parametrize("path", ["/api/shared/nothing", "/shared/nothing", "/api/shared/", "/api/shared/" + "x" * 300])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+async def test_no_answer_about_a_link_is_kept_or_indexed(service: Service, path: str, method: str) -> None:
+    """A link that is no more, too: search engines keep what is not found as well."""
+    answer = await service.http.request(method, path)
+    assert answer.headers["x-robots-tag"] == "noindex, nofollow" and answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["cache-control"] == (
+        "no-cache" if path == "/shared/nothing" and method != "POST" else "no-store"
+    )

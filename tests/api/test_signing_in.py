@@ -213,7 +213,13 @@ async def test_a_foreign_page_does_not_come_in(shared: Service, origin: str) -> 
 
 
 async def test_our_own_and_the_allowed_pages_come_in(shared: Service) -> None:
-    for origin in (shared.url, STUDIO):
+    for origin in (
+        shared.url,
+        shared.url.upper(),
+        shared.url.replace("://127.0.0.1", "://127.0.0.1."),
+        STUDIO,
+        f"{STUDIO}:443",
+    ):
         async with raw(shared, origin=origin) as socket:
             await socket.send(type="auth", token=shared.token)
             assert (await socket.receive())["type"] == "ready"
@@ -225,8 +231,44 @@ async def test_the_allowed_pages_alone_may_ask_over_rest(shared: Service) -> Non
     assert allowed.status_code == 200 and allowed.headers["access-control-allow-origin"] == STUDIO
     foreign = await shared.http.options("/api/sessions", headers={"Origin": "https://evil.example", **asked})
     assert "access-control-allow-origin" not in foreign.headers
+    assert int(allowed.headers["access-control-max-age"]) >= 600
+    for header in ("If-None-Match", "X-Request-ID", "Idempotency-Key", "Last-Event-ID", "traceparent"):
+        more = {"Access-Control-Request-Method": "PATCH", "Access-Control-Request-Headers": header.lower()}
+        assert (
+            await shared.http.options("/api/sessions", headers={"Origin": f"{STUDIO}:443", **more})
+        ).status_code == 200
     refused = await shared.http.get("/api/sessions", headers={"Origin": STUDIO})
     assert refused.status_code == 401 and refused.headers["access-control-allow-origin"] == STUDIO
+
+
+async def test_a_page_may_read_every_header_that_we_send(shared: Service) -> None:
+    """Else a program in a browser can't tell how long to wait, what a file is called, or which request to report."""
+    session_id = await shared.story(pages=1)
+    asked = {"Origin": STUDIO, **bearer(shared.token)}
+    start = {"prompt": "A bell.", "config": {"pages": 1}}
+    answers = [
+        await shared.http.post("/api/sessions", headers=asked, json=start),
+        await shared.http.get(f"/api/sessions/{session_id}/export?format=html", headers=asked),
+        await shared.http.get("/api/sessions", headers={"Origin": STUDIO}),
+        await shared.http.get("/", headers=asked),
+    ]
+    # As the Fetch standard has them: what every page may read, and what a browser itself works with.
+    safe = {"cache-control", "content-language", "content-length", "content-type", "expires", "last-modified", "pragma"}
+    safe |= {
+        "date",
+        "server",
+        "vary",
+        "x-content-type-options",
+        "content-security-policy",
+        "referrer-policy",
+        "connection",
+    }
+    safe |= {"cross-origin-resource-policy", "cross-origin-opener-policy", "permissions-policy", "x-frame-options"}
+    for answer in answers:
+        told = {name.strip().lower() for name in answer.headers["access-control-expose-headers"].split(",")}
+        sent = {name for name in answer.headers if not name.startswith("access-control-")}
+        assert sent - safe <= told
+        assert {"retry-after", "x-request-id", "content-disposition", "location", "etag"} <= told
 
 
 def test_the_tests_know_the_secret(shared: Service) -> None:

@@ -31,7 +31,8 @@ export async function request(method, path, call = {}) {
   /** @type {Record<string, string>} */
   const headers = { Accept: call.as === "blob" ? "*/*" : "application/json", ...call.headers };
   if (call.token) headers.Authorization = `Bearer ${call.token}`;
-  if (call.key) headers["Idempotency-Key"] = call.key;
+  // A header's characters are bytes: those of UTF-8.
+  if (call.key) headers["Idempotency-Key"] = String.fromCharCode(...new TextEncoder().encode(call.key));
   if (call.body !== undefined) headers["Content-Type"] = "application/json";
   const signals = [AbortSignal.timeout(call.waitMs ?? WAIT_MS), ...(call.signal ? [call.signal] : [])];
   let answer;

@@ -29,7 +29,9 @@ _SENSES = re.compile(
     r"touched|colour|red|green|blue|grey|white|black|bright|ticked|creaked|salt|frost)\w*\b",
     re.IGNORECASE,
 )
-_SPEECH = re.compile(r"[\"“][^\"”]+[\"”]")
+_SPEECH = re.compile(r"[\"“][^\"“”]+[\"”]")
+_GONE = re.compile(r" gone (?:away )?(\w+(?:-\w+)?) years")
+_NAME = re.compile(r"\b[A-Z]\w+")
 _EMPTY = "The section is empty."
 
 
@@ -211,13 +213,13 @@ def lore_review(tale: Tale, brief: Brief) -> LoreReview:
     for section in brief.reading:
         for person in gone:
             first = person.name.split()[0]
-            match = re.search(rf"[^.\n]*[,?!][\"”] (said {first}|{first} said)\b[^.\n]*\.?", section.text)
-            if match and match[0].strip() in section.text and " had " not in match[0]:
+            passage = _speaking(first, section.text)
+            if passage and " had " not in passage:
                 found.append(
                     Contradiction(
                         section=section.number,
                         earlier=person.description,
-                        later=match[0].strip(),
+                        later=passage,
                         remedy=f"{person.name} is not there to speak; give the words to somebody present.",
                     )
                 )
@@ -234,13 +236,27 @@ def lore_review(tale: Tale, brief: Brief) -> LoreReview:
     return LoreReview(remarks=remarks, contradictions=found[:20])
 
 
+def _speaking(name: str, text: str) -> str:
+    """The first line or sentence in which they say something."""
+    name = re.escape(name)
+    found = re.search(rf"[,?!][\"”] (?:said {name}|{name} said)\b", text)
+    if not found:
+        return ""
+    start = max(text.rfind(end, 0, found.start()) for end in ".\n") + 1
+    rest = re.compile(r"[^.\n]*\.?").match(text, found.end())
+    return text[start : rest.end() if rest else found.end()].strip()
+
+
 def _spans(section: Section, reading: list[Section]) -> list[Contradiction]:
     """Two different spans said of the same person's being gone."""
-    pattern = re.compile(r"([^.\n]*?\b([A-Z]\w+)[^.\n]* gone (?:away )?(\w+(?:-\w+)?) years[^.\n]*\.)")
     seen: dict[str, tuple[str, str]] = {}
     for other in reading:
-        for match in pattern.finditer(other.text):
-            passage, who, span = match[1].strip(), match[2], match[3]
+        for sentence in re.findall(r"[^.\n]+\.?", other.text):
+            told = list(_GONE.finditer(sentence)) if sentence.endswith(".") else []
+            name = _NAME.search(sentence, 0, told[-1].start()) if told else None
+            if name is None:
+                continue
+            passage, who, span = sentence.strip(), name[0], told[-1][1]
             if who in seen and seen[who][0] != span and other.number == section.number:
                 return [
                     Contradiction(

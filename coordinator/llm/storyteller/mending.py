@@ -98,7 +98,7 @@ def wishes(notes: list[str], tale: Tale) -> list[seedwork.Thing]:
         thing
         for note in notes
         if not _OWN_NOTES.search(note)
-        for thing in seedwork.phrases(re.sub(r"[“\"][^”\"]*[”\"]", "", seedwork.clean(note)))
+        for thing in seedwork.phrases(re.sub(r"[“\"][^“”\"]*[”\"]", "", seedwork.clean(note)))
     ]
     fresh = [t for t in found if t.head.lower() not in known and not set(t.phrase.lower().split()) & NOTE_WORDS]
     return list({thing.phrase: thing for thing in fresh}.values())[:3]

@@ -168,3 +168,17 @@ async def test_a_database_whose_folder_is_gone_is_not_made_anew(folder: Path) ->
         assert not (folder / "postgres").exists()
     finally:
         await node.kill()
+
+
+async def test_two_services_that_start_on_a_new_folder_at_the_same_moment(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    nodes = Node(folder), Node(folder)
+    try:
+        await asyncio.gather(*(node.start() for node in nodes))
+        assert nodes[0].token and [await is_ready(node) for node in nodes] == [True, True]
+        for node in nodes:
+            assert (await node.post("/api/sessions", prompt=PROMPT, config={"pages": 1})).status_code == 201
+    finally:
+        for node in nodes:
+            await node.kill()
+        await stop_database(folder)

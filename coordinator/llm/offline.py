@@ -14,6 +14,7 @@ from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCall
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, DeltaToolCalls, FunctionModel
 
 from coordinator.llm.models import OFFLINE, OtherText
+from coordinator.storable import storable
 
 if TYPE_CHECKING:
     from coordinator.brief import Brief
@@ -38,7 +39,9 @@ def offline_model(brief: Brief, words_per_second: float, so_far: str = "") -> Fu
             # Late: its word banks are only loaded by a node that uses them.
             from coordinator.llm import storyteller
 
-            made.append(await asyncio.to_thread(storyteller.answer, brief))
+            output = await asyncio.to_thread(storyteller.answer, brief)
+            # The names in it are a writer's.
+            made.append(storable(output) if isinstance(output, str) else output)
         return made[0]
 
     async def whole(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:

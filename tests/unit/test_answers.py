@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from coordinator.agents.evidence import NO_PASSAGE, Evidence
+from coordinator.agents.fence import defuse
 from coordinator.agents.library import load_library
 from coordinator.agents.render import render
 from coordinator.agents.tidy import is_refusal, tidy
@@ -112,6 +113,8 @@ STORY = "The lamp went out.\n\nNobody had lit it."
         f"## Section 2\n\n{STORY}",
         f"**Section 2 of 3: Dusk**\n\n{STORY}",
         f"# The Eighth Lamp\n\n{STORY}",
+        f"#\t The Eighth Lamp ##  \n \n{STORY}",
+        f"** Section 2**\n{STORY}",
         STORY.replace("\n", "\r\n"),
     ],
 )
@@ -126,6 +129,9 @@ def test_what_is_no_story_is_taken_off(wrapped: str) -> None:
         f"Here is the story he told me, word for word. {STORY}",
         f"## The Eighth Hour\n\n{STORY}",
         f"# Section 7\n\n{STORY}",
+        f"# Section {'2' * 5_000}\n\n{STORY}",
+        f"#hashtag\n\n{STORY}",
+        f"**Seven** lamps, **eight**\n\n{STORY}",
         f"```\nLOG 7\n```\n\n{STORY}",
         "## Section 2",
         f"{STORY}\n\n\u201cLet me know,\u201d she said.",
@@ -141,10 +147,24 @@ def test_the_first_section_keeps_the_title() -> None:
     assert tidy(f"# The Eighth Lamp\n\n{text}", brief(section=1)) == text
 
 
-def test_a_flood_of_white_space_costs_no_time() -> None:
-    start = time.perf_counter()
-    tidy("a" + "\n" * 30_000 + "b" + " " * 30_000 + "c", brief())
-    assert time.perf_counter() - start < 0.5
+FLOODS = [
+    "# " + " \t" * 400 + "x", "# " + " \t", "#", "# #", "**", "** ", "**a", "\n", "\n ", " ", "\t", ".", " .", "!,", "- ", "'",
+    "I'm sorry, ", "sorry", "as an ai ", "I can't ", "I am ", "Here is ", "Here is revis", "Sure ", "```\n", "\n```", "`", "~~~\n\n",
+    "\n\nlet me know if you want", "section 2", "## Section 2\n\n", "## Section " + "9" * 5_000 + "\n", "<", "<\u200b", "<  /  ", "\u200b",
+    "<m", "<mater", "< / m a t e r i a", "</material>", "a", "“", "…",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("length", [20_000, 1_000_000])
+@pytest.mark.parametrize("flood", FLOODS)
+def test_a_flood_takes_time_that_grows_with_its_length(flood: str, length: int) -> None:
+    text = flood * (length // len(flood) + 1)
+    start = time.process_time()
+    for each in (text, text + "x", f"I'm{text}", f"# {text}\nx", f"Here is{text}:\nx", f"a\n\n{text}\nx"):
+        tidy(each, brief())
+        is_refusal(each)
+        defuse(each)
+    assert time.process_time() - start < length / 100_000 + 0.5
 
 
 SCORE = Score(score=7, evidence="The lamp went out.", comment="Good.")

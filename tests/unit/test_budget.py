@@ -85,8 +85,8 @@ def _response(text: str, state: Any = "complete", **usage: int) -> ModelResponse
 
 def test_what_was_told_is_believed_of_a_whole_answer_alone() -> None:
     told, cut = Spent(), Spent()
-    told.add(PRICED, _response("word " * 400, input_tokens=100, output_tokens=10), 400)
-    cut.add(PRICED, _response("word " * 400, "interrupted", input_tokens=100), 400)
+    told.add(PRICED, _response("word " * 400, input_tokens=100, output_tokens=10), 400, 2_000)
+    cut.add(PRICED, _response("word " * 400, "interrupted", input_tokens=100), 400, 2_000)
     assert told.tokens == 110
     assert cut.tokens == 100 + 500
     assert cut.cost_usd > told.cost_usd > 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -131,6 +133,22 @@ def test_the_seam(so_far: str, answer: str, told: str) -> None:
 def test_what_does_not_go_on_is_refused(answer: str) -> None:
     with pytest.raises(NoWayOn):
         joined(SO_FAR, answer)
+
+
+def test_an_answer_that_tells_the_whole_text_again_takes_time_that_grows_with_its_length() -> None:
+    so_far = "".join(f"Lamp number {n} went out over the harbour. " for n in range(600))
+    start = time.process_time()
+    seam = Seam(so_far)
+    told = "".join(
+        seam.add(piece) for piece in re.findall(r"\S+\s*", so_far + "Then she slept, and it was done at last.")
+    )
+    assert so_far + told + seam.end() == so_far + "Then she slept, and it was done at last."
+    for text in ("a" * 20_000, "ab" * 10_000, " " * 20_000, "a b " * 5_000):
+        with contextlib.suppress(NoWayOn):
+            joined(text, text + "c")
+        with contextlib.suppress(NoWayOn):
+            joined(text, text[1:] * 2)
+    assert time.process_time() - start < 5
 
 
 def test_the_last_word_is_short_in_any_script() -> None:

@@ -142,6 +142,7 @@ async def test_a_server_that_never_tells_of_the_end_is_believed_when_the_model_d
     server.script(Reply(pieces=[whole], unended=True), Reply(pieces=["[end]"], unended=True))
     assert (await perform(brief(words=70), make(), GPT, watcher)).text == whole
     assert watcher.texts == {1: whole}
+    assert len(server.requests) == 2
 
 
 async def test_one_that_stops_every_time_fails_in_plain_words(ask: Ask, server: ModelServer) -> None:

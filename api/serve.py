@@ -22,7 +22,7 @@ from api.app import create_app, running
 from api.auth import local_token
 from coordinator import logs
 from coordinator.errors import Misconfigured
-from coordinator.settings import Settings
+from coordinator.settings import Settings, unknown_settings
 
 logger = logging.getLogger(__name__)
 Announcement = Callable[[Settings, str], None]
@@ -50,6 +50,8 @@ def serve(settings: Settings) -> None:
     # A library's advertisement has no place in a log.
     os.environ.setdefault("PYDANTIC_AI_NO_BANNER", "1")
     form = logs.set_up(settings.log_level, settings.log_format)
+    for told in unknown_settings():
+        logger.warning("%s", told)
     with closing(_listen(settings.host, settings.port)) as listening:
         uvloop.run(_serve(settings, listening, _announce if form == "text" else _log_start))
 

@@ -29,7 +29,7 @@ from storyloom.options import (
     tell,
     where_of,
 )
-from storyloom.program import DONE, FAILED, WRONG_USE, Wrong, program, report
+from storyloom.program import DONE, FAILED, WRONG_USE, Wrong, program, report, wants_json
 
 if TYPE_CHECKING:
     from storyloom.commands import Commands
@@ -415,7 +415,9 @@ def doctor(as_json: Json = False) -> None:
         else:
             console = plain_console()
             put(console, checks_table(console, checks))
-            print(f"{failed} of {len(checks)} checks failed." if failed else "All is well.")
+            noted = ", ".join(check.name for check in checks if check.ok and check.remedy)
+            well = f"Nothing failed; have a look at what is said of {noted}." if noted else "All is well."
+            print(f"{failed} of {len(checks)} checks failed." if failed else well)
         return FAILED if failed else DONE
 
     raise typer.Exit(run(work))
@@ -490,7 +492,7 @@ def main() -> None:
     arguments = sys.argv[1:]
     end = arguments.index("--") if "--" in arguments else len(arguments)
     debug = "--debug" in arguments[:end] or os.environ.get("STORYLOOM_LOG_LEVEL", "").lower() == "debug"
-    as_json = "--json" in arguments[:end]
+    as_json = wants_json(arguments)
     arguments = [word for word in arguments[:end] if word != "--debug"] + arguments[end:]
     _mend_streams()
     named = program()

@@ -131,7 +131,7 @@ def checks_table(console: Console, checks: Sequence[Check]) -> RenderableType:
     table.add_column("Found", ratio=1, overflow="fold")
     for check in checks:
         found = Text(clean(check.detail))
-        if check.remedy and not check.ok:
+        if check.remedy:
             found.append(f"\n{clean(check.remedy)}", style="yellow")
         mark = Text("ok", style="green") if check.ok else Text("FAILED", style="bold red")
         table.add_row(Text(shorten(check.name, 24)), mark, found)

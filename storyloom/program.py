@@ -9,6 +9,7 @@ import signal
 import sys
 import textwrap
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,18 @@ def say(text: str) -> None:
 def say_json(told: dict[str, Any]) -> None:
     """One line on standard error, for programs."""
     print(json.dumps(told), file=sys.stderr, flush=True)
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    return "--json" in arguments[: arguments.index("--")] if "--" in arguments else "--json" in arguments
+
+
+def warn(text: str) -> None:
+    """Of something to look at that fails nothing."""
+    if wants_json(sys.argv):
+        say_json({"warning": text})
+    else:
+        say(f"storyloom: {text}")
 
 
 def _filled(line: str, width: int) -> str:

@@ -28,7 +28,7 @@ from api.ending import on_signals
 from api.state import State
 from coordinator import logs
 from coordinator.errors import Misconfigured
-from coordinator.settings import Settings
+from coordinator.settings import Settings, unknown_settings
 
 logger = logging.getLogger(__name__)
 Announcement = Callable[[Settings, str], None]
@@ -57,6 +57,8 @@ def serve(settings: Settings) -> None:
     os.environ.setdefault("PYDANTIC_AI_NO_BANNER", "1")
     _allow_open_files()
     form = logs.set_up(settings.log_level, settings.log_format)
+    for told in unknown_settings():
+        logger.warning("%s", told)
     with closing(_listen(settings.host, settings.port)) as listening:
         uvloop.run(_serve(settings, listening, _announce if form == "text" else _log_start))
 

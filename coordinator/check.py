@@ -11,7 +11,8 @@ _MARKS = ("; ", ": ", ". ")
 
 @dataclass(frozen=True)
 class Check:
-    """`remedy` is one sentence and there whenever `ok` is not; neither text holds a secret."""
+    """`remedy` is one sentence and there whenever `ok` is not; where it is, something else to look at. Neither text
+    holds a secret."""
 
     name: str
     ok: bool

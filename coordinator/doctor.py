@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import platform
 import shutil
 import socket
@@ -15,13 +16,16 @@ from typing import TYPE_CHECKING
 
 from coordinator.check import Check
 from coordinator.errors import Misconfigured, StoryloomError
-from coordinator.settings import Settings
+from coordinator.settings import Settings, unknown_settings
+from coordinator.store.node import living_slots
 
 if TYPE_CHECKING:
     from coordinator.store.survey import Survey
 
 NEEDED_PYTHON = (3, 11)
 LITTLE_SPACE_BYTES = 500 * 2**20
+ASK_S = 5.0
+"""Time for what listens on the port to say who it is."""
 
 
 async def examine(settings: Settings) -> list[Check]:
@@ -56,7 +60,8 @@ def _settings(settings: Settings) -> Check:
     database = "a database of your own" if settings.database_url else "the embedded database"
     if settings.supabase_url is not None:
         database = f"a Supabase project, {'over its API' if settings.over_rpc else 'directly'}"
-    return Check("settings", True, f"valid: {database}, model {settings.default_model}, port {settings.port}")
+    unknown = " ".join(unknown_settings())
+    return Check("settings", True, f"valid: {database}, model {settings.default_model}, port {settings.port}", unknown)
 
 
 async def _data_folder(settings: Settings) -> Check:
@@ -114,11 +119,28 @@ async def _port(settings: Settings) -> Check:
         try:
             probe.bind((settings.host, settings.port))
         except OSError as error:
+            serves = error.errno == errno.EADDRINUSE and await _is_storyloom(settings.host, settings.port)
+            if serves and living_slots(settings.data_dir.expanduser()):
+                return Check("port", True, f"{address}: a node of this data folder serves there")
+            whose = "another Storyloom, not of this data folder, serves there" if serves else error.strerror or error
             remedy = (
                 "Stop what listens there, or choose another port with STORYLOOM_PORT (and address with STORYLOOM_HOST)."
             )
-            return Check("port", False, f"{address}: {error.strerror or error}", remedy)
+            return Check("port", False, f"{address}: {whose}", remedy)
     return Check("port", True, f"{address} is free")
+
+
+async def _is_storyloom(host: str, port: int) -> bool:
+    """By its door for health, which needs no token."""
+    import httpx
+
+    there = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    try:
+        async with httpx.AsyncClient(trust_env=False, timeout=ASK_S) as http:
+            health = (await http.get(f"http://{there}:{port}/healthz")).json()
+    except (httpx.HTTPError, ValueError):
+        return False
+    return isinstance(health, dict) and health.get("status") == "ok" and "version" in health
 
 
 async def _project(settings: Settings) -> list[Check]:

@@ -8,14 +8,17 @@ the model providers' libraries look for their keys.
 from __future__ import annotations
 
 import contextlib
+import difflib
+import os
 import re
+from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
 from dotenv import load_dotenv
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from coordinator.errors import Misconfigured
@@ -30,14 +33,22 @@ RATES = (
 """Settings in the notation of limits."""
 YEAR_S = 366 * 24 * 3600
 HOST_NAME = re.compile(r"(?:\*\.)?[^\s:/?#@\[\]*,]+")
+LONGEST_S = 10 * YEAR_S
+_PREFIX = "STORYLOOM_"
+_COMMAND_LINES = frozenset({"STORYLOOM_SERVER", "STORYLOOM_TOKEN"})
+"""Read by the command line alone."""
+_ALIKE = 0.85
+"""One letter wrong, missing, too many or in another place, of a dozen."""
 
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
-        env_prefix="STORYLOOM_",
+        env_prefix=_PREFIX,
         env_file=ENV_FILE,
-        env_file_encoding="utf-8",
+        # An editor may have put a byte order mark before the first name.
+        env_file_encoding="utf-8-sig",
         env_ignore_empty=True,
+        allow_inf_nan=False,
         extra="ignore",
         populate_by_name=True,
     )
@@ -117,23 +128,26 @@ class Settings(BaseSettings):
 
     # Sessions
     session_ttl_s: float = Field(
-        default=7200, ge=10, description="A session expires after this time without activity, in seconds"
+        default=7200, ge=10, le=LONGEST_S, description="A session expires after this time without activity, in seconds"
     )
     keep_failed_s: float = Field(
-        default=2_592_000, ge=0, description="Failed sessions are deleted after so long without activity; 0 is never"
+        default=2_592_000,
+        ge=0,
+        le=LONGEST_S,
+        description="Failed sessions are deleted after so long without activity; 0 is never",
     )
     keep_cancelled_s: float = Field(
-        default=2_592_000, ge=0, description="Cancelled sessions are deleted after so long; 0 is never"
+        default=2_592_000, ge=0, le=LONGEST_S, description="Cancelled sessions are deleted after so long; 0 is never"
     )
     keep_expired_s: float = Field(
-        default=2_592_000, ge=0, description="Expired sessions are deleted after so long; 0 is never"
+        default=2_592_000, ge=0, le=LONGEST_S, description="Expired sessions are deleted after so long; 0 is never"
     )
     cache_sessions: int = Field(default=1000, ge=1, le=1_000_000, description="Sessions kept in memory at the most")
     cache_bytes: int = Field(
         default=67_108_864, ge=1_048_576, description="Bytes of these sessions and their current texts at the most"
     )
     cache_idle_s: float = Field(
-        default=900, gt=0, description="A session unused for this long leaves the memory, in seconds"
+        default=900, gt=0, le=LONGEST_S, description="A session unused for this long leaves the memory, in seconds"
     )
     stories_per_node: int = Field(default=50, ge=1, le=10_000, description="Stories that this node writes at once")
     stories_per_user: int = Field(
@@ -194,7 +208,9 @@ class Settings(BaseSettings):
         min_length=32,
         description="Secret of locally issued tokens, 32 characters or more; otherwise one is made in the data folder",
     )
-    token_ttl_s: float = Field(default=3600, ge=10, description="How long a locally issued token is good, in seconds")
+    token_ttl_s: float = Field(
+        default=3600, ge=10, le=LONGEST_S, description="How long a locally issued token is good, in seconds"
+    )
 
     admin_user_ids: CommaList = Field(
         default_factory=list, description="Ids of users who are admins whatever their tokens say, separated by commas"
@@ -303,6 +319,26 @@ class Settings(BaseSettings):
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _text(cls, value: Any, info: ValidationInfo) -> Any:
+        """Bytes that are no UTF-8 come as halves of surrogate pairs; a path may have them."""
+        if isinstance(value, str) and info.field_name not in ("data_dir", "templates"):
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise ValueError("it is not text in UTF-8") from None
+        return value
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins(cls, value: list[str]) -> list[str]:
+        for origin in value:
+            scheme, separator, host = origin.rstrip("/").partition("://")
+            if origin != "*" and not (scheme and separator and host and "/" not in host):
+                raise ValueError("an origin is a scheme and a host, as https://stories.example, with no path")
+        return [origin.rstrip("/") for origin in value]
+
     @field_validator(*RATES)
     @classmethod
     def _rate(cls, value: str) -> str:
@@ -346,16 +382,57 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         settings = Settings(**overrides)
         if env_file is not None:
-            load_dotenv(env_file, override=False, encoding="utf-8")
+            load_dotenv(env_file, override=False, encoding="utf-8-sig")
         return settings
     except ValidationError as error:
         faults = "; ".join(
-            f"{environment_name(str(fault['loc'][0]))}: {fault['msg'].removeprefix('Value error, ')}"
+            f"{environment_name(str(fault['loc'][0]))}: {_in_words(fault)}"
             for fault in error.errors(include_input=False, include_url=False)
         )
         raise Misconfigured(f"The settings are not valid: {faults}. See .env.example.") from None
     except (OSError, UnicodeDecodeError):
         raise Misconfigured(f"The settings can't be read: {env_file} is no readable file of UTF-8 text.") from None
+
+
+def _in_words(fault: Mapping[str, Any]) -> str:
+    limits = fault.get("ctx", {})
+    match fault["type"]:
+        case "int_parsing" | "int_from_float":
+            return "it is a whole number"
+        case "float_parsing" | "finite_number":
+            return "it is a number"
+        case "bool_parsing":
+            return "it is true or false"
+        case "greater_than_equal":
+            return f"it is {limits['ge']:g} or more"
+        case "greater_than":
+            return f"it is more than {limits['gt']:g}"
+        case "less_than_equal":
+            return f"it is {limits['le']:g} at the most"
+        case "literal_error":
+            return f"it is {limits['expected']}"
+        case _:
+            return str(fault["msg"]).removeprefix("Value error, ")
+
+
+def unknown_settings() -> list[str]:
+    """A sentence for each variable of the environment, and so of `.env` once settings were loaded, that looks like one
+    of ours and is none: misspelt, or of another version. A service must not fail for it: it may be of a newer one."""
+    known = _COMMAND_LINES | {environment_name(name) for name in Settings.model_fields}
+    known |= {
+        str(name)
+        for field in Settings.model_fields.values()
+        if isinstance(field.validation_alias, AliasChoices)
+        for name in field.validation_alias.choices
+    }
+    told = []
+    for name in sorted(os.environ):
+        nearest = difflib.get_close_matches(name.upper(), known, 1, _ALIKE)
+        ours = nearest and nearest[0].startswith(_PREFIX)
+        if name.upper() not in known and (ours or name.upper().startswith(_PREFIX)):
+            meant = f"did you mean {nearest[0]}?" if nearest else "this version has no such setting."
+            told.append(f"{name} is not known: {meant}")
+    return told
 
 
 def environment_name(setting: str) -> str:

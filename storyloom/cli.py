@@ -29,7 +29,7 @@ from storyloom.options import (
     tell,
     where_of,
 )
-from storyloom.program import DONE, FAILED, WRONG_USE, Wrong, program, report
+from storyloom.program import DONE, FAILED, WRONG_USE, Wrong, program, report, wants_json
 
 if TYPE_CHECKING:
     from storyloom.commands import Commands
@@ -217,10 +217,10 @@ def sessions(
             none = "No story matches." if status or q else f'No stories yet. Begin one: {program()} write "…"'
             print(none)
         else:
-            from storyloom.listing import sessions_table
+            from storyloom.listing import put, sessions_table
 
             console = plain_console()
-            console.print(sessions_table(console, page.items, datetime.now(UTC)))
+            put(console, sessions_table(console, page.items, datetime.now(UTC)))
             if page.next_cursor:
                 print(f"There are more: go on with --cursor '{page.next_cursor}', or see up to 100 with --limit.")
         return 0
@@ -405,7 +405,7 @@ def doctor(as_json: Json = False) -> None:
     from coordinator.doctor import examine
     from coordinator.settings import load_settings
     from storyloom.follow import run
-    from storyloom.listing import checks_table
+    from storyloom.listing import checks_table, put
 
     async def work() -> int:
         checks = await examine(load_settings())
@@ -414,8 +414,10 @@ def doctor(as_json: Json = False) -> None:
             tell({"ok": not failed, "checks": [asdict(check) for check in checks]})
         else:
             console = plain_console()
-            console.print(checks_table(console, checks))
-            print(f"{failed} of {len(checks)} checks failed." if failed else "All is well.")
+            put(console, checks_table(console, checks))
+            noted = ", ".join(check.name for check in checks if check.ok and check.remedy)
+            well = f"Nothing failed; have a look at what is said of {noted}." if noted else "All is well."
+            print(f"{failed} of {len(checks)} checks failed." if failed else well)
         return FAILED if failed else DONE
 
     raise typer.Exit(run(work))
@@ -490,7 +492,7 @@ def main() -> None:
     arguments = sys.argv[1:]
     end = arguments.index("--") if "--" in arguments else len(arguments)
     debug = "--debug" in arguments[:end] or os.environ.get("STORYLOOM_LOG_LEVEL", "").lower() == "debug"
-    as_json = "--json" in arguments[:end]
+    as_json = wants_json(arguments)
     arguments = [word for word in arguments[:end] if word != "--debug"] + arguments[end:]
     _mend_streams()
     named = program()
@@ -518,8 +520,7 @@ def _run(arguments: list[str], named: str) -> int:
     except typer.TyperException as error:
         said = error.format_message()
         raise Wrong(said if said.endswith((".", "?")) else f"{said}.") from error
-    if sys.stdout is not None:
-        sys.stdout.flush()
+    sys.stdout.flush()
     return code
 
 
@@ -530,6 +531,8 @@ def _mend_streams() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or os.fdopen(1, "w")
+    sys.stderr = sys.stderr or os.fdopen(2, "w")
     for stream in (sys.stdout, sys.stderr):
         # A terminal that can't show a character gets a question mark, not an end of the story. A file or a pipe gets
         # UTF-8, whatever the locale says: that is what every command reads.

@@ -11,6 +11,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from storyloom.client import Client
+from storyloom.program import warn
 from storyloom.rest import Address, Notice
 from storyloom.signins import SignIns
 
@@ -40,9 +41,11 @@ async def open_client(where: Where, *, run_stories: bool, on_lost: Notice | None
     os.environ.setdefault("PYDANTIC_AI_NO_BANNER", "1")
     from api.auth import local_token
     from api.serve import in_process
-    from coordinator.settings import load_settings
+    from coordinator.settings import load_settings, unknown_settings
 
     settings = load_settings()
+    for told in unknown_settings():
+        warn(told)
     _log_to_file(settings.data_dir / LOG_FILE, settings.log_level)
     given = where.token
     if settings.supabase_url is not None and given is None:

@@ -114,6 +114,6 @@ def tell(told: str | Thing | Mapping[str, Any] | Sequence[Thing]) -> None:
 
 
 def plain_console() -> Console:
-    from rich.console import Console
+    from storyloom.terminal import Terminal
 
-    return Console(highlight=False)
+    return Terminal()

@@ -9,6 +9,7 @@ import signal
 import sys
 import textwrap
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +77,6 @@ def report(error: BaseException, *, command: str, debug: bool, as_json: bool) ->
 
 def say(text: str) -> None:
     """Says something on standard error, broken at words where a person reads it. Indented lines are commands, whole."""
-    if sys.stderr is None:
-        return
     if sys.stderr.isatty():
         width = min(shutil.get_terminal_size().columns, 100)
         lines = [line if line.startswith("  ") else _filled(line, width) for line in text.split("\n")]
@@ -87,8 +86,19 @@ def say(text: str) -> None:
 
 def say_json(told: dict[str, Any]) -> None:
     """One line on standard error, for programs."""
-    if sys.stderr is not None:
-        print(json.dumps(told), file=sys.stderr, flush=True)
+    print(json.dumps(told), file=sys.stderr, flush=True)
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    return "--json" in arguments[: arguments.index("--")] if "--" in arguments else "--json" in arguments
+
+
+def warn(text: str) -> None:
+    """Of something to look at that fails nothing."""
+    if wants_json(sys.argv):
+        say_json({"warning": text})
+    else:
+        say(f"storyloom: {text}")
 
 
 def _filled(line: str, width: int) -> str:

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from storyloom.program import Failed, Wrong
+from storyloom.program import Wrong
 
 STANDARD_INPUT = "-"
 MOST_BYTES = 4 * 2**20
@@ -17,12 +17,12 @@ MOST_BYTES = 4 * 2**20
 def read(file: str, name: str | None = None) -> str:
     """The text of a file, or of standard input for `-`; `name` is what it is called where it can't be used.
 
-    Raises Wrong for what is no text, Failed for what can't be read."""
+    Raises Wrong for what is no text or can't be read."""
     name = name or ("Standard input" if file == STANDARD_INPUT else file)
     try:
         data = _standard_input() if file == STANDARD_INPUT else _beginning(Path(file))
     except OSError as error:
-        raise Failed(f"{name} can't be read ({error.strerror}).") from error
+        raise Wrong(f"{name} can't be read ({error.strerror}).") from error
     if len(data) > MOST_BYTES:
         raise Wrong(f"{name} has more than {MOST_BYTES // 2**20} MB.")
     try:

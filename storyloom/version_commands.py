@@ -54,7 +54,7 @@ def versions(session_id: SessionId, server: Server = None, token: Token = None, 
     async def work() -> int:
         from datetime import UTC, datetime
 
-        from storyloom.listing import versions_table
+        from storyloom.listing import put, versions_table
 
         drafts: list[Draft] = []
         async with open_client(where, run_stories=False) as client:
@@ -67,7 +67,7 @@ def versions(session_id: SessionId, server: Server = None, token: Token = None, 
             tell(Page[Draft](items=drafts))
         elif drafts:
             console = plain_console()
-            console.print(versions_table(console, drafts, datetime.now(UTC)))
+            put(console, versions_table(console, drafts, datetime.now(UTC)))
         else:
             print("There is no version yet: the story has no text.")
         return 0

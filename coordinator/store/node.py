@@ -71,6 +71,20 @@ class NodeLock:
         return self._folder / f"{slot}.lock"
 
 
+def living_slots(data_dir: Path) -> int:
+    """How many nodes run with this data folder just now. Raises OSError where that can't be seen."""
+    if not (data_dir / "nodes").is_dir():
+        return 0
+    living = 0
+    with filelock.held(data_dir / "node-id"):
+        for path in (data_dir / "nodes").glob("*.lock"):
+            if (descriptor := filelock.take(path)) is None:
+                living += 1
+            else:
+                filelock.let_go(descriptor)
+    return living
+
+
 def _base_id(descriptor: int) -> str:
     """The id that the folder keeps, made at its first use; called under its lock."""
     if known := os.pread(descriptor, 200, 0).decode(errors="replace").strip():

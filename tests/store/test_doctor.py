@@ -27,6 +27,7 @@ from coordinator.store import migrate, schema
 from coordinator.store.embedded import EmbeddedPostgres
 from storyloom.listing import checks_table
 from tests.conftest import quick_folder
+from tests.service import serving
 from tests.store.conftest import Project
 
 
@@ -74,6 +75,29 @@ async def test_all_is_well(server: EmbeddedPostgres, data_dir: Path) -> None:
 
     behind = await findings(data_dir=data_dir, database_url=server.admin_url)
     assert not failed(behind)
+
+
+async def test_beside_a_node_that_runs(server: EmbeddedPostgres, data_dir: Path, tmp_path: Path) -> None:
+    """What listens on the port is that node; somebody else's would be in the way."""
+    await migrate.migrate(server.admin_url)
+    settings = Settings(_env_file=None, data_dir=data_dir, offline_words_per_second=0)  # type: ignore[call-arg]
+    async with serving(settings) as service:
+        port = int(service.url.rpartition(":")[2])
+        for host in ("127.0.0.1", "localhost"):
+            found = await findings(data_dir=data_dir, host=host, port=port)
+            assert not failed(found)
+            assert found["port"].detail.endswith("a node of this data folder serves there")
+        other = await findings(data_dir=tmp_path, host="127.0.0.1", port=port, database_url=server.admin_url)
+        assert failed(other) == {"port"} and "another Storyloom" in other["port"].detail
+
+
+async def test_a_misspelt_setting_is_something_to_look_at(
+    server: EmbeddedPostgres, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STORYLOOM_MODELL", "openai:gpt-5")
+    found = await findings(data_dir=data_dir)
+    assert not failed(found)
+    assert found["settings"].remedy == "STORYLOOM_MODELL is not known: did you mean STORYLOOM_MODEL?"
 
 
 async def test_a_database_that_is_not_as_it_should_be(server: EmbeddedPostgres, data_dir: Path) -> None:

@@ -104,7 +104,7 @@ async def test_a_text_is_edited_and_what_is_different_is_shown(shared: Service, 
     assert "".join(block["to_text"] for block in found["blocks"]) == text
     assert "same text" in await done(shared, "diff", story, "1", "1")
     code, _, told = await command(shared, "diff", story, "1", "99")
-    assert code == 1 and "no such draft" in told
+    assert code == 1 and f"There is no version 99 of this story: there are versions 1 to {version + 1}." in told
 
 
 async def test_an_edit_of_a_text_that_has_changed_says_what_to_do(shared: Service, story: str, tmp_path: Path) -> None:
@@ -131,7 +131,9 @@ async def test_a_fork_goes_its_own_way(shared: Service, story: str) -> None:
     made = json.loads(await done(shared, "fork", story, "--from-step", "outline", "--json"))
     assert made["parent_session_id"] == story and made["id"] != found[1]
     code, _, told = await command(shared, "fork", story, "--from-step", "nonsense")
-    assert code == 1 and "no finished step nonsense" in told
+    assert code == 1 and "no finished step nonsense. Finished are brainstorm, outline, " in told
+    code, _, told = await command(shared, "fork", story, "--from-version", "99", "--json")
+    assert code == 1 and json.loads(told)["error"]["message"].startswith("There is no version 99")
 
 
 async def test_a_passage_is_written_anew_and_one_is_taken(shared: Service, story: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from coordinator.errors import Misconfigured
-from coordinator.settings import RATES, Settings, environment_name, load_settings
+from coordinator.settings import RATES, Settings, environment_name, load_settings, unknown_settings
 
 EXAMPLE = (Path(__file__).parents[2] / ".env.example").read_text(encoding="utf-8")
 SETTING = re.compile(r"^#?([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
@@ -55,7 +55,7 @@ def test_the_example_shows_the_defaults_and_not_just_nothing() -> None:
 
 def test_every_setting_is_read_from_the_name_that_the_example_gives(monkeypatch: pytest.MonkeyPatch) -> None:
     values = {
-        "database_url": "postgresql://a@b/c", "model_api_key": "k", "jwt_secret": "s" * 32, "allowed_origins": "a, b",
+        "database_url": "postgresql://a@b/c", "model_api_key": "k", "jwt_secret": "s" * 32, "allowed_origins": "https://a, http://b:1",
             "allowed_hosts": "a, *.b",
         "fallback_models": "a:b", "models": "c:d,,e:f ", "log_level": "debug", "host": "::1", "model": "a:b",
         "model_base_url": "http://x", "data_dir": "/d", "templates": "/t",
@@ -142,3 +142,75 @@ def test_a_file_that_is_no_text_is_told(folder: Path) -> None:
     (folder / ".env").write_bytes(b"STORYLOOM_HOST=\xff\xfe\n")
     with pytest.raises(Misconfigured, match=r"\.env is no readable file"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("STORYLOOM_PORT", "abc", "it is a whole number"),
+        ("STORYLOOM_PORT", "80.5", "it is a whole number"),
+        ("STORYLOOM_PORT", "-1", "it is 0 or more"),
+        ("STORYLOOM_PORT", "70000", "it is 65535 at the most"),
+        ("STORYLOOM_DRAIN_S", "soon", "it is a number"),
+        ("STORYLOOM_DRAIN_S", "nan", "it is a number"),
+        ("STORYLOOM_SESSION_TTL_S", "inf", "it is a number"),
+        ("STORYLOOM_SESSION_TTL_S", "1e300", "at the most"),
+        ("STORYLOOM_HEARTBEAT_S", "0", "it is 1 or more"),
+        ("STORYLOOM_CACHE_IDLE_S", "0", "it is more than 0"),
+        ("STORYLOOM_MODEL_CONTINUES", "perhaps", "it is true or false"),
+        ("STORYLOOM_LOG_FORMAT", "xml", "it is 'text' or 'json'"),
+        ("STORYLOOM_HOST", os.fsdecode(b"\xff"), "it is not text in UTF-8"),
+        ("SUPABASE_URL", os.fsdecode(b"\xff"), "it is not text in UTF-8"),
+        ("STORYLOOM_ALLOWED_ORIGINS", "stories.example", "an origin is a scheme and a host"),
+        ("STORYLOOM_ALLOWED_ORIGINS", "https://x.example/app", "an origin is a scheme and a host"),
+        ("STORYLOOM_RATE_START", "many", "a limit is number/period"),
+    ],
+)
+def test_what_a_value_should_be_is_told_in_words(
+    name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(Misconfigured) as caught:
+        load_settings()
+    assert caught.value.message.startswith(f"The settings are not valid: {name}: ") and said in caught.value.message
+
+
+def test_a_folder_may_have_any_bytes_in_its_name_and_a_file_a_mark_before_its_first(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STORYLOOM_DATA_DIR", os.fsdecode(b"/d\xff"))
+    (folder / ".env").write_text("STORYLOOM_PORT=1\n", encoding="utf-8-sig")
+    settings = load_settings()
+    assert (os.fsencode(settings.data_dir), settings.port) == (b"/d\xff", 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("STORYLOOM_PRT", "STORYLOOM_PRT is not known: did you mean STORYLOOM_PORT?"),
+        ("STORYLOOM_MODELL", "STORYLOOM_MODELL is not known: did you mean STORYLOOM_MODEL?"),
+        ("STORYLOM_MODEL", "STORYLOM_MODEL is not known: did you mean STORYLOOM_MODEL?"),
+        ("STORYLOOM_SUPABASE_URL", "STORYLOOM_SUPABASE_URL is not known: "),
+        (
+            "STORYLOOM_OF_A_NEWER_VERSION",
+            "STORYLOOM_OF_A_NEWER_VERSION is not known: this version has no such setting.",
+        ),
+    ],
+)
+def test_a_misspelt_setting_is_told_and_fails_nothing(
+    name: str, said: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert unknown_settings() == []
+    (folder / ".env").write_text(f"{name}=x\n")
+    load_settings()
+    assert len(told := unknown_settings()) == 1 and told[0].startswith(said)
+
+
+def test_no_setting_is_taken_for_a_misspelt_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [name for name, _ in SETTING.findall(EXAMPLE)]
+    names += ["SUPABASE_DB_URL", "SUPABASE_ANON_KEY", "STORYLOOM_SERVER", "STORYLOOM_TOKEN", "storyloom_port"]
+    # Other programs' own.
+    names += ["SUPABASE_ACCESS_TOKEN", "DATABASE_URI", "PORT", "OPENAI_API_KEY", "OTEL_EXPORTER_OTLP_HEADERS", "STORY"]
+    for name in names:
+        monkeypatch.setenv(name, "")
+    assert unknown_settings() == []

@@ -241,3 +241,50 @@ def test_a_generated_client_has_names_that_a_person_can_read() -> None:
         assert re.fullmatch(r"([A-Z][a-z]+)+", name), name
     models = {DOCUMENT["components"]["schemas"][name].get("title") for name in schemas}
     assert models == set(schemas)
+
+
+NOT_READ = {"/api/shared/{token}", "/api/users/me/keys/{provider}", "/api/sessions/{session_id}/shares"}
+"""What an admin has none of."""
+READ = {
+    name: found[2]["responses"]["200"]["content"]["application/json"]["schema"]
+    for name, found in OPERATIONS.items()
+    if found[0] == "get" and found[1] not in NOT_READ and not found[1].endswith("/export") and found[1] != "/metrics"
+}
+
+
+@pytest.mark.parametrize("name", READ)
+async def test_what_is_answered_is_what_the_document_says(shared: Service, theirs: str, name: str) -> None:
+    """By the document alone, as a generated client reads it: no field that it doesn't have, none of another type."""
+    answer = await call(shared, name, theirs, shared.admin_token())
+    assert answer.status_code == 200, answer.text
+    faults = list(misfits(answer.json(), READ[name]))
+    assert not faults, faults
+
+
+TYPES: dict[str, Any] = {
+    "string": str, "integer": int, "number": (int, float), "boolean": bool, "null": type(None), "array": list,
+    "object": dict,
+}  # fmt: skip
+
+
+def misfits(value: Any, schema: dict[str, Any], where: str = "") -> Iterator[str]:
+    """Where a value is not as a schema of the document says."""
+    if "$ref" in schema:
+        schema = DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    if "anyOf" in schema:
+        if all(any(True for _ in misfits(value, one, where)) for one in schema["anyOf"]):
+            yield f"{where}: {value!r} is none of what it may be"
+        return
+    if "enum" in schema and value not in schema["enum"]:
+        yield f"{where}: {value!r} is not listed"
+    if "type" in schema and not isinstance(value, TYPES[schema["type"]]):
+        yield f"{where}: {value!r} is no {schema['type']}"
+    if isinstance(value, list):
+        for item in value:
+            yield from misfits(item, schema.get("items", {}), f"{where}[]")
+    if isinstance(value, dict) and "properties" in schema:
+        known, needed = schema["properties"], set(schema.get("required", ()))
+        yield from (f"{where}.{name} is unknown" for name in value.keys() - known)
+        yield from (f"{where}.{name} is missing" for name in needed - value.keys())
+        for field, inner in value.items():
+            yield from misfits(inner, known.get(field, {}), f"{where}.{field}")

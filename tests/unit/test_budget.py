@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -77,7 +78,7 @@ def test_a_small_budget_of_money_is_shown_as_it_is() -> None:
 # What an answer used up
 
 
-def _response(text: str, state: Any = "complete", **usage: int) -> ModelResponse:
+def _response(text: str, state: Any = "complete", **usage: Any) -> ModelResponse:
     return ModelResponse(
         parts=[TextPart(text)], model_name="gpt-4o", provider_name="openai", usage=RequestUsage(**usage), state=state
     )
@@ -90,6 +91,14 @@ def test_what_was_told_is_believed_of_a_whole_answer_alone() -> None:
     assert told.tokens == 110
     assert cut.tokens == 100 + 500
     assert cut.cost_usd > told.cost_usd > 0
+
+
+@pytest.mark.parametrize("cost", ["NaN", "Infinity", "-1", "1e30"])
+def test_an_impossible_price_is_worked_out_instead(cost: str) -> None:
+    spent = Spent()
+    spent.add("a:one", _response("word", input_tokens=9, output_tokens=9, cost=Decimal(cost)), 40, 40)
+    assert spent.tokens == 18
+    assert 0 < spent.cost_usd < 0.001
 
 
 def test_each_model_has_its_share() -> None:

@@ -375,6 +375,15 @@ async def test_what_a_provider_says_of_an_error_is_not_passed_on(kind: Any, ask:
     assert len(caught.value.message) < 200
 
 
+async def test_a_monstrous_name_of_a_model_is_nothing(ask: Ask, server: ModelServer) -> None:
+    chunk = {"id": "x\x00" * 5_000, "model": "gpt-4o\x00\ud83d" * 5_000, "created": -(2**62), "object": "y"}
+    lines = [{**chunk, "choices": [{"index": 0, "delta": {"content": TEXT}, "finish_reason": "stop"}]}]
+    server.script(Reply(raw="".join(f"data: {json.dumps(line)}\n\n" for line in lines).encode()))
+    answer = await ask()
+    assert answer.text
+    assert answer.model == GPT
+
+
 async def test_notes_lose_what_can_not_be_kept(ask: Ask, server: ModelServer) -> None:
     server.script(Reply.call({"impression": "Go\x00od \ud83d\x07.", "notes": [{"comment": "Mo\udc00re\ufffe."}]}))
     answer = await ask(

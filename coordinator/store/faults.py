@@ -18,6 +18,7 @@ from coordinator.errors import (
     InvalidMessage,
     Misconfigured,
     NotFound,
+    NotWritable,
     RateLimited,
     StoryloomError,
     TooLarge,
@@ -28,6 +29,9 @@ logger = logging.getLogger(__name__)
 
 AWAY = "The database can't be reached just now. Try again in a moment."
 FULL = "The database's disk is full: nothing more can be kept until its owner makes room. Try again later."
+READ_ONLY = (
+    "The database is read-only just now: nothing can be kept until it takes writes again. Try again in a moment."
+)
 REFUSED = "The database refused a value: it is not of a kind, or in a range, that can be kept."
 
 # The function's own errors: SQLSTATE PTnnn, of which PostgREST makes HTTP nnn.
@@ -40,9 +44,9 @@ _STATES: dict[str, tuple[type[StoryloomError], str]] = {
     "42501": (Forbidden, "This identity has no right to do that."),
     "23505": (Conflict, "That exists already."),
     "23503": (Conflict, "The user or session that this belongs to is gone."),
-    "53100": (Unavailable, FULL),
+    "53100": (NotWritable, FULL),
     # A standby, or one that has just become one: whoever connects again finds the new primary.
-    "25006": (Unavailable, AWAY),
+    "25006": (NotWritable, READ_ONLY),
 }  # fmt: skip
 """States that say more than their class."""
 

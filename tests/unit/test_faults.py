@@ -15,6 +15,7 @@ from coordinator.errors import (
     InvalidMessage,
     Misconfigured,
     NotFound,
+    NotWritable,
     StoryloomError,
     TooLarge,
     Unavailable,
@@ -23,8 +24,8 @@ from coordinator.store.faults import fault
 
 OF_STATE: dict[str, type[StoryloomError]] = {
     "08006": Unavailable, "08P01": Unavailable, "28P01": Unavailable, "3D000": Unavailable, "40001": Unavailable,
-    "40P01": Unavailable, "53100": Unavailable, "53200": Unavailable, "53300": Unavailable, "55P03": Unavailable,
-    "57014": Unavailable, "57P01": Unavailable, "57P03": Unavailable, "58030": Unavailable, "25006": Unavailable,
+    "40P01": Unavailable, "53100": NotWritable, "53200": Unavailable, "53300": Unavailable, "55P03": Unavailable,
+    "57014": Unavailable, "57P01": Unavailable, "57P03": Unavailable, "58030": Unavailable, "25006": NotWritable,
     "22001": InvalidMessage, "22003": InvalidMessage, "22021": InvalidMessage, "22P02": InvalidMessage,
     "22P05": InvalidMessage, "23502": InvalidMessage, "23514": InvalidMessage, "23503": Conflict, "23505": Conflict,
     "54000": TooLarge, "54001": TooLarge, "54011": TooLarge, "42501": Forbidden, "42883": Misconfigured,

@@ -111,12 +111,17 @@ def sentences(text: str) -> Counter[str]:
     return Counter(re.findall(r"[^.!?]+[.!?]", text))
 
 
-async def check_goes_on(service: Service, session_id: str, token: str | None = None) -> dict[str, Any]:
+async def check_goes_on(
+    service: Service, session_id: str, token: str | None = None, *, fork: bool = False
+) -> dict[str, Any]:
     """Resumed it comes to its end: nothing lost, nothing doubled, every score on the version that was read."""
     token = token or service.token
     await call(service, session_id, "resume", token)
     assert await ended(service, session_id, token) == "completed"
-    story = await check_whole(getter(service, token), session_id, pages=PAGES)
+    if not fork:
+        # A fork has not seen all of its past happen.
+        await check_whole(getter(service, token), session_id, pages=PAGES)
+    story = await current(service, session_id, token)
     said = await messages(service, session_id, token)
     assert story["content"] == joined(*[said[f"polish-{number}"] for number in range(1, SECTIONS + 1)])
     versions = await drafts(service, session_id, token)
@@ -332,11 +337,12 @@ async def edited(service: Service, session_id: str, content: str) -> dict[str, A
     return found
 
 
-async def check_edited(service: Service, session_id: str) -> str:
+async def check_edited(service: Service, session_id: str, *, fork: bool = False) -> str:
     """Resumed it comes to its end, and no sentence was drafted twice; answers the whole draft."""
     await call(service, session_id, "resume")
     assert await ended(service, session_id, service.token) == "completed"
-    await check_whole(getter(service, service.token), session_id, pages=PAGES)
+    if not fork:
+        await check_whole(getter(service, service.token), session_id, pages=PAGES)
     versions = await drafts(service, session_id)
     scored = [draft for draft in versions if draft["scores"]]
     assert len(scored) == 1 and scored[0]["step"] == "draft-8"
@@ -457,3 +463,70 @@ async def test_a_whole_draft_stays_current_where_a_revision_breaks_off(shared: S
     made = await drafts(shared, session_id)
     assert [draft["step"] for draft in made] == ["draft-3", "draft-6", "draft-8"] and made[-1]["current"]
     assert (await current(shared, session_id))["status"] == "cancelled"
+
+
+# -- Forks -------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_fork_of_a_version_that_was_kept_goes_on_by_itself(shared: Service, model: ModelServer) -> None:
+    session_id, told = await expired(shared, model)
+    text = (await current(shared, session_id))["content"]
+    whole = await call(shared, session_id, "fork", from_version=2, start=False)
+    assert (await current(shared, whole["id"]))["content"] == text
+    assert [draft["step"] for draft in await drafts(shared, whole["id"])] == ["draft-3", "so-far-1"]
+    await edited(shared, whole["id"], text.replace(next(iter(sentences(told))), MINE))
+    drafted = await check_edited(shared, whole["id"], fork=True)
+    assert MINE in drafted
+    # The story that it came from is as it was.
+    assert [draft["step"] for draft in await drafts(shared, session_id)] == ["draft-3", "so-far-1"]
+
+
+async def test_a_fork_that_waits_to_be_edited_has_the_sections_up_to_its_step(
+    shared: Service, model: ModelServer
+) -> None:
+    session_id, _ = await expired(shared, model)
+    said = await messages(shared, session_id)
+    async with shared.socket() as socket:
+        made = await call(shared, session_id, "fork", from_step="draft-4", start=False)
+        await socket.send(type="session.attach", session_id=made["id"])
+        snapshot = await socket.until("session.snapshot")
+    content = joined(*[said[f"draft-{number}"] for number in range(1, 5)])
+    assert snapshot["draft"]["content"] == content == (await current(shared, made["id"]))["content"]
+    assert made["draft_version"] == 2 and made["status"] == "paused"
+    events = await everything(getter(shared, shared.token), f"/api/sessions/{made['id']}/events")
+    assert [event["version"] for event in events if event["type"] == "draft.saved"] == [1, 2]
+    await check_goes_on(shared, made["id"], fork=True)
+
+
+# -- The built-in storyteller ------------------------------------------------------------------------------------------
+
+
+async def test_the_storyteller_goes_on_from_its_writers_words(shared: Service) -> None:
+    token = await shared.new_token()
+    whole = await shared.story(token, pages=4, seed=11, max_revisions=0)
+    steps = await everything(getter(shared, token), f"/api/sessions/{whole}/steps")
+    names = [step["step"] for step in steps]
+    used = sum(step["tokens"] for step in steps[: names.index("draft-3")])
+    async with serving(shared.settings.model_copy(update={"offline_words_per_second": 400})) as slow:
+        async with slow.socket(token) as socket:
+            budget = {"tokens": used + 120}
+            session_id = await socket.start(pages=4, seed=11, max_revisions=0, budget=budget)
+            await socket.until("session.status", session_id=session_id, status="paused")
+        story = await current(slow, session_id, token)
+        assert story["version"] > 1
+        told = story["content"].removeprefix(joined(*await drafted_until(slow, session_id, token, 2))).strip()
+        assert 100 < count_words(told) < 140
+        mine = told.replace(next(iter(sentences(told))), MINE)
+        content = story["content"].removesuffix(told) + mine
+        assert (await put(slow, session_id, content, story["version"], token)).status_code == 200
+        await call(slow, session_id, "resume", token, budget={"tokens": 1_000_000})
+        assert await ended(slow, session_id, token) == "completed"
+        await check_whole(getter(slow, token), session_id, pages=4)
+        said = await messages(slow, session_id, token)
+    assert said["draft-3"].startswith(mine) and count_words(said["draft-3"]) > 200
+    assert max(sentences(said["draft-3"]).values()) == 1
+
+
+async def drafted_until(service: Service, session_id: str, token: str, section: int) -> list[str]:
+    said = await messages(service, session_id, token)
+    return [said[f"draft-{number}"] for number in range(1, section + 1)]

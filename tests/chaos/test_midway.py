@@ -161,3 +161,26 @@ async def test_a_model_goes_on_where_it_is_asked_to(folder: Path, continues: boo
         assert not asked
         assert content == told.strip() != WRITTEN
     assert session["tokens"] == sum(step["tokens"] for step in steps)
+
+
+@pytest.mark.timeout(300)
+async def test_what_a_killed_node_had_told_stays_where_the_story_is_cancelled(folder: Path) -> None:
+    async with started(folder, offline_words_per_second=100) as node:
+        message = await begun(node, "draft-1", pages=1, seed=7)
+        await message.killed_at(node, 30)
+        slow = Node(folder, offline_words_per_second=1)
+        try:
+            await slow.start()
+            async with slow.socket() as socket:
+                await socket.send(type="session.cancel", session_id=message.session_id)
+                await message.attach(socket)
+                async with asyncio.timeout(90):
+                    await message.read(socket)
+            at = f"/api/sessions/{message.session_id}"
+            story = await slow.get(f"{at}/story")
+            drafts = await everything(slow.get, f"{at}/drafts")
+        finally:
+            await slow.kill()
+    assert story["status"] == "cancelled" and len(story["content"].split()) >= 15
+    assert [(draft["version"], draft["step"]) for draft in drafts] == [(1, "so-far-1")]
+    assert message.state.partial is not None and message.state.partial.text.strip() == story["content"]

@@ -6,6 +6,7 @@ import contextlib
 import re
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from coordinator.agents.seam import END, NoWayOn, Seam, joined, tail
 from coordinator.errors import ModelFailed
 from coordinator.llm import storyteller
 from coordinator.llm.models import OFFLINE, Models
+from coordinator.llm.offline import rest_of
 from coordinator.llm.prices import Spent
 from coordinator.settings import Settings
 from tests.model_server import ModelServer, Reply
@@ -357,3 +359,45 @@ async def test_the_storyteller_waits_only_for_what_is_new(make: Callable[..., Mo
     answer = await perform(brief(words=400), models, OFFLINE, watcher, begun=Begun(whole[:at], 1, counted=True))
     assert answer.text == whole
     assert answer.tokens == 1
+
+
+# Words of a person
+
+
+ANSWER = "The lamp went out. Mara counted the hooks.\n\nNobody spoke. The tide turned."
+
+
+@pytest.mark.parametrize(
+    ("so_far", "rest"),
+    [
+        ("It was dark. Mara counted the hooks.", "\n\nNobody spoke. The tide turned."),
+        ("It was dark. Mara counted", " the hooks.\n\nNobody spoke. The tide turned."),
+        ("The lamp went out. She wept.", "\n\nMara counted the hooks.\n\nNobody spoke. The tide turned."),
+        ("Nobody spoke. The lamp went out.", "\n\nThe tide turned."),
+        ("She rowed out to the light.", "\n\nMara counted the hooks.\n\nNobody spoke. The tide turned."),
+        (ANSWER + " And that was all.", ""),
+    ],
+)
+def test_the_storyteller_finds_its_place_after_a_persons_words(so_far: str, rest: str) -> None:
+    assert rest_of(ANSWER, so_far) == rest
+
+
+async def test_an_opening_stays_whatever_the_model_does(
+    make: Callable[..., Models], watcher: Watcher, server: ModelServer
+) -> None:
+    opening = "Nobody had told the gulls. They came all the same, and sat on the rail, and waited for the bread."
+    asked = replace(brief(words=100), opening=opening)
+    # It refuses, and tells again what is there; then it goes on.
+    server.script(Reply.refuses(), Reply.prose(opening[:60] + " Once more."), Reply.prose("Then it rained."))
+    answer = await perform(asked, make(model_continues=False), GPT, watcher)
+    assert answer.text == f"{opening} Then it rained."
+    assert watcher.texts[max(watcher.texts)] == answer.text
+    assert all(text.startswith(opening) for text in watcher.texts.values()) and len(watcher.texts) > 1
+
+
+async def test_an_opening_as_long_as_its_section_is_no_question_for_a_model(
+    make: Callable[..., Models], watcher: Watcher, server: ModelServer
+) -> None:
+    opening = "Nobody had told the gulls, and so they came. " * 12
+    answer = await perform(replace(brief(words=100), opening=opening), make(), GPT, watcher)
+    assert (answer.text, answer.tokens, server.requests) == (opening, 0, [])

@@ -333,6 +333,7 @@ export default {
   "step.record": "Story bible",
   "step.review": "Reader's verdict",
   "step.revise": "Section {section} again",
+  "step.so-far": "Text so far",
   "steps.title": "Steps",
   "stopped.expired": "Nothing happened here for a long time. Resume the story to go on from its last finished step.",
   "stopped.failed": "The story stopped. Resume it to go on from its last finished step.",

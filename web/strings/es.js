@@ -333,6 +333,7 @@ export default {
   "step.record": "Biblia de la historia",
   "step.review": "Veredicto del lector",
   "step.revise": "Sección {section}, otra vez",
+  "step.so-far": "Texto hasta aquí",
   "steps.title": "Pasos",
   "stopped.expired": "Aquí no pasó nada durante mucho tiempo. Reanuda la historia para seguir desde su último paso terminado.",
   "stopped.failed": "La historia se detuvo. Reanúdala para seguir desde su último paso terminado.",

@@ -121,7 +121,7 @@ class Settings(BaseSettings):
         default=2_592_000,
         ge=0,
         le=LONGEST_S,
-        description="Failed sessions are deleted after so long without activity; 0 is never",,
+        description="Failed sessions are deleted after so long without activity; 0 is never",
     )
     keep_cancelled_s: float = Field(
         default=2_592_000, ge=0, le=LONGEST_S, description="Cancelled sessions are deleted after so long; 0 is never"

@@ -34,10 +34,12 @@ class Client:
     """A writer's connection to a server. Every method raises ClientError, and nothing else, where the server refuses
     or can't be reached.
 
-    `token_provider` is asked for the token before every call, and once more (with True) when one was refused.
+    `token` stays the same; a `token_provider` is asked for one before every call, and once more (with True) when
+    one was refused.
     `on_lost(error, wait_s)` is told when a watched connection broke, or a call came too fast for the server, and the
     next try is `wait_s` seconds away.
-    Raises ValueError for an address that is none.
+    `timeout_s` is how long an answer of REST may take. Raises ValueError for an address that is none, and a method does
+    so for an id that is none.
     """
 
     def __init__(
@@ -62,7 +64,9 @@ class Client:
 
     @classmethod
     async def anonymous(cls, url: str, *, reconnect: Reconnect | None = None, on_lost: Notice | None = None) -> Self:
-        """A client that is a new anonymous writer, its token renewed in time."""
+        """A client that is a new anonymous writer, its token renewed in time. Its stories are that writer's, and
+        nobody is that writer after the client's end. Raises ClientError `unauthorized` where the server lets
+        no anonymous writers in."""
         provider = Anonymous(Address(url))
         await provider(False)
         return cls(url, token_provider=provider, reconnect=reconnect, on_lost=on_lost)
@@ -157,7 +161,11 @@ class Client:
         config: Mapping[str, Any] | None = None,
         request_id: str | None = None,
     ) -> Session:
-        """Starts a story without watching it. The same `request_id` again answers the same session."""
+        """Starts a story without watching it; kept on return, and written whether or not anybody watches.
+
+        `prompt` has 1 to 20,000 characters; `config` is as docs/api.md says (`pages`, `tone`, `model`, `approvals` …).
+        The same `request_id` again answers the same session; without one a lost answer is asked for again by itself.
+        """
         body = {"prompt": prompt, "template": template, "title": title, "config": dict(config) if config else None}
         answer = await self._http.call(
             "POST",
@@ -169,6 +177,8 @@ class Client:
         return _read(Session, answer)
 
     async def session(self, session_id: UUID | str) -> Session:
+        """The session as it is now: status, progress, usage by agent, expiry. Another writer's is `not_found`, as one
+        that never was."""
         return _read(Session, await self._get(session_id, ""))
 
     async def sessions(
@@ -180,37 +190,47 @@ class Client:
         limit: int | None = None,
         cursor: str | None = None,
     ) -> Page[Session]:
-        """Own sessions, newest activity first. `q` is looked for in title and text; `limit` is 1 to 100."""
+        """Own sessions, newest activity first. `q` is looked for in title and text; `limit` is 1 to 100, otherwise 20;
+        `cursor` is `next_cursor` of the page before."""
         params = {"status": status, "kind": kind, "q": q, "limit": limit, "cursor": cursor}
         return _read(Page[Session], await self._http.call("GET", "/api/sessions", params=params, repeatable=True))
 
     async def story(self, session_id: UUID | str) -> Story:
-        """The current text. Raises ClientError `conflict` before the first draft."""
+        """The current text, as Markdown. Raises ClientError `conflict` before there is any."""
         return _read(Story, await self._get(session_id, "/story"))
 
     async def messages(
         self, session_id: UUID | str, *, limit: int | None = None, cursor: str | None = None
     ) -> Page[Message]:
+        """What was said in the session, oldest first: the prompt, the writer's notes, each agent's finished messages.
+        `limit` is 1 to 100, otherwise 20; `cursor` is `next_cursor` of the page before."""
         return _read(Page[Message], await self._get(session_id, "/messages", limit=limit, cursor=cursor))
 
     async def drafts(
         self, session_id: UUID | str, *, limit: int | None = None, cursor: str | None = None
     ) -> Page[Draft]:
+        """The versions of the text, whole, oldest first. `limit` and `cursor` as of `messages`; a page of long drafts
+        is large."""
         return _read(Page[Draft], await self._get(session_id, "/drafts", limit=limit, cursor=cursor))
 
     async def draft(self, session_id: UUID | str, version: int) -> Draft:
+        """One version of the text, whole; they count from 1. Raises ClientError `not_found` where there is none."""
         return _read(Draft, await self._get(session_id, f"/drafts/{version}"))
 
     async def steps(self, session_id: UUID | str, *, limit: int | None = None, cursor: str | None = None) -> Page[Step]:
+        """The units of work so far, in the order in which they began: which agent, how long, at what cost, or why it
+        failed. `limit` and `cursor` as of `messages`."""
         return _read(Page[Step], await self._get(session_id, "/steps", limit=limit, cursor=cursor))
 
     async def events(
         self, session_id: UUID | str, *, after_seq: int | None = None, limit: int | None = None
     ) -> Page[dict[str, Any]]:
-        """The kept events after a number, as frames; `storyloom.events.parse` makes them typed."""
+        """The kept events after a number (0 is the beginning), as frames; `storyloom.events.parse` makes them typed.
+        Old ones are not kept for ever: what is missing at the beginning is in a snapshot (`watch`)."""
         return _read(Page[dict[str, Any]], await self._get(session_id, "/events", after_seq=after_seq, limit=limit))
 
     async def rename(self, session_id: UUID | str, title: str) -> Session:
+        """Gives it another title, of 1 to 200 characters; who watches is told."""
         return _read(Session, await self._http.call("PATCH", _path(session_id), json={"title": title}))
 
     async def set_budget(
@@ -221,7 +241,7 @@ class Client:
         return _read(Session, await self._http.call("PATCH", _path(session_id), json={"budget": _budget(tokens, usd)}))
 
     async def delete(self, session_id: UUID | str) -> None:
-        """Deletes the session and all that hangs on it; a running story is stopped first."""
+        """Deletes the session and all that hangs on it, for good; a running story is stopped first. Gone on return."""
         await self._http.call("DELETE", _path(session_id))
 
     async def pause(self, session_id: UUID | str) -> Session:
@@ -239,7 +259,8 @@ class Client:
         return _read(Session, await self._post(session_id, "/resume", {"budget": budget} if budget else None))
 
     async def cancel(self, session_id: UUID | str) -> Session:
-        """Stops the model at once. A cancelled session can't be resumed; what was written is kept."""
+        """Stops the model at once. A cancelled session can't be resumed; what was written is kept. Again it changes
+        nothing. Raises ClientError `conflict` where the story is over otherwise."""
         return _read(Session, await self._post(session_id, "/cancel"))
 
     async def steer(self, session_id: UUID | str, text: str, *, request_id: str | None = None) -> Message:
@@ -292,7 +313,9 @@ class Client:
     ) -> Session:  # fmt: skip
         """A new session that shares this one's past, up to a step or a version, or all of it; this one is not changed.
 
-        `config` is what is to change. The same `request_id` again answers the same session.
+        `start` False leaves it paused. `config` is what is to change; neither the template nor what would undo what is
+        shared. Raises ClientError `not_found` where there is no such finished step or version, `invalid_message` for a
+        change that can't be. The same `request_id` again answers the same session.
         """
         body = {
             "from_step": from_step, "from_version": from_version, "config": dict(config) if config else None,
@@ -308,21 +331,24 @@ class Client:
         return _read(Session, answer)
 
     async def edit(self, session_id: UUID | str, content: str, base_version: int) -> Draft:
-        """One's own text as the next version. Raises ClientError `conflict` where `base_version` is not current any
-        more, or the story is being written."""
+        """One's own text, of 1 MB at the most, as the next version; kept on return, and the same text again is the same
+        version. Raises ClientError `conflict` where `base_version` is not current any more, or the story is being
+        written."""
         body = {"content": content, "base_version": base_version}
         return _read(Draft, await self._http.call("PUT", f"{_path(session_id)}/drafts", json=body, repeatable=True))
 
     async def diff(self, session_id: UUID | str, old: int, new: int) -> Any:
-        """The `blocks` of two versions, alike or not: `op`, `from_text`, `to_text`, and the `changes` of words."""
+        """The `blocks` of two versions, alike or not: `op`, `from_text`, `to_text`, and the `changes` of words. Raises
+        ClientError `not_found` where one of them is none."""
         return await self._get(session_id, f"/drafts/{old}/diff/{new}")
 
     async def rewrite(
         self, session_id: UUID | str, version: int, instruction: str, *, start: int | None = None,
         end: int | None = None, section: int | None = None, alternatives: int = 2, timeout_s: float = 600,
     ) -> list[Alternative]:  # fmt: skip
-        """Has a passage of the current version written anew: from `start` to `end`, in characters, or a `section`.
-        Leaving the call ends it."""
+        """Has a passage of the current version written anew, 1 to 4 times: from `start` to `end`, in characters (code
+        points) from 0, or a `section`, from 1. None is taken before `accept`. It counts as the session's own usage and
+        takes as long as the model does, `timeout_s` at the most; leaving the call stops the model."""
         body = {
             "version": version, "instruction": instruction, "start": start, "end": end, "section": section,
             "alternatives": alternatives,
@@ -338,10 +364,12 @@ class Client:
     async def alternatives(
         self, session_id: UUID | str, *, limit: int | None = None, cursor: str | None = None
     ) -> Page[Alternative]:
+        """All passages that were written anew, oldest first. `limit` and `cursor` as of `messages`."""
         return _read(Page[Alternative], await self._get(session_id, "/alternatives", limit=limit, cursor=cursor))
 
     async def accept(self, session_id: UUID | str, alternative_id: UUID | str) -> Draft:
-        """The text with that alternative in place of its passage, as the next version; again the same version."""
+        """The text with that alternative in place of its passage, as the next version; again the same version. Raises
+        ClientError `conflict` where its version is not current any more."""
         path = f"{_path(session_id)}/alternatives/{UUID(str(alternative_id))}/accept"
         return _read(Draft, await self._http.call("POST", path, repeatable=True))
 
@@ -358,12 +386,15 @@ class Client:
     # What can be chosen
 
     async def templates(self) -> Any:
+        """The templates: a list of `name`, `title`, `description`, `cast` …, one of them `default`. Needs no token."""
         return await self._http.call("GET", "/api/templates", repeatable=True)
 
     async def models(self) -> Any:
+        """The models that a story can be written by, the default first. Needs no token."""
         return await self._http.call("GET", "/api/models", repeatable=True)
 
     async def config(self) -> Any:
+        """How to `sign_in` at this server, its `version`, and the limits of a connection. Needs no token."""
         return await self._http.call("GET", "/api/config", repeatable=True)
 
     # Own keys at model providers

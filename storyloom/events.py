@@ -35,6 +35,8 @@ class Event(Thing):
 
 
 class SessionCreated(Event):
+    """The first event of a session, and the answer to the start with that `request_id`."""
+
     session: Session
     request_id: str | None = None
 
@@ -66,6 +68,8 @@ class SessionSnapshot(Event):
 
 
 class StepStarted(Event):
+    """An agent begins; a higher `attempt` is the same step once more."""
+
     step: str
     stage: str = ""
     agent: str = ""
@@ -73,6 +77,8 @@ class StepStarted(Event):
 
 
 class AgentState(Event):
+    """What an agent is about: `state` is `thinking`, `writing` or `waiting`, `activity` a phrase for people."""
+
     agent: str
     state: str
     activity: str = ""
@@ -89,10 +95,14 @@ class AgentDelta(Event):
 
 
 class AgentMessage(Event):
+    """A message is complete: it takes the place of all deltas of its id."""
+
     message: Message
 
 
 class DraftSaved(Event):
+    """A version of the text was kept; one that is not `current` was not taken. Scores are of 10."""
+
     version: int
     current: bool
     step: str | None = None
@@ -101,14 +111,16 @@ class DraftSaved(Event):
 
 
 class ProgressMade(Event, Progress):
-    pass
+    """How far the story is."""
 
 
 class ApprovalRequested(Event, Approval):
-    pass
+    """The story waits for an answer (`Client.approve`)."""
 
 
 class StepFinished(Event):
+    """All that the step made is kept."""
+
     step: str
     duration_ms: int | None = None
     tokens: int = 0
@@ -116,12 +128,16 @@ class StepFinished(Event):
 
 
 class UsageCounted(Event):
+    """What the session has used so far, in all and by agent."""
+
     tokens: int = 0
     cost_usd: float = 0
     by_agent: dict[str, Usage] = Field(default_factory=dict)
 
 
 class StoryCompleted(Event):
+    """The text is final; `session.status` follows."""
+
     story_id: UUID | None = None
     title: str
     word_count: int = 0

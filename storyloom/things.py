@@ -17,15 +17,21 @@ FINISHED = frozenset({"completed", "failed", "cancelled", "expired"})
 
 
 class Thing(BaseModel):
+    """What the server speaks of: never changed, unknown fields ignored."""
+
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Failure(Thing):
+    """Why something failed: `code` is one of the protocol's, `message` a sentence for people."""
+
     code: str
     message: str
 
 
 class Usage(Thing):
+    """What was used, in and out together; `cost_usd` is 0 where no price is known."""
+
     tokens: int = 0
     cost_usd: float = 0
 
@@ -44,6 +50,9 @@ class Progress(Thing):
 
 
 class Session(Thing):
+    """A story from its prompt to its end. `expires_at` moves with each activity; `draft_version` is 0 before there is
+    text, `queue_place` the place among those that wait for their turn."""
+
     id: UUID
     kind: str = "story"
     user_id: UUID
@@ -75,6 +84,8 @@ class Session(Thing):
 
 
 class Message(Thing):
+    """What was said: by an agent (`role` assistant), the writer (user) or the service. `seq` counts from 1."""
+
     id: UUID
     seq: int
     role: str = "assistant"
@@ -121,6 +132,8 @@ class Alternative(Thing):
 
 
 class Step(Thing):
+    """One unit of work of one agent; `status` is `running`, `done`, `failed` or `skipped`."""
+
     step: str
     stage: str
     agent: str

@@ -36,18 +36,21 @@ function fill(element, props, children) {
     else if (name === "value" || name === "checked" || name === "disabled") element[name] = value;
     else element.setAttribute(name, value === true ? "" : String(value));
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false).map(asNode));
+  return add(element, children);
+}
+
+/** One by one: a call takes no hundred thousand arguments. @template {Element} E @param {E} element @param {(Child | Child[])[]} children */
+function add(element, children) {
+  for (const child of children.flat()) {
+    if (child !== null && child !== undefined && child !== false) element.append(child instanceof Node ? child : String(child));
+  }
   return element;
 }
 
-/** @param {any} child */
-const asNode = (child) => (child instanceof Node ? child : String(child));
-
 /** Replaces what is in `element`. @param {Element} element @param {...(Child | Child[])} children */
 export function put(element, ...children) {
-  element.replaceChildren(
-    ...children.flat().filter((child) => child !== null && child !== undefined && child !== false).map(asNode));
-  return element;
+  element.replaceChildren();
+  return add(element, children);
 }
 
 /** Sets text only where it differs, so that nothing is laid out or announced again. @param {Element} element @param {unknown} text */

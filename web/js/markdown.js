@@ -2,11 +2,12 @@
 /** Story text as DOM nodes: a small, safe subset of Markdown. What it doesn't know is shown as it stands. */
 
 import { h } from "./dom.js";
+import { trimmed } from "./reading.js";
 
-const BREAK = /^\s*(?:(?:\*\s*){3,}|(?:-\s*){3,}|(?:_\s*){3,}|⁂|#)\s*$/;
-const HEADING = /^(#{1,6})\s+(.+?)\s*#*\s*$/;
-const ITEM = /^\s{0,3}(?:[-*+]|(\d{1,4})[.)])\s+(.*)$/;
-const QUOTE = /^\s{0,3}>\s?(.*)$/;
+// No expression here has two ways to read the same characters: a stranger's line of a megabyte is read once.
+const HEADING = /^(#{1,6})\s+(?=\S)/;
+const ITEM = /^\s{0,3}(?:[-*+]|(\d{1,4})[.)])\s+([^]*)$/;
+const QUOTE = /^\s{0,3}>\s?([^]*)$/;
 const SPECIAL = /[\\*_`]/;
 const DEEPEST = 4;
 
@@ -20,7 +21,7 @@ export function render(text, options = {}) {
   const fragment = document.createDocumentFragment();
   const found = blocks(text);
   const top = options.top ?? 2;
-  const least = Math.min(...found.map((block) => (block.kind === "heading" ? block.level : 6)));
+  const least = found.reduce((level, block) => (block.kind === "heading" ? Math.min(level, block.level) : level), 6);
   let deepest = top;
   for (const block of found) {
     if (block.kind === "heading") {
@@ -71,12 +72,12 @@ export function blocks(text) {
     if (!line.trim()) {
       settle();
       if (last && (last.kind === "quote" || last.kind === "list")) found.push({ kind: "text", text: "", start, end });
-    } else if (BREAK.test(line)) {
+    } else if (isBreak(line)) {
       settle();
       found.push({ kind: "break", start, end });
     } else if ((match = HEADING.exec(line))) {
       settle();
-      found.push({ kind: "heading", level: match[1].length, text: match[2], start, end });
+      found.push({ kind: "heading", level: match[1].length, text: headingText(line.slice(match[0].length)), start, end });
     } else if ((match = QUOTE.exec(line))) {
       settle();
       if (!open && last?.kind === "quote") {
@@ -107,6 +108,25 @@ export function blocks(text) {
   return found.filter((block) => block.kind !== "text" || block.text.trim());
 }
 
+/** Three or more of one mark and nothing else, or a sign that stands alone. @param {string} line */
+function isBreak(line) {
+  const bare = line.trim();
+  if (bare === "⁂" || bare === "#") return true;
+  if (!"*-_".includes(bare[0])) return false;
+  let count = 0;
+  for (const character of bare) {
+    if (character === bare[0]) count += 1;
+    else if (character.trim()) return false;
+  }
+  return count >= 3;
+}
+
+/** Without the marks that close it. @param {string} rest */
+function headingText(rest) {
+  const whole = rest.trimEnd();
+  return trimmed(whole, "#").trimEnd() || whole[0];
+}
+
 /** A list goes on after an empty line. @param {Block[]} found @param {boolean} ordered */
 function listBefore(found, ordered) {
   let index = found.length - 1;
@@ -122,16 +142,16 @@ function listBefore(found, ordered) {
 function blockNode(block) {
   switch (block.kind) {
     case "heading":
-      return h(`h${block.level}`, { dir: "auto" }, ...inline(block.text));
+      return h(`h${block.level}`, { dir: "auto" }, inline(block.text));
     case "break":
       return h("hr.scene");
     case "quote":
-      return h("blockquote", { dir: "auto" }, ...inner(block.lines.join("\n")));
+      return h("blockquote", { dir: "auto" }, inner(block.lines.join("\n")));
     case "list":
       return h(block.ordered ? "ol" : "ul", { dir: "auto", start: block.ordered && block.first !== 1 ? block.first : null },
-        ...block.items.map((item) => h("li", {}, ...inline(item))));
+        block.items.map((item) => h("li", {}, inline(item))));
     default:
-      return h("p", { dir: "auto" }, ...inline(block.text));
+      return h("p", { dir: "auto" }, inline(block.text));
   }
 }
 
@@ -142,8 +162,8 @@ function blockNode(block) {
  */
 function inner(text) {
   return blocks(text).map((part) => {
-    if (part.kind === "quote") return h("p", {}, ...inline(part.lines.join("\n")));
-    if (part.kind === "heading") return h("p", {}, h("strong", {}, ...inline(part.text)));
+    if (part.kind === "quote") return h("p", {}, inline(part.lines.join("\n")));
+    if (part.kind === "heading") return h("p", {}, h("strong", {}, inline(part.text)));
     const node = blockNode(part);
     node.removeAttribute("dir");
     return node;
@@ -159,12 +179,12 @@ export function inline(text, depth = 0) {
   if (!SPECIAL.test(text) || depth > DEEPEST) return withBreaks(text);
   /** @type {(Node | string)[]} */
   const nodes = [];
-  /** @type {Set<string>} marks of which no other is to come */
+  /** @type {Set<string>} marks that nothing to come closes */
   const lone = new Set();
   let plain = "";
   let at = 0;
   const settle = () => {
-    if (plain) nodes.push(...withBreaks(plain));
+    if (plain) for (const node of withBreaks(plain)) nodes.push(node);
     plain = "";
   };
   while (at < text.length) {
@@ -177,7 +197,7 @@ export function inline(text, depth = 0) {
     const mark = markAt(text, at);
     const end = mark && !lone.has(mark) ? closing(text, at, mark) : -1;
     if (mark === null || end === -1) {
-      if (mark && text.indexOf(mark, at + mark.length) === -1) lone.add(mark);
+      if (mark) lone.add(mark);
       plain += mark ?? character;
       at += (mark ?? character).length;
       continue;
@@ -185,8 +205,8 @@ export function inline(text, depth = 0) {
     settle();
     const inside = text.slice(at + mark.length, end);
     if (mark === "`") nodes.push(h("code", {}, inside));
-    else if (mark === "***") nodes.push(h("strong", {}, h("em", {}, ...inline(inside, depth + 1))));
-    else nodes.push(h(mark.length === 2 ? "strong" : "em", {}, ...inline(inside, depth + 1)));
+    else if (mark === "***") nodes.push(h("strong", {}, h("em", {}, inline(inside, depth + 1))));
+    else nodes.push(h(mark.length === 2 ? "strong" : "em", {}, inline(inside, depth + 1)));
     at = end + mark.length;
   }
   settle();
@@ -223,10 +243,25 @@ function closing(text, at, mark) {
   return -1;
 }
 
-/** @param {string} text */
+/** Lines that end with two spaces or a backslash are broken there. @param {string} text */
 function withBreaks(text) {
-  const parts = text.split(/(?: {2,}|\\)\n/);
-  return parts.flatMap((part, index) => (index ? [h("br"), part] : [part]));
+  const lines = text.split("\n");
+  const last = /** @type {string} */ (lines.pop());
+  /** @type {(Node | string)[]} */
+  const nodes = [];
+  let part = "";
+  for (const line of lines) {
+    const bare = line.endsWith("\\") ? line.slice(0, -1) : line.endsWith("  ") ? trimmed(line, " ") : line;
+    part += bare;
+    if (bare === line) {
+      part += "\n";
+    } else {
+      nodes.push(part, h("br"));
+      part = "";
+    }
+  }
+  nodes.push(part + last);
+  return nodes;
 }
 
 /**

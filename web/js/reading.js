@@ -101,7 +101,7 @@ function loose(pieces, content, from, to, next) {
   const before = pieces.at(-1)?.section ?? 0;
   const section = next === null ? before + 1 : next - before === 2 ? before + 1 : null;
   const lead = /^\n*/.exec(text)?.[0].length ?? 0;
-  pieces.push({ section, text: text.slice(lead).replace(/\n+$/, ""), at: from + lead });
+  pieces.push({ section, text: trimmed(text.slice(lead), "\n"), at: from + lead });
 }
 
 /**
@@ -128,6 +128,13 @@ function begin(pieces, now, text) {
   if (index === -1) pieces.push({ section: now.section, text: "", writing });
   else pieces[index] = { ...pieces[index], writing };
   return pieces;
+}
+
+/** @param {string} text @param {string} character of which none is left at the end */
+export function trimmed(text, character) {
+  let end = text.length;
+  while (end > 0 && text[end - 1] === character) end -= 1;
+  return text.slice(0, end);
 }
 
 /** How many words a text has, near enough for a figure that changes all the time. @param {string} text */

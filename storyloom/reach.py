@@ -89,7 +89,7 @@ def foreign(url: str, asked: str, status: int) -> ClientError:
     else:
         said = (
             f"{where} answers HTTP {status} and opens no WebSocket: a proxy before Storyloom must pass on the headers "
-            "Upgrade and Connection (docs/running.md), or it is not a Storyloom server."
+            "Upgrade and Connection (docs/cli.md), or it is not a Storyloom server."
         )
     return ClientError("unavailable", said, status=status)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
+from uuid import UUID
 
 from storyloom.errors import ClientError
 from storyloom.events import Event, parse
-from storyloom.things import Page, Session, Story
+from storyloom.things import Message, Page, Session, Story
 
 SESSION = "5e551000-0000-4000-8000-000000000001"
 WRITER = "5e551000-0000-4000-8000-000000000002"
@@ -130,21 +131,24 @@ class Fake:
     async def resume(self, session_id: Any, **budget: Any) -> None:
         self.calls.append(("resume", budget or session_id))
 
-    async def cancel(self, session_id: Any) -> None:
+    async def cancel(self, session_id: Any) -> Session:
         self.calls.append(("cancel", session_id))
+        return await self.session(session_id)
 
     async def pause(self, session_id: Any) -> Session:
         self.calls.append(("pause", session_id))
         return await self.session(session_id)
 
-    async def steer(self, session_id: Any, text: str) -> None:
+    async def steer(self, session_id: Any, text: str) -> Message:
         self.calls.append(("steer", text))
+        return Message(id=UUID(SESSION), seq=2, role="user", content=text)
 
     async def set_budget(self, session_id: Any, **budget: Any) -> None:
         self.calls.append(("set_budget", budget))
 
-    async def approve(self, session_id: Any, step: str, approved: bool, comment: str | None) -> None:
+    async def approve(self, session_id: Any, step: str, approved: bool, comment: str | None) -> Session:
         self.calls.append(("approve", (step, approved, comment)))
+        return await self.session(session_id)
 
 
 Run = Callable[..., tuple[int, str, str]]

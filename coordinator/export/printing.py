@@ -29,9 +29,9 @@ from coordinator.export.tree import READER, Node, TooDeep, as_written, safe, sou
 
 HERE = Path(__file__).parent
 PANDOC_MEMORY = ("+RTS", "-M1G", "-RTS")
-MEMORY_BYTES = 4 * 2**30
+MEMORY_BYTES = 2 * 2**30
 PROCESSOR_S = 120
-STACK_BYTES = 512 * 2**20
+STACK_BYTES = 256 * 2**20
 FRAMES = 30_000
 """So deep may a document tree be on its way through Python; deeper ones are refused, not fatal."""
 TREE_BYTES = 64 * 2**20

@@ -60,3 +60,6 @@ async def test_a_generated_client_writes_a_story(shared: Service, tmp_path: Path
     assert told["status"] == "completed" and told["found"] == [told["id"]] and told["words"] > 100
     assert told["title"] == "The Bell" and {"insert", "replace"} & set(told["ops"])
     assert told["events"] == 3 and told["refused"] == "not_found"
+    assert told["latin"] == "invalid_message"
+    async with shared.socket(told["token"]) as socket:
+        assert await socket.start(request_id="clé") == told["id"]

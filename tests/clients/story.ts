@@ -16,10 +16,11 @@ const signedIn = await anybody.POST("/api/auth/anonymous");
 if (!signedIn.data) throw new Error(JSON.stringify(signedIn.error));
 const api = createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${signedIn.data.access_token}` } });
 
-const started = await api.POST("/api/sessions", {
-  body: { prompt: "A bell that rings under water.", config: { pages: 1, approvals: [], max_revisions: 0 } },
-  params: { header: { "Idempotency-Key": "generated" } },
-});
+const body = { prompt: "A bell that rings under water.", config: { pages: 1, approvals: [], max_revisions: 0 } };
+const start = (key: string) => api.POST("/api/sessions", { body, params: { header: { "Idempotency-Key": key } } });
+// `fetch` sends a header's characters as bytes: those of UTF-8 are the key that a frame would have.
+const started = await start(String.fromCharCode(...new TextEncoder().encode("clé")));
+const inLatin = await start("clé");
 if (!started.data) throw new Error(JSON.stringify(started.error));
 const id: Session["id"] = started.data.id;
 
@@ -53,5 +54,5 @@ const refused = await api.GET("/api/sessions/{session_id}", {
 console.log(JSON.stringify({
   id, status, found: sessions.data?.items.map((session) => session.id), words: story.data?.word_count,
   title: renamed.data?.title, ops: difference.data?.blocks.map((block) => block.op), events: events.data?.items.length,
-  refused: refused.error?.code,
+  refused: refused.error?.code, latin: inLatin.error?.code, token: signedIn.data.access_token,
 }));

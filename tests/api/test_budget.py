@@ -16,7 +16,7 @@ from tests.chaos.record import check_whole, everything
 from tests.model_server import ModelServer, Reply
 from tests.service import FINISHED, PROMPT, Service, Socket, serving
 
-WRITTEN = " ".join(f"Lamp number {n} went out over the harbour." for n in range(120))
+WRITTEN = " ".join(f"Lamp number {n} went out over harbour {n}." for n in range(120))
 SPEED = 400
 """Words a second: the storyteller's deltas have eight words then."""
 

@@ -36,5 +36,15 @@ def rls_check(state: schema.State) -> Check:
     return judged("row level security", schema.rls_fault(state, tuple(state.tables)), good)
 
 
+def policies_check(state: schema.State, wanted: schema.Expected) -> Check:
+    fault = schema.lost_policies(state, wanted) or schema.foreign_policies(state, wanted)
+    return judged("policies", fault, f"all {len(wanted.policies)} in place, and no other")
+
+
+def rights_check(state: schema.State, wanted: schema.Expected) -> Check:
+    fault = schema.lost_rights(state, wanted) or schema.foreign_rights(state, wanted)
+    return judged("grants", fault, "what the migrations gave to anon, authenticated and service_role, and no more")
+
+
 def judged(name: str, fault: schema.Fault | None, good: str) -> Check:
     return Check(name, False, fault.detail, fault.remedy) if fault else Check(name, True, good)

@@ -171,7 +171,7 @@ async def _database(settings: Settings) -> list[Check]:
 
 
 def _judged(settings: Settings, found: Survey, ours: datetime) -> list[Check]:
-    from coordinator.condition import clock, functions_check, rls_check
+    from coordinator.condition import clock, functions_check, policies_check, rights_check, rls_check
 
     name, there = "database", f"{found.server}, {found.place}"
     if settings.over_rpc:
@@ -180,6 +180,7 @@ def _judged(settings: Settings, found: Survey, ours: datetime) -> list[Check]:
     checks = [Check(name, True, there), _migrations(found, embedded=settings.database_url is None)]
     if found.history.applied:
         checks += [_roles(found), functions_check(found.state, found.expected), rls_check(found.state)]
+        checks += [policies_check(found.state, found.expected), rights_check(found.state, found.expected)]
     if settings.database_url is not None:
         checks.append(clock(found.state.at, ours, "the database's"))
     return checks

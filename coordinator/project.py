@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 import httpx
 
 from coordinator.check import Check
-from coordinator.condition import clock, functions_check, judged, rls_check
+from coordinator.condition import clock, functions_check, judged, policies_check, rights_check, rls_check
 from coordinator.errors import Misconfigured, Unavailable
 from coordinator.hosted import key_faults, key_kind, project_url
 from coordinator.jwks import JWKS_PATH, fetch_keys
@@ -157,5 +157,6 @@ async def _schema(settings: Settings, url: str) -> list[Check]:
         # Another version has other functions, which would be no news.
         *([] if version else [functions_check(state, wanted)]),
         rls_check(state),
+        *([] if version else [policies_check(state, wanted), rights_check(state, wanted)]),
         clock(state.at, ours, "the database's"),
     ]

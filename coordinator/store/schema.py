@@ -6,6 +6,7 @@ Over a project's API that is all there is to see: the history of migrations is f
 from __future__ import annotations
 
 import functools
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from coordinator.errors import Misconfigured
 from coordinator.models import SERVICE
 from coordinator.store.gateway import Gateway
 from coordinator.store.migrate import Migration, known
+from coordinator.store.rights import Policy, Right, policies_after, rights_after, too_many
+
+logger = logging.getLogger(__name__)
 
 Signature = tuple[str, tuple[str, ...]]
 """A function's name and the names of its arguments, which is how the store calls it."""
@@ -43,6 +47,9 @@ class State(BaseModel):
     tables: dict[str, bool]
     """Each with whether row level security is on."""
     functions: list[Signature]
+    policies: list[Policy] | None = None
+    rights: list[Right] | None = None
+    """Both None of a schema from before it told them."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,12 @@ class Expected:
     version: str
     tables: frozenset[str]
     functions: frozenset[Signature]
+    policies: frozenset[Policy]
+    rights: frozenset[Right]
+
+    @property
+    def names(self) -> frozenset[str]:
+        return self.tables | {name for name, _ in self.functions}
 
 
 @dataclass(frozen=True)
@@ -70,9 +83,14 @@ async def check(gateway: Gateway, *, migrated: bool) -> None:
     state, wanted = read(await gateway.read("schema_state", SERVICE)), expected()
     found = [None if migrated else version_fault(state, wanted), functions_fault(state, wanted)]
     found.append(rls_fault(state, tuple(wanted.tables)))
+    found += [lost_policies(state, wanted), lost_rights(state, wanted)]
     for fault in found:
         if fault is not None:
             raise Misconfigured(f"{fault.detail} {fault.remedy}")
+    # Somebody may have wanted these; the service works with them.
+    for fault in (foreign_policies(state, wanted), foreign_rights(state, wanted)):
+        if fault is not None:
+            logger.warning("%s %s", fault.detail, fault.remedy)
 
 
 def read(answer: Any) -> State:
@@ -93,8 +111,11 @@ def expected() -> Expected:
 def left_by(migrations: Sequence[Migration]) -> Expected:
     tables: set[str] = set()
     functions: set[Signature] = set()
+    policies: set[Policy] = set()
+    rights: set[Right] = set()
     for migration in migrations:
         text = _COMMENT.sub("", migration.path.read_text(encoding="utf-8"))
+        policies, rights = policies_after(text, policies), rights_after(text, rights)
         for statement in _STATEMENT.finditer(text):
             verb, kind, name, opened = statement.groups()
             arguments = tuple(_names(text, statement.end())) if opened and kind.lower() == "function" else ()
@@ -109,7 +130,8 @@ def left_by(migrations: Sequence[Migration]) -> Expected:
                     # A function that is dropped is named with its types, not with its arguments' names.
                     count = len(arguments)
                     functions = {one for one in functions if one[0] != name or (opened and len(one[1]) != count)}
-    return Expected(migrations[-1].version if migrations else "", frozenset(tables), frozenset(functions))
+    version = migrations[-1].version if migrations else ""
+    return Expected(version, frozenset(tables), frozenset(functions), frozenset(policies), frozenset(rights))
 
 
 def _names(text: str, start: int) -> Iterator[str]:
@@ -164,6 +186,66 @@ def rls_fault(state: State, tables: Sequence[str]) -> Fault | None:
         f"Row level security is off for {_shown(names)}: every user could read all of it.",
         f"Run `{each or 'alter table public.… enable row level security'}`" + ("." if each else " for each."),
     )
+
+
+def lost_policies(state: State, wanted: Expected) -> Fault | None:
+    """Of the tables that are there: that one is missing is another fault."""
+    lost = sorted(one for one in wanted.policies - set(state.policies or ()) if one[0] in state.tables)
+    if state.policies is None or not lost:
+        return None
+    table, name = lost[0]
+    more = f", and {len(lost) - 1} more" if len(lost) > 1 else ""
+    return Fault(
+        f'The table {table} lacks its policy "{name}"{more}: nobody could read their own rows.',
+        "Run the `create policy` of each again, as it stands in the migrations.",
+    )
+
+
+def foreign_policies(state: State, wanted: Expected) -> Fault | None:
+    foreign = sorted(one for one in set(state.policies or ()) - wanted.policies if one[0] in wanted.tables)
+    if not foreign:
+        return None
+    table, name = foreign[0]
+    more = f", as has {len(foreign) - 1} more" if len(foreign) > 1 else ""
+    return Fault(
+        f'No migration made the policy "{name}" on {table}{more}: it may show rows to others than their writer.',
+        f'Unless you want that, run `drop policy "{name}" on public.{table}`.',
+    )
+
+
+def lost_rights(state: State, wanted: Expected) -> Fault | None:
+    """Of what is there: that a table or function is missing is another fault."""
+    there = state.tables.keys() | {name for name, _ in state.functions}
+    lost = sorted(right for right in wanted.rights - set(state.rights or ()) if right[0] in there)
+    if state.rights is None or not lost:
+        return None
+    name, role, what = lost[0]
+    remedy = f"Run `grant {_on(what, name)} to {role}`{_each(lost)}."
+    return Fault(f"{_may(lost, 'may not')}: the service can't work so.", remedy)
+
+
+def foreign_rights(state: State, wanted: Expected) -> Fault | None:
+    if not (wide := too_many(set(state.rights or ()), wanted.rights, wanted.names)):
+        return None
+    name, role, what = wide[0]
+    return Fault(
+        f"{_may(wide, 'may')}, which no migration gave: isolation hangs on row level security alone there.",
+        f"Run `revoke {_on(what, name)} from public, {role}`{_each(wide)}.",
+    )
+
+
+def _may(rights: Sequence[Right], verb: str) -> str:
+    name, role, what = rights[0]
+    more = f" ({len(rights) - 1} more of the kind)" if len(rights) > 1 else ""
+    return f"{role} {verb} {what} {name}{more}"
+
+
+def _on(what: str, name: str) -> str:
+    return f"{what} on function public.{name}" if what == "execute" else f"{what} on public.{name}"
+
+
+def _each(rights: Sequence[Right]) -> str:
+    return ", and the same for each of the others" if len(rights) > 1 else ""
 
 
 def _shown(names: list[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from coordinator.store.migrate import History, connected, history
+from coordinator.store.rights import FOUND_POLICIES, FOUND_RIGHTS
 from coordinator.store.schema import Expected, State, left_by, missing_functions
 
 
@@ -61,6 +62,8 @@ async def survey(url: str) -> Survey:
             " where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')"
         )
         secured = dict(await tables.fetchall())
+        policies = await (await connection.execute(FOUND_POLICIES)).fetchall()
+        rights = await (await connection.execute(FOUND_RIGHTS)).fetchall()
         # The right to act as a role has a name of its own since PostgreSQL 16.
         right = "set" if connection.info.server_version >= 160_000 else "member"
         roles = await connection.execute(
@@ -75,6 +78,14 @@ async def survey(url: str) -> Survey:
             place=f"{database} as {user} on {connection.info.host or 'this machine'}",
             history=found,
             roles_out_of_reach=[role for (role,) in await roles.fetchall()],
-            state=State(version=expected.version, server=version, at=at, tables=secured, functions=signatures),
+            state=State(
+                version=expected.version,
+                server=version,
+                at=at,
+                tables=secured,
+                functions=signatures,
+                policies=policies,
+                rights=rights,
+            ),
             expected=expected,
         )

@@ -19,7 +19,7 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 
 from coordinator.models import Identity
-from coordinator.store import Store
+from coordinator.store import Store, schema
 from coordinator.store.direct import DirectTransport
 from coordinator.store.embedded import EmbeddedPostgres
 from coordinator.store.gateway import Transport
@@ -86,8 +86,19 @@ def supabase(
     name = f"supabase_{request.module.__name__.rpartition('.')[2]}"
     _create(postgres, name, template=supabase_template)
     with serving_lite(_socket_folder(postgres), name, tmp_path_factory.mktemp("lite")) as lite:
+        _take_back(_on(postgres.admin_url, name))
         yield Project(lite, Database(name, _on(postgres.admin_url, name), _on(postgres.url, name)))
     _drop(postgres, name)
+
+
+def _take_back(url: str) -> None:
+    """What this server grants to everybody by itself when it starts, which a hosted project does not."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for table in sorted(schema.expected().tables):
+            connection.execute(f"revoke all on public.{table} from anon, authenticated, service_role".encode())
+        for name, role, what in sorted(schema.expected().rights):
+            if name in schema.expected().tables:
+                connection.execute(f"grant {what} on public.{name} to {role}".encode())
 
 
 @pytest.fixture

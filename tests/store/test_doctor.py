@@ -26,7 +26,7 @@ from coordinator.settings import Settings
 from coordinator.store import migrate, schema
 from coordinator.store.embedded import EmbeddedPostgres
 from storyloom.listing import checks_table
-from tests.conftest import quick_folder
+from tests.conftest import Database, quick_folder
 from tests.service import serving
 from tests.store.conftest import Project
 
@@ -69,7 +69,7 @@ async def test_all_is_well(server: EmbeddedPostgres, data_dir: Path) -> None:
     assert not failed(found)
     assert list(found) == [
         *("python", "settings", "data folder", "templates", "model", "port"),
-        *("database", "migrations", "roles", "functions", "row level security"),
+        *("database", "migrations", "roles", "functions", "row level security", "policies", "grants"),
     ]
     assert found["database"].detail.startswith("PostgreSQL 18.")
 
@@ -120,6 +120,36 @@ async def test_a_database_that_is_not_as_it_should_be(server: EmbeddedPostgres, 
     assert failed(found) == {"database"}, "this login may not see the history"
 
 
+@pytest.mark.parametrize(
+    ("statement", "check", "told"),
+    [
+        ('drop policy "A writer reads their own drafts, an admin reads all" on public.session_drafts', "policies",
+         "session_drafts lacks its policy"),
+        ("create policy everybody on public.stories using (true)", "policies",
+         'drop policy "everybody" on public.stories'),
+        ("revoke select on public.stories from authenticated", "grants",
+         "authenticated may not select stories: the service can't work so. Run `grant select on public.stories to"),
+        ("revoke execute on function public.get_story from service_role", "grants",
+         "grant execute on function public.get_story to service_role"),
+        ("grant execute on function public.create_session to public", "grants",
+         "anon may execute create_session (1 more of the kind), which no migration gave"),
+        ("grant insert on public.stories to anon", "grants", "revoke insert on public.stories from public, anon"),
+        ("grant select (secret) on public.user_api_keys to authenticated", "grants",
+         "authenticated may select user_api_keys"),
+        ("grant truncate on public.nodes to service_role", "grants", "service_role may truncate nodes"),
+    ],
+)  # fmt: skip
+async def test_a_database_without_its_policies_or_with_other_grants(
+    database: Database, tmp_path: Path, statement: str, check: str, told: str
+) -> None:
+    assert not failed(await findings(data_dir=tmp_path, database_url=database.admin_url))
+    with psycopg.connect(database.admin_url, autocommit=True) as connection:
+        connection.execute(statement.encode())
+    found = await findings(data_dir=tmp_path, database_url=database.admin_url)
+    assert failed(found) == {check}
+    assert told in f"{found[check].detail} {found[check].remedy}"
+
+
 async def test_each_other_finding(data_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "broken.toml").write_text("name = ")
@@ -152,7 +182,7 @@ URL = "https://abcdefghijklmnopqrst.supabase.co"
 KEYS = {"supabase_publishable_key": "sb_publishable_a", "supabase_secret_key": "sb_secret_b"}
 OF_A_PROJECT = [
     "project", "keys", "publishable key", "secret key", "sign-in", "migrations", "functions", "row level security",
-    "clock", "database",
+    "policies", "grants", "clock", "database",
 ]  # fmt: skip
 
 
@@ -228,6 +258,7 @@ def hosted() -> Iterator[Any]:
     state = {
         "version": wanted.version, "server": "17.6", "at": now.isoformat(),
         "tables": dict.fromkeys(wanted.tables, True), "functions": list(wanted.functions),
+        "policies": list(wanted.policies), "rights": list(wanted.rights),
     }  # fmt: skip
     with respx.mock(assert_all_called=False) as router:
         key = {"kty": "EC", "crv": "P-256", "kid": "k", "alg": "ES256", "use": "sig",

@@ -17,6 +17,7 @@ from coordinator.settings import Settings
 from coordinator.store import Store, migrate, schema
 from coordinator.store.embedded import EmbeddedPostgres
 from coordinator.store.migrate import Migration
+from coordinator.store.rights import policies_after, rights_after
 from coordinator.store.rpc import RpcTransport
 from tests.conftest import Database
 from tests.lite_server import serving_lite
@@ -37,6 +38,8 @@ async def test_the_schema_tells_how_far_and_how_whole_it_is(store: Store, transp
     wanted = schema.left_by(migrations)
     assert set(state.tables.items()) == {(table, True) for table in wanted.tables}
     assert {one for one in state.functions if not one[0].startswith("local_")} == wanted.functions
+    assert set(state.policies or ()) == wanted.policies
+    assert {one for one in state.rights or () if not one[0].startswith("local_")} == wanted.rights
     assert re.match(r"\d\d\.\d", state.server)
     await schema.check(store.gateway, migrated=False)
 
@@ -102,6 +105,12 @@ TAMPERED = {
     ),
     "drop function public.get_story, public.get_draft": r"lacks 2 functions: get_draft\(p_session_id, p_version\), get_",
     "alter table public.profiles rename to people": r"lacks the table profiles\.",
+    "revoke execute on function public.get_story, public.get_draft from service_role": (
+        r"service_role may not execute get_draft \(1 more of the kind\): .*Run `grant execute on function public.get_draft to"
+    ),
+    'alter policy "An admin reads what admins did" on public.admin_audit rename to lost': (
+        r'admin_audit lacks its policy "An admin reads what admins did": '
+    ),
 }
 BEHIND = r"is at migration 20261121000500, and this version needs \d{14}\. Run `supabase db push`"
 AHEAD = r"has migration 29990101000000, which this version of Storyloom doesn't know\. Upgrade Storyloom\."
@@ -114,6 +123,42 @@ async def test_over_a_connection_nothing_is_served(database: Database, settings:
     with pytest.raises(Misconfigured, match=TAMPERED[statement]):
         async with serving(settings):
             pass
+
+
+async def test_what_somebody_may_have_wanted_is_logged(
+    database: Database, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True) as connection:
+        await connection.execute(
+            "create policy dashboard on public.stories for select to authenticated using (true);"
+            "grant insert on public.stories to anon"
+        )
+    async with serving(settings):
+        pass
+    told = [record.message for record in caplog.records if record.name == "coordinator.store.schema"]
+    assert len(told) == 2 and 'drop policy "dashboard"' in told[0] and "revoke insert on public.stories" in told[1]
+
+
+def test_what_migrations_grant() -> None:
+    text = """
+grant select, insert on public.a, public.b to authenticated, service_role;
+grant execute on function
+  public.f(uuid, public.a), public.g(numeric(10, 2)) to service_role;
+revoke insert on public.a from authenticated;
+drop function public.g(numeric);
+create policy "Its writer, and nobody else" on public.a for select using (true);
+create policy "another" on public.a for select using (true);
+drop policy if exists "another" on public.a;
+"""
+    assert rights_after(text, {("old", "anon", "select")}) == {
+        ("old", "anon", "select"), ("a", "authenticated", "select"), ("a", "service_role", "select"),
+        ("a", "service_role", "insert"), ("b", "authenticated", "select"), ("b", "authenticated", "insert"),
+        ("b", "service_role", "select"), ("b", "service_role", "insert"), ("f", "service_role", "execute"),
+    }  # fmt: skip
+    assert rights_after("revoke all on public.a, public.b from public, authenticated, service_role;", rights_after(text, [])) == {
+        ("f", "service_role", "execute")
+    }  # fmt: skip
+    assert policies_after(text, []) == {("a", "Its writer, and nobody else")}
 
 
 @asynccontextmanager
@@ -131,12 +176,15 @@ async def changed(project: Project, statement: str) -> AsyncIterator[None]:
         finally:
             await connection.execute(
                 "alter table public.stories enable row level security; drop function if exists public.get_story;"
-                "alter table if exists public.people rename to profiles"
+                "alter table if exists public.people rename to profiles;"
+                "do $$ begin if exists (select from pg_policy where polname = 'lost') then"
+                ' alter policy lost on public.admin_audit rename to "An admin reads what admins did"; end if; end $$'
             )
             assert row is not None
             await connection.execute(row[0].encode())
             await connection.execute(
-                "revoke execute on function public.schema_state(), public.schema_version() from public, anon;"
+                "revoke execute on function public.schema_state(), public.schema_version(), public.get_story,"
+                " public.get_draft from public, anon;"
                 "grant execute on function public.schema_state(), public.schema_version() to service_role;"
                 "grant execute on function public.get_story, public.get_draft to authenticated, service_role"
             )

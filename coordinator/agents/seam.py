@@ -1,12 +1,14 @@
 """Where a text that was cut off and what a model writes on meet. Pure.
 
 A model is asked to begin with the last word that is there, because nobody can tell whether that is whole. What it
-repeats is taken off, however much it is; the rest joins the text so that no word is doubled, lost or run together.
+repeats is taken off, up to ECHO_MOST characters; the rest joins the text so that no word is doubled, lost or run
+together.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from coordinator.agents.tidy import is_refusal, without_preamble
 from coordinator.words import IDEOGRAPHS, KANA, UNSPACED
@@ -24,11 +26,19 @@ ECHO = 12
 RETOLD = 40
 """So many characters that stand further up are no way on: the model tells the text again."""
 
+ECHO_MOST = 20_000
+"""Characters; five times a section. Who repeats more tells the text again."""
+
+LOOKED_AT_AGAIN = 1.25
+"""An answer that may still be an echo is held against the text again when it has grown by so much: not for each piece,
+of which there are thousands."""
+
 LONGEST_TAIL = 40
 
 _SPACELESS = re.compile(f"[{IDEOGRAPHS}{KANA}{UNSPACED}]\\Z")
 _BEGINS = re.compile(r"(?:\A| )[\"'(\[{«*_]*\Z")
 _PLAIN = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00a0": " "})
+_RUN = re.compile(r"\s+|\S+")
 _CLOSING = re.compile(r"[,.;:!?…)\]}’”»%]|'\w{1,2}\b")
 _OPENING = re.compile(r"[(\[{‘“«\-–—/]\Z")
 
@@ -40,7 +50,7 @@ class NoWayOn(Exception):
 def tail(so_far: str) -> str:
     """The last word that is there, perhaps cut: a model that goes on begins with it. The end of it, where it is long
     or the script has no spaces."""
-    last = so_far.split()[-1] if so_far.strip() else ""
+    last = so_far.rsplit(maxsplit=1)[-1] if so_far.strip() else ""
     return last if len(last) <= LONGEST_TAIL else last[-ECHO:]
 
 
@@ -53,18 +63,20 @@ class Seam:
 
     def __init__(self, so_far: str) -> None:
         self._so_far = so_far
-        self._base, _ = _folded(so_far.rstrip())
+        self._base = _folded(so_far.rstrip())
         self._answer = ""
+        self._next_look = HELD
         self._joined = False
 
     def add(self, piece: str) -> str:
         if self._joined:
             return piece
         self._answer += piece
-        if len(self._answer) < HELD:
+        if len(self._answer) < self._next_look:
             return ""
+        self._next_look = int(len(self._answer) * LOOKED_AT_AGAIN)
         answer = without_preamble(self._answer)
-        folded, _ = _folded(answer)
+        folded = _folded(answer)
         # As long as it stands in the text word for word, it may be an echo that goes on.
         if folded in self._base or not _rest(self._base, answer).strip():
             return ""
@@ -96,16 +108,36 @@ def joined(so_far: str, answer: str) -> str:
 
 def _rest(base: str, answer: str) -> str:
     """The answer without the longest beginning that is the end of the folded text."""
-    folded, ends = _folded(answer)
-    for length in range(min(len(base), len(folded)), 0, -1):
+    folded = _folded(answer)[:ECHO_MOST]
+    for length in _echoes(base[-ECHO_MOST:], folded):
         at = len(base) - length
-        if base.startswith(folded[:length], at) and (length >= ECHO or _BEGINS.search(base, 0, at)):
-            return answer[ends[length - 1] :]
+        if length >= ECHO or _BEGINS.search(base, max(0, at - LONGEST_TAIL), at):
+            return answer[_unfolded(answer, length) :]
     return answer
 
 
+def _echoes(end: str, begin: str) -> Iterator[int]:
+    """How long each end of the one is that the other begins with, the longest first (Knuth, Morris and Pratt)."""
+    shorter = [0] * (len(begin) + 1)
+    """For each length of a beginning the longest shorter one that is its end."""
+    length = 0
+    for at in range(1, len(begin)):
+        while length and begin[at] != begin[length]:
+            length = shorter[length]
+        length += begin[at] == begin[length]
+        shorter[at + 1] = length
+    length = 0
+    for character in end[-len(begin) :] if begin else "":
+        while length and (length == len(begin) or character != begin[length]):
+            length = shorter[length]
+        length += character == begin[length]
+    while length:
+        yield length
+        length = shorter[length]
+
+
 def _retells(base: str, answer: str) -> bool:
-    folded, _ = _folded(answer)
+    folded = _folded(answer)
     return len(folded) >= RETOLD and folded[:RETOLD] in base
 
 
@@ -122,17 +154,17 @@ def _spaced(so_far: str, rest: str, *, echoed: bool) -> str:
     return " " + rest
 
 
-def _folded(text: str) -> tuple[str, list[int]]:
-    """The text with each stretch of white space as one space, none before it, and plain quotes; and for each of its
-    characters where its original ends."""
-    kept: list[str] = []
-    ends: list[int] = []
-    for at, character in enumerate(text, 1):
-        plain = " " if character.isspace() else character.translate(_PLAIN)
-        if plain == " " and (not kept or kept[-1] == " "):
-            if kept:
-                ends[-1] = at
-            continue
-        kept.append(plain)
-        ends.append(at)
-    return "".join(kept), ends
+def _folded(text: str) -> str:
+    """The text with each stretch of white space as one space, none before it, and plain quotes."""
+    words = " ".join(text.translate(_PLAIN).split())
+    return f"{words} " if words and text[-1].isspace() else words
+
+
+def _unfolded(text: str, length: int) -> int:
+    """Where in the text so many of its folded characters end."""
+    for run in _RUN.finditer(text, len(text) - len(text.lstrip())):
+        folded = 1 if run[0].isspace() else len(run[0])
+        if folded >= length:
+            return run.end() if run[0].isspace() else run.start() + length
+        length -= folded
+    return len(text)

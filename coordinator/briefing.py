@@ -22,6 +22,8 @@ from coordinator.work import (
 
 READING_WORDS = 4_000
 """A text of up to so many words is read whole by a reviewing call."""
+READ_CHARACTERS = 50_000
+"""Of one section: about twice READING_WORDS."""
 WINDOW_WORDS = 2_500
 """Of a longer one so many are read: what there is room for beside the outline, bible and summary of a long story."""
 
@@ -84,7 +86,7 @@ def _text_at_hand(work: Work, spec: StepSpec) -> str:
 
 def _reading(work: Work, spec: StepSpec, count: Callable[[str], int]) -> list[Section]:
     present = {**work.texts, **work.candidate}
-    text = [Section(number=number, text=text) for number, text in sorted(present.items()) if text]
+    text = [Section(number=number, text=_readable(text)) for number, text in sorted(present.items()) if text]
     match spec.kind:
         case "lore-review":
             return [section for section in text if section.number in of_lore(work, spec.section)]
@@ -93,6 +95,12 @@ def _reading(work: Work, spec: StepSpec, count: Callable[[str], int]) -> list[Se
         case "review":
             return _window(text, sorted(work.candidate), count)
     return []
+
+
+def _readable(text: str) -> str:
+    """Beginning and end of a section that a person has made longer than any call reads."""
+    half = READ_CHARACTERS // 2
+    return text if len(text) <= READ_CHARACTERS else f"{text[:half]}\n\n{text[-half:]}"
 
 
 def _newest(text: list[Section], count: Callable[[str], int]) -> list[Section]:

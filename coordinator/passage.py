@@ -71,8 +71,8 @@ def brief(work: Work, passage: Passage, instruction: str, number: int) -> Brief:
         section=passage.section,
         sections=section_count(work),
         words=count_words(text),
-        previous=passage.before,
-        following=passage.after,
+        previous=passage.before[-MOST_CHARACTERS:],
+        following=passage.after[:MOST_CHARACTERS],
         text=text,
         notes=[instruction],
     )

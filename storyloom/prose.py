@@ -10,6 +10,8 @@ from rich.cells import cell_len, split_graphemes
 # Everything a terminal might obey: controls except newline and tab, and the marks that turn the direction of a line.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
+AHEAD = 16
+"""Characters looked at for each cell of a line: a cell has seldom more than two or three, and may have any number."""
 _NEVER_FIRST = frozenset("、。，．・：；？！）］｝〉》」』】〕ー…—％ゝゞ々ぁぃぅぇぉっゃゅょァィゥェォッャュョ")
 _NEVER_LAST = frozenset("（［｛〈《「『【〔")
 
@@ -61,12 +63,20 @@ class Wrapper:
         return [line] if line else []
 
     def _break(self, line: str, *, last: bool) -> list[str]:
-        lines = []
-        while cell_len(line.rstrip()) > self.width:
-            place = self._place(line)
-            lines.append(line[:place].rstrip())
-            line = line[place:].lstrip(" ")
-        return [*lines, line.rstrip() if last else line]
+        """Each stretch is measured once, however long the line is."""
+        lines: list[str] = []
+        start = 0
+        ahead = AHEAD * self.width
+        while True:
+            piece = line[start : start + ahead]
+            rest = start + ahead < len(line)
+            if not rest and cell_len(piece.rstrip()) <= self.width:
+                return [*lines, piece.rstrip() if last else piece]
+            place = self._place(piece)
+            lines.append(piece[:place].rstrip())
+            start += place
+            while line.startswith(" ", start):
+                start += 1
 
     def _place(self, line: str) -> int:
         """Index at which to break a line that is too long."""

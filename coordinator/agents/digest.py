@@ -16,6 +16,12 @@ RULE_WORDS = 60
 FACT_WORDS = 50
 """What one entry may take: a model that writes an essay about one person must not push out the others."""
 
+NAMES_WEIGHED = 100
+FACTS_WEIGHED = 1_000
+"""The newest: of a hundred pages a model that says what matters records a few hundred."""
+FACT_CHARACTERS = 400
+"""Of a fact are looked at, which is about what is shown of it."""
+
 TITLES_WORDS = 20
 """What the titles of the bible's four parts weigh."""
 
@@ -76,10 +82,11 @@ def bible_digest(bible: Bible, focus: str, words: int) -> str:
         lower = name.casefold()
         return int(lower in spoken or any(part in terms for part in lower.split() if len(part) > 2))
 
-    known = {name.casefold() for name in _names(bible) if named(name)}
+    known = {name.casefold() for name in _names(bible)[-NAMES_WEIGHED:] if named(name)}
+    facts = facts[-FACTS_WEIGHED:]
 
     def relevance(fact: Fact) -> int:
-        told = fact.text.casefold()
+        told = fact.text[:FACT_CHARACTERS].casefold()
         return 3 * sum(name in told for name in known) + min(len(terms & _terms(told)), 5)
 
     rules = _pick(bible.rules, _rule_line, words // 5)

@@ -16,7 +16,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from coordinator.agents import digest, tasks
-from coordinator.agents.fence import clip, defuse, end_of, fence, fit, one_line, shares, weigh
+from coordinator.agents.fence import CHARACTERS_PER_WORD, clip, defuse, end_of, fence, fit, one_line, shares, weigh
 from coordinator.agents.seam import END, tail
 from coordinator.brief import Brief, BriefKind
 from coordinator.material import LoreReview, Notes, Outline, OutlineReview, Record, Verdict
@@ -30,6 +30,9 @@ REST: Final = 0
 
 REST_LEAST: Final = 300
 """Where the others have taken all, a glimpse of it is still shown."""
+
+FOCUS_CHARACTERS: Final = 50_000
+"""Of each text that says what of the bible matters: more than any section has that a model wrote."""
 
 WHOLE: Final = -1
 """In WINDOWS: never cut. Only the writer's prompt, and only until there is an outline, and the passage to be written
@@ -226,7 +229,7 @@ def _beats(brief: Brief, words: int) -> str:
 def _bible(brief: Brief, words: int) -> str:
     parts = [brief.text, brief.previous, *(section.text for section in brief.reading)]
     parts += [f"{beat.title} {beat.summary} {beat.place} {' '.join(beat.people)}" for beat in brief.beats]
-    return digest.bible_digest(brief.bible, "\n".join(parts), words)
+    return digest.bible_digest(brief.bible, "\n".join(part[:FOCUS_CHARACTERS] for part in parts), words)
 
 
 def _notes(brief: Brief, words: int) -> str:
@@ -241,22 +244,28 @@ def _fit_lines(lines: list[str], words: int) -> str:
     return "\n".join(clip(line, share) for line, share in zip(lines, shares(lines, words), strict=True))
 
 
+def _fit(text: str, words: int) -> str:
+    """As `fit`, which looks at all of a text: of one that is far too long only as much as could be shown."""
+    most = words * CHARACTERS_PER_WORD
+    return fit(text if len(text) <= 2 * most else text[:most] + text[-most:], words)
+
+
 _MATERIALS: Final[dict[str, Callable[[Brief, int], str]]] = {
-    "prompt": lambda brief, words: fit(brief.prompt, words),
+    "prompt": lambda brief, words: _fit(brief.prompt, words),
     "wishes": _wishes,
-    "brainstorm": lambda brief, words: fit(brief.brainstorm, words),
+    "brainstorm": lambda brief, words: _fit(brief.brainstorm, words),
     "outline": _outline,
     "outline review": _outline_review,
     "ahead": _ahead,
     "beats": _beats,
     "bible": _bible,
     "names": lambda brief, words: digest.names_digest(brief.bible, words),
-    "summary": lambda brief, words: fit(brief.summary, words),
-    "previous": lambda brief, words: end_of(brief.previous, words),
-    "before": lambda brief, words: end_of(brief.previous, words),
-    "passage": lambda brief, words: fit(brief.text, words),
+    "summary": lambda brief, words: _fit(brief.summary, words),
+    "previous": lambda brief, words: end_of(brief.previous[-2 * words * CHARACTERS_PER_WORD :], words),
+    "before": lambda brief, words: end_of(brief.previous[-2 * words * CHARACTERS_PER_WORD :], words),
+    "passage": lambda brief, words: _fit(brief.text, words),
     "following": lambda brief, words: clip(brief.following, words),
-    "text": lambda brief, words: fit(brief.text, words),
+    "text": lambda brief, words: _fit(brief.text, words),
     "reading": lambda brief, words: digest.reading_digest(brief.reading, words),
     "notes": _notes,
 }

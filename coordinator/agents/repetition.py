@@ -110,7 +110,8 @@ class _Sentence:
 
     def whole(self) -> str:
         spans = self._spans()
-        found = _SENTENCE.search(self.text, self.start)
+        # No further than is quoted: of a text without a full stop every sentence would else be read to the end.
+        found = _SENTENCE.search(self.text, self.start, self.end + MAX_QUOTE)
         end = spans[-1][1] if found is None else max(spans[-1][1], found.end())
         return self.text[spans[0][0] : end].split("\n")[0][:MAX_QUOTE].strip()
 

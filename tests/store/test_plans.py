@@ -31,13 +31,15 @@ NO_READERS = {
     "check_epoch", "message_event", "activity", "usage_after", "silent_since", "schema_version", "schema_state", "local_sign_in", "alternative_json",
     "check_at_rest", "audit_json", "share_json", "word_query", "user_key_json", "add_profile", "wake", "take_chore",
     "put_user_key", "list_user_keys", "get_user_keys", "reseal_user_key", "delete_user_key", "audit_of", "list_audit",
-    "note_inspection", "list_shares", "revoke_share", "read_share", "create_share", "local_erase",
+    "note_inspection", "list_shares", "revoke_share", "read_share", "create_share", "local_erase", "count_words",
+    "no_text",
 }  # fmt: skip
 """Read no big table, or by its key alone, or only on behalf of one of the others."""
 WITHIN = {
     "event_json", "visible_session", "owned_session", "add_events", "tell", "number_outside", "events_since", "partial_json",
     "keep_events", "notes_json", "waiting_runs", "claim_run", "number_changes", "add_alternatives", "edit_draft",
-    "fork_session", "get_alternative", "list_alternatives", "end_as_admin", "delete_as_admin",
+    "fork_session", "get_alternative", "list_alternatives", "end_as_admin", "delete_as_admin", "keep_text",
+    "section_under_way",
 }  # fmt: skip
 """Called by those below, or made of the same statements on one session's rows."""
 COUNTING = {"service_stats": {"story_sessions"}}

@@ -295,14 +295,15 @@ class _Telling:
     def delta(self, attempt: int, offset: int, text: str) -> None:
         if attempt > self.attempt:
             self.begin(attempt)
-        self._journal.emit(
-            "agent.delta",
-            message_id=self.message_id,
-            agent=self._spec.agent,
-            attempt=attempt,
-            offset=offset,
-            text=text,
-        )
+        if text:
+            self._journal.emit(
+                "agent.delta",
+                message_id=self.message_id,
+                agent=self._spec.agent,
+                attempt=attempt,
+                offset=offset,
+                text=text,
+            )
 
 
 def _facts(journal: Journal, **more: str) -> dict[str, Fact | None]:

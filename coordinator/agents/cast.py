@@ -117,8 +117,9 @@ class Listener(Protocol):
         """`thinking`, `writing`, or `waiting` for a place or for a busy provider."""
 
     def delta(self, attempt: int, offset: int, text: str) -> None:
-        """A piece of prose. A higher attempt starts the message anew; `offset` counts the characters before it. The
-        first piece of a call may go on from where an earlier one was cut off."""
+        """A piece of prose. A higher attempt starts the message anew, with no text yet where the piece is empty;
+        `offset` counts the characters before it. The first piece of a call may go on from where an earlier one was cut
+        off."""
 
 
 async def perform(
@@ -224,7 +225,7 @@ class _Call:
                 if self._written and not fault.spoilt:
                     self._kept = self._written
                 else:
-                    self._begin_anew()
+                    self._withdraw()
                 if not fault.again or tries == ATTEMPTS:
                     raise
                 if fault.pause:
@@ -248,6 +249,14 @@ class _Call:
     def _begin_anew(self) -> None:
         self._kept = self._brief.opening
         self._attempt = max(self._first_attempt, self._attempt + 1)
+
+    def _withdraw(self) -> None:
+        """What was told is no part of the story: the message begins anew at once, and not with the next piece of it."""
+        told = self._written
+        self._begin_anew()
+        if told:
+            self._listener.delta(self._attempt, 0, self._kept)
+            self._opened = self._attempt
 
     def _open(self) -> None:
         if self._kept and self._kept == self._brief.opening and self._opened < self._attempt:

@@ -90,7 +90,9 @@ as $$
     select e.payload from public.session_events e
     where e.session_id = p_session_id and e.type = 'step.started' and e.seq < last_delta.seq order by e.seq desc limit 1) begun
   join public.session_steps t on t.session_id = p_session_id and t.step = begun.payload ->> 'step'
-  where t.status <> 'done' and t.step ~ '^draft-[0-9]+$' and partial.told ->> 'text' ~ '[^ \t\r\n]'
+  -- An attempt that was given up is no part of the text.
+  where t.status <> 'done' and t.step ~ '^draft-[0-9]+$' and t.attempt <= (partial.told ->> 'attempt')::integer
+    and partial.told ->> 'text' ~ '[^ \t\r\n]'
 $$;
 comment on function public.section_under_way(uuid) is
   'The service: the section that is being drafted, as far as it was told and stored, or null. Locks nothing.';

@@ -23,6 +23,7 @@ from tests.chaos.record import check_whole, everything
 from tests.conftest import Database
 from tests.model_server import ModelServer, Reply
 from tests.service import Service, Socket, serving
+from tests.unit.test_cli_versions import command
 
 PAGES = 8
 SECTIONS = 8
@@ -225,6 +226,20 @@ async def test_a_failure_keeps_what_the_model_sent_until_then(shared: Service, m
     assert (await messages(shared, session_id))["draft-5"].startswith(told.strip())
 
 
+async def test_a_refusal_is_no_part_of_the_text(shared: Service, model: ModelServer) -> None:
+    model.script(*[Reply.refuses(when=f"This is section {SECTION} of")] * 20)
+    async with shared.socket() as socket:
+        session_id = await socket.start(pages=PAGES, model=TEST_MODEL, max_revisions=0)
+        await told_of(socket, f"draft-{SECTION}", 4)
+        assert (await socket.until_finished(session_id))["status"] == "failed"
+    model.heal()
+    said = await messages(shared, session_id)
+    story = await current(shared, session_id)
+    assert story["content"] == joined(*[said[f"draft-{number}"] for number in range(1, SECTION)])
+    assert (story["status"], story["version"]) == ("failed", 2)
+    await check_goes_on(shared, session_id)
+
+
 async def test_a_budget_that_is_reached_keeps_the_section_so_far(shared: Service, model: ModelServer) -> None:
     async with stuck(shared, model) as (session_id, told, _):
         used = (await shared.get(f"/api/sessions/{session_id}")).json()["tokens"]
@@ -293,28 +308,31 @@ async def test_a_pause_keeps_the_sections_there_are(shared: Service, model: Mode
     assert [draft["step"] for draft in await drafts(shared, session_id)] == ["so-far-1"]
 
 
-async def test_a_pause_after_each_step_shifts_no_version(shared: Service) -> None:
+async def test_a_pause_after_each_section_shifts_no_version(shared: Service) -> None:
     """Versions that were kept stand among those that the story makes: scores and acceptance are of the right ones."""
-    token = await shared.new_token()
-    async with shared.socket(token) as socket:
-        session_id = await socket.start(pages=4, seed=3, max_revisions=2)
-        while True:
-            await socket.send(type="session.pause", session_id=session_id)
-            told = await socket.until("session.status", session_id=session_id)
-            while told["status"] not in ("paused", "completed"):
-                told = await socket.until("session.status", session_id=session_id)
-            if told["status"] == "completed":
-                break
-            await call(shared, session_id, "resume", token)
-    whole = await check_whole(getter(shared, token), session_id, pages=4)
-    same = await shared.story(token, pages=4, seed=3, max_revisions=2)
-    assert whole["content"] == (await current(shared, same, token))["content"]
-    mine = [draft for draft in await drafts(shared, session_id, token) if not draft["step"].startswith("so-far-")]
-    theirs = await drafts(shared, same, token)
+    told = {"pages": 6, "seed": 3, "max_revisions": 2}
+    async with serving(shared.settings.model_copy(update={"offline_words_per_second": 3_000})) as slow:
+        token = await slow.new_token()
+        async with slow.socket(token) as socket:
+            session_id = await socket.start(**told)
+            while True:
+                frame = await socket.until("step.started", "story.completed")
+                if frame["type"] == "story.completed":
+                    break
+                if frame["step"].startswith("draft-"):
+                    await call(slow, session_id, "pause", token)
+                    await socket.until("session.status", status="paused")
+                    await call(slow, session_id, "resume", token)
+        whole = await check_whole(getter(slow, token), session_id, pages=6)
+        same = await slow.story(token, **told)
+        assert whole["content"] == (await current(slow, same, token))["content"]
+        made, theirs = await drafts(slow, session_id, token), await drafts(slow, same, token)
+    mine = [draft for draft in made if not draft["step"].startswith("so-far-")]
     assert [(d["step"], d["content"], d["scores"], d["current"]) for d in mine] == [
         (d["step"], d["content"], d["scores"], d["current"]) for d in theirs
     ]
-    assert len(await drafts(shared, session_id, token)) > len(theirs)
+    sections = sum(draft["step"].startswith("draft-") for draft in theirs)
+    assert len(made) - len(theirs) >= sections, "a version for each section between those that make one"
 
 
 # -- Edited, and gone on with --------------------------------------------------------------------------------------------
@@ -530,3 +548,18 @@ async def test_the_storyteller_goes_on_from_its_writers_words(shared: Service) -
 async def drafted_until(service: Service, session_id: str, token: str, section: int) -> list[str]:
     said = await messages(service, session_id, token)
     return [said[f"draft-{number}"] for number in range(1, section + 1)]
+
+
+# -- The command line --------------------------------------------------------------------------------------------------
+
+
+async def test_the_command_line_shows_it(shared: Service, model: ModelServer) -> None:
+    async with stuck(shared, model) as (session_id, told, socket):
+        await call(shared, session_id, "cancel")
+        await socket.until_finished(session_id)
+    code, shown, _ = await command(shared, "show", session_id)
+    assert code == 0 and "".join(told.split()) in "".join(shown.split())
+    code, listed, _ = await command(shared, "versions", session_id)
+    assert code == 0 and "so-far-1 current" in listed
+    code, record, _ = await command(shared, "diff", session_id, "1", "2")
+    assert code == 0 and "".join(told.split()[:5]) in "".join(record.split())

@@ -34,7 +34,7 @@ NO_READERS = {
     "put_user_key", "list_user_keys", "get_user_keys", "reseal_user_key", "delete_user_key", "audit_of", "list_audit",
     "note_inspection", "list_shares", "revoke_share", "read_share", "create_share", "local_erase",
     "begin_sign_in", "renew_sign_in", "check_sign_in", "end_sign_in", "list_sign_ins", "note_erasure", "list_erasures", "set_limits",
-    "limit_of", "note_origin", "page_of", "lock_origin",
+    "limit_of", "note_origin", "page_of", "lock_origin", "count_words", "no_text",
 }  # fmt: skip
 """Read no big table, or by its key alone, or only on behalf of one of the others."""
 WITHIN = {
@@ -42,7 +42,7 @@ WITHIN = {
     "keep_events", "notes_json", "waiting_runs", "begin_run", "load_run", "break_run", "give_up_run", "number_changes", "add_alternatives", "edit_draft",
     "fork_session", "get_alternative", "list_alternatives", "end_as_admin", "delete_as_admin",
     "session_bytes", "count_bytes", "check_room", "check_work", "check_spent", "admit_session", "admit_resumed", "admit_edit",
-    "count_deleted",
+    "count_deleted", "keep_text", "section_under_way",
 }  # fmt: skip
 """Called by those below, or made of the same statements on one session's rows."""
 COUNTING = {"service_stats": {"story_sessions"}}

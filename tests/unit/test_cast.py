@@ -296,7 +296,9 @@ async def test_the_next_model_takes_over_in_a_new_attempt(
     answer = await perform(brief(), models, GPT, watcher)
     assert answer.model == "openai:third"
     assert [request.body["model"] for request in server.requests] == ["gpt-test"] * 3 + ["second", "third"]
-    assert watcher.attempts == [1, 2, 3, 5]
+    # What the last refusal told is taken back before another model is asked.
+    assert watcher.attempts == [1, 2, 3, 4, 5]
+    assert watcher.texts[4] == ""
     assert watcher.texts[5] == answer.text
 
 

@@ -155,6 +155,13 @@ begin
   -- Numbered with what the change of status tells.
   new.outside := new.outside || public.draft_event(d);
   return new;
+exception when others then
+  -- What passes by itself is tried again. Otherwise the session comes to its end all the same, without this version.
+  if sqlstate ~ '^(40|53|55|57|58)' then
+    raise;
+  end if;
+  raise warning 'the text so far of % is not kept: %', new.id, sqlstate;
+  return new;
 end
 $$;
 comment on function public.keep_text() is

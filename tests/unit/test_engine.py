@@ -402,7 +402,7 @@ async def test_a_beat_and_a_claim_wait_behind_nobodys_calls(
     held, waits = await session(), await session()
     ended = threading.Event()
     waiting: list[asyncio.Task[Any]] = []
-    busy = r"select count(*) from pg_stat_activity where datname = current_database() and query ~ 'claim_run\W'"
+    busy = r"select count(*) from pg_stat_activity where datname = current_database() and query ~ 'begin_run\W'"
     async with (
         await psycopg.AsyncConnection.connect(database.admin_url) as connection,
         # What a transaction has seen of others' activity it goes on seeing.
@@ -411,7 +411,7 @@ async def test_a_beat_and_a_claim_wait_behind_nobodys_calls(
         try:
             async with asyncio.timeout(10):
                 await connection.execute("select from public.story_sessions where id = %s for update", [held])
-                waiting += [asyncio.create_task(store.runs.claim(held, "another-node")) for _ in range(20)]
+                waiting += [asyncio.create_task(store.runs.begin(held, "another-node")) for _ in range(20)]
                 while (await (await other.execute(busy)).fetchone() or (0,))[0] < 5:
                     await asyncio.sleep(0.01)
                 waiting += [asyncio.create_task(asyncio.to_thread(ended.wait)) for _ in range(100)]

@@ -101,7 +101,7 @@ async def test_a_server_of_another_version_or_below_another_path() -> None:
 
 async def test_only_storylooms_own_refusal_says_that_a_token_is_needed() -> None:
     async with listening(refuses(404, "not_found", "Users sign in at the Supabase project.")) as place:
-        with pytest.raises(ClientError, match="gives out no anonymous sign-ins") as caught:
+        with pytest.raises(ClientError, match="takes no anonymous writers") as caught:
             await sign_in(Address(f"http://{place}"))
         assert caught.value.code == "unauthorized"
 

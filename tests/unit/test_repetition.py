@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from coordinator.agents.repetition import MAX_NOTES, find_repetition
 from coordinator.material import Note, Section
+from coordinator.storable import storable
 from coordinator.words import count_words
 
 
@@ -186,7 +187,11 @@ def test_a_sentence_without_end_is_quoted_in_part() -> None:
     assert len(found[0].quote) <= 300
 
 
-@given(st.lists(st.text(alphabet=st.sampled_from("ab中の กا.。!?\n “”—*:1"), max_size=80) | st.text(), max_size=5))
+@given(
+    st.lists(
+        st.text(alphabet=st.sampled_from("ab中の กا.。!?\n “”—*:1"), max_size=80) | st.text().map(storable), max_size=5
+    )
+)
 def test_quotes_always_stand_in_the_text(texts: list[str]) -> None:
     read = sections(*texts)
     check(find_repetition(read), read)

@@ -19,6 +19,7 @@ from coordinator.llm.storyteller import NAME, answer
 from coordinator.llm.storyteller.seedwork import read
 from coordinator.material import Beat, LoreReview, Notes, Outline, OutlineReview, Person, Record, Section, Verdict
 from coordinator.models import StoryConfig
+from coordinator.storable import one_line
 from coordinator.template import Template, parse
 
 PROMPTS = [
@@ -335,7 +336,7 @@ def test_revise_and_polish_change_the_text_and_keep_its_length(genre: str) -> No
 @settings(max_examples=60, deadline=None)
 @given(
     prompt=st.text(min_size=1, max_size=200),
-    protagonist=st.one_of(st.none(), st.text(min_size=1, max_size=40).filter(lambda text: bool(text.strip()))),
+    protagonist=st.one_of(st.none(), st.text(min_size=1, max_size=40).filter(lambda text: bool(one_line(text)))),
     tone=st.sampled_from([None, "funny", "sad", "warm and slow"]),
     genre=st.sampled_from(GENRES),
 )

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -396,29 +396,25 @@ async def test_a_stopped_run_is_over_at_once(engine: Engine, workflow: Workflow,
     await engine.stop(session_id)
 
 
-async def test_a_beat_and_a_claim_wait_behind_nobodys_calls(
-    engine: Engine, workflow: Workflow, session: Make, store: Store, database: Database
-) -> None:
-    held, waits = await session(), await session()
+async def test_a_beat_and_a_claim_wait_behind_nobodys_calls(engine: Engine, store: Store, database: Database) -> None:
     ended = threading.Event()
     waiting: list[asyncio.Task[Any]] = []
-    busy = r"select count(*) from pg_stat_activity where datname = current_database() and query ~ 'begin_run\W'"
+    busy = r"select count(*) from pg_stat_activity where datname = current_database() and query ~ 'list_user_keys\W'"
     async with (
         await psycopg.AsyncConnection.connect(database.admin_url) as connection,
         # What a transaction has seen of others' activity it goes on seeing.
         await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True) as other,
     ):
         try:
-            async with asyncio.timeout(10):
-                await connection.execute("select from public.story_sessions where id = %s for update", [held])
-                waiting += [asyncio.create_task(store.runs.begin(held, "another-node")) for _ in range(20)]
+            async with asyncio.timeout(20):
+                await connection.execute("lock table public.user_api_keys")
+                waiting += [asyncio.create_task(store.keys.of(uuid4())) for _ in range(20)]
                 while (await (await other.execute(busy)).fetchone() or (0,))[0] < 5:
                     await asyncio.sleep(0.01)
                 waiting += [asyncio.create_task(asyncio.to_thread(ended.wait)) for _ in range(100)]
                 for _ in range(3):
                     await engine.beat()
-                await engine.claim()
-                await workflow.until(lambda: waits in workflow.now)
+                    await store.nodes.claim("another-node", room=0, per_user=1, held=(), dead_s=DEAD_S)
         finally:
             ended.set()
             await connection.rollback()

@@ -246,7 +246,9 @@ class HttpConnection(HttpToolsProtocol):
     def _end_with(self, refusal: Response) -> None:
         """The refusal, where no other answer has begun, and the end of the connection."""
         self._set_timer(None)
-        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+        cycle = self.cycle
+        # One that was answered before its body had come has had its answer.
+        if cycle is None or not cycle.response_started or (cycle.response_complete and not cycle.more_body):
             self.transport.write(_encoded(refusal))
         self.transport.close()
 

@@ -183,12 +183,13 @@ begin
       from public.waiting_runs(p_node, p_held || taken, p_dead_s) w where not w.id = any (p_held)) queue
     order by queue.place limit 100
   loop
-    -- Not each step of a long queue is worth an event.
-    update public.story_sessions set queue_place = wanted.place
+    -- Not each step of a long queue is worth an event; and nobody's row that is just being changed is waited for.
+    select * into s from public.story_sessions
     where id = wanted.id and status = 'active' and node is null and (queue_place is null or (wanted.place < queue_place
       and (wanted.place <= 10 or wanted.place * 2 <= queue_place)))
-    returning * into s;
+    for update skip locked;
     if found then
+      update public.story_sessions set queue_place = wanted.place where id = s.id returning * into s;
       placed := placed || public.add_events(s, jsonb_build_array(jsonb_build_object(
         'type', 'session.status', 'status', 'active', 'reason', 'queued', 'queue_place', s.queue_place)));
     end if;

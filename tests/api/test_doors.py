@@ -11,12 +11,14 @@ import httpx
 import pytest
 
 from api.app import create_app
+from api.connections import Connections
 from api.ending import Departure
 from api.openapi import Documented
 from api.rates import Rates
 from api.state import State
 from coordinator.erasures import Erasures
 from coordinator.errors import RateLimited
+from coordinator.held import Held
 from coordinator.settings import Settings
 from coordinator.store.signins import SignInOperations
 from coordinator.traces import Traces
@@ -160,6 +162,7 @@ async def _asked(error: Exception, service: Service) -> httpx.Response:
             rates=Rates(service.settings),
             traces=Traces(),
             departure=Departure(proxied=False),
+            connections=Connections(service.settings, Held(service.settings.held_bytes)),
             erasures=Erasures(cast(SignInOperations, None)),
         )
     )

@@ -295,4 +295,4 @@ async def test_the_command_says_what_is_wrong(service: Service, folder: Path) ->
     code, _, told = await command(service, folder, str(uuid4()), "-f", "pdf")
     assert code == 1 and "no such session" in told.lower()
     code, _, told = await command(service, folder, session_id, "-o", "nowhere/b.md")
-    assert code == 2 and "nowhere" in told and not list(folder.iterdir())
+    assert code == 1 and "nowhere" in told and not list(folder.iterdir())

@@ -72,20 +72,20 @@ ENDLESS = {
     "one name": (HEAD, b"a" * 4096),
     "many headers": (HEAD, b"X-A: b\r\n" * 500),
     "the address": (b"GET /", b"a" * 4096),
-    "before a body": (b"POST /api/sessions HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\nX: ", b"a" * 4096),
+    "before a body": (b"POST /api/sessions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\nX: ", b"a" * 4096),
     "trailers": (
-        b"POST /api/sessions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX-Trail: ",
+        b"POST /api/sessions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX-Trail: ",
         b"a" * 4096,
     ),
     "many trailers": (
-        b"POST /api/sessions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n",
+        b"POST /api/sessions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n",
         b"X-A: b\r\n" * 500,
     ),
     "a chunk's extension": (
-        b"POST /api/sessions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2;", b"a" * 4096,
+        b"POST /api/sessions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2;", b"a" * 4096,
     ),
     "a handshake": (
-        b"GET /ws/stories HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX: ", b"a" * 4096,
+        b"GET /ws/stories HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX: ", b"a" * 4096,
     ),
 }  # fmt: skip
 
@@ -144,8 +144,8 @@ async def test_half_open_requests_end_by_themselves_and_hold_nobody_up(bounded: 
     async with bounded(header_s=1, request_s=1) as service:
         beginnings = [
             b"", b"GET /", HEAD, HEAD + b"X: ",
-            b"POST /api/sessions HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{",
-            b"POST /api/sessions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
+            b"POST /api/sessions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{",
+            b"POST /api/sessions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
         ]  # fmt: skip
         host, port = service.url.removeprefix("http://").split(":")
         open_ones = []

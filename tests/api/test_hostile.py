@@ -62,6 +62,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/sessions/{session_id}/shares": {"expires_in_s": 600},
     "PUT /api/users/me/keys/{provider}": {"key": "sk-0123456789"},
     "POST /api/auth/refresh": {"refresh_token": "none"},
+    "POST /api/auth/device": {"refresh_token": "none"},
+    "POST /api/auth/sign-out": {"refresh_token": "none"},
     "POST /api/admin/sessions/{session_id}/cancel": {"reason": "because"},
     "POST /api/admin/sessions/{session_id}/expire": {"reason": "because"},
 }  # fmt: skip

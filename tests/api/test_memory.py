@@ -189,7 +189,9 @@ async def test_many_who_attach_and_do_not_read_cost_no_more_than_is_held_for_all
 
 
 async def test_answers_that_nobody_reads_cost_no_more_than_is_held_for_all(long: Long) -> None:
-    head = f"GET {long.at}/drafts?limit=100 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {long.node.token}\r\n\r\n"
+    head = (
+        f"GET {long.at}/drafts?limit=100 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {long.node.token}\r\n\r\n"
+    )
     writers: list[asyncio.StreamWriter] = []
 
     async def unread() -> None:

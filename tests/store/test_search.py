@@ -115,7 +115,7 @@ async def test_a_story_of_any_text_completes_is_edited_and_searched(store: Store
     text = TEXTS[name]()
     writer, admin = await user(), await user(admin=True)
     session_id = (await create(store, writer)).session.id
-    seq = (await store.runs.claim(session_id, "node"))["events"][-1]["seq"]
+    seq = (await store.runs.begin(session_id, "node")).events[-1]["seq"]
     draft = {"content": text, "word_count": 1, "current": True}
     await store.runs.finish_step(session_id, 1, [], step(session_id, "draft-1", seq, draft=draft))
     done = await store.runs.complete(session_id, None, 1)
@@ -129,7 +129,7 @@ async def test_a_text_is_searched_by_its_first_words_in_all_and_whole_by_its_wri
     text = "lamp " * 50_000 + "zebra"
     writer, admin = await user(), await user(admin=True)
     session_id = (await create(store, writer)).session.id
-    seq = (await store.runs.claim(session_id, "node"))["events"][-1]["seq"]
+    seq = (await store.runs.begin(session_id, "node")).events[-1]["seq"]
     draft = {"content": text, "word_count": 1, "current": True}
     await store.runs.finish_step(session_id, 1, [], step(session_id, "draft-1", seq, draft=draft))
     await store.runs.complete(session_id, None, 1)

@@ -238,7 +238,9 @@ class SessionView {
     show(this.meter.node, !over || state.status !== "completed");
     show(this.cast.node, !over);
     const draft = this._draft(state);
-    const partial = over ? null : state.partial;
+    // What was being written stays until the version that has kept it is here.
+    const here = !state.draft || draft?.version === state.draft.version;
+    const partial = over && here ? null : state.partial;
     const known = [draft, messages, over];
     if (known.some((one, index) => one !== this._known?.[index])) {
       this._known = known;

@@ -112,7 +112,8 @@ async def test_a_start_that_is_repeated_is_answered_at_the_limit_too(limited: Li
 
 
 async def test_what_is_resumed_counts_as_what_is_started(limited: Limited) -> None:
-    async with limited(**slow(pages_at_work=100)) as service:
+    # Quick enough for the step at hand to end soon, and nothing near the end of sixty pages.
+    async with limited(**slow(pages_at_work=100, offline_words_per_second=100)) as service:
         first = (await start(service, service.token, pages=60)).json()["id"]
         assert (await service.post(f"/api/sessions/{first}/pause")).status_code == 200
         async with service.socket() as socket:

@@ -41,6 +41,9 @@ def site(listen: int, *nodes: Node) -> str:
     found = re.search(r"```nginx\n(.*?)```", RUNNING.read_text(), re.DOTALL)
     assert found is not None
     text = found[1].replace("listen 8080", f"listen 127.0.0.1:{listen}")
+    # Shorter than the drain, there as here.
+    assert "keepalive_timeout 5s" in text
+    text = text.replace("keepalive_timeout 5s", f"keepalive_timeout {DRAIN_S - 1}s")
     for example, node in zip(("127.0.0.1:8001", "127.0.0.1:8002"), nodes, strict=True):
         assert example in text
         text = text.replace(example, f"127.0.0.1:{node.port}")

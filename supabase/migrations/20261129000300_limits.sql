@@ -322,7 +322,10 @@ end
 $$;
 comment on function public.admit_edit() is 'A trigger on drafts that a person writes; nobody may call it.';
 create trigger storyloom_admit_edit before insert on public.session_drafts
-  for each row when (new.author = 'writer' and new.current) execute function public.admit_edit();
+  -- A person's own have no step or that of an edit. The agent who drafts is called writer, too, and a run's drafts, as the
+  -- text so far that is kept of one, are never refused.
+  for each row when (new.author = 'writer' and new.current and (new.step is null or new.step ~ '^edit-[0-9]+$'))
+  execute function public.admit_edit();
 
 create function public.count_deleted() returns trigger
 language plpgsql security invoker set search_path = ''

@@ -168,6 +168,33 @@ async def test_a_user_keeps_so_many_bytes_and_their_stories_end_all_the_same(lim
         assert (await put(service, small, text, story["version"])).status_code == 200
 
 
+async def test_a_story_under_way_is_written_and_kept_where_its_user_has_no_room_left(limited: Limited) -> None:
+    """What a run makes, and the text so far of one that is ended, is not what a person asks to have kept."""
+    async with limited(user_bytes=2 * MB) as service, service.socket() as socket:
+        kept = await service.story(pages=1)
+        version = (await current(service, kept))["version"]
+        waiting = {}
+        for pages in (1, 60):
+            session_id = await socket.start(pages=pages, approvals=["outline"])
+            waiting[session_id] = (await socket.until("approval.requested", session_id=session_id))["step"]
+        short, long = waiting
+        for length in (300_000, 30_000, 3_000, 300, 30):
+            while (await put(service, kept, f"{version} ".ljust(length, "a"), version)).status_code == 200:
+                version += 1
+        problem(
+            await put(service, kept, "A text that is as long as that of a section. " * 40, version), 413, "too_large"
+        )
+        for session_id, gate in waiting.items():
+            answer = await service.post(f"/api/sessions/{session_id}/approve", step=gate, approved=True)
+            assert answer.status_code == 200
+            if session_id == short:
+                assert (await socket.until_finished(short))["status"] == "completed"
+        await socket.until("step.finished", session_id=long, step="draft-1")
+        await service.post(f"/api/sessions/{long}/cancel")
+        assert (await socket.until_finished(long))["status"] == "cancelled"
+        assert (await current(service, long))["content"]
+
+
 async def test_a_session_keeps_so_many_bytes(limited: Limited) -> None:
     async with limited(session_bytes=3 * MB) as service:
         session_id = await service.story(pages=1)

@@ -21,7 +21,7 @@ from coordinator.difference import Difference, compare
 from coordinator.estimate import Estimate, estimate
 from coordinator.llm.models import OFFLINE
 from coordinator.llm.prices import price_of
-from coordinator.models import Alternative, Draft, Name, Note, Session, ShortText, StoryConfig, Text, Title
+from coordinator.models import Alternative, Draft, Name, Note, Session, ShortText, StoryConfig, Title
 from coordinator.stories import DEFAULT_TEMPLATE, MOST_BYTES
 
 router = APIRouter(prefix="/api/sessions", tags=["versions"], route_class=StrictRoute)
@@ -51,7 +51,7 @@ class NewFork(BaseModel):
 class NewDraft(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    content: Text = Field(description=f"Markdown, up to {MOST_BYTES:,} bytes")
+    content: str = Field(description=f"Markdown, up to {MOST_BYTES:,} bytes")
     base_version: Annotated[int, Field(ge=1, le=2**31 - 1)] = Field(description="the version that it was made from")
 
 

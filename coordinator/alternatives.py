@@ -21,6 +21,7 @@ from coordinator.sessions import StorySessionManager
 from coordinator.storable import storable
 from coordinator.store.versions import Made
 from coordinator.vault import Vault
+from coordinator.words import count_words
 from coordinator.work import Done
 from coordinator.workers import Workers
 
@@ -81,7 +82,8 @@ class Alternatives:
         chosen = await self._manager.store.versions.alternative(identity, session_id, alternative_id)
         base = (await self._manager.get_draft(identity, session_id, chosen.version)).content
         content = base[: chosen.start] + chosen.content + base[chosen.end :]
-        return await self._manager.edit_draft(identity, session_id, chosen.version, content, alternative_id)
+        words = await self._workers.run(identity.user_id, len(content), count_words, content)
+        return await self._manager.edit_draft(identity, session_id, chosen.version, content, words, alternative_id)
 
     async def _written(
         self, identity: Identity, session: Session, passage: Passage, instruction: str, briefs: list[Brief],

@@ -6,6 +6,8 @@ import re
 from dataclasses import replace
 
 from coordinator.sections import paragraphs, realign, spans
+from coordinator.storable import storable
+from coordinator.words import count_words
 from coordinator.work import Done, UnderWay, Work, now_current, told_sections
 
 _EDIT = re.compile(r"edit-\d+")
@@ -17,6 +19,12 @@ _KEPT = re.compile(r"so-far-\d+")
 def is_edit(name: str) -> bool:
     """Whether a step of this name is a person's own edit of the text."""
     return _EDIT.fullmatch(name) is not None
+
+
+def brought(content: str) -> tuple[str, int, int]:
+    """What a person has written, as it is kept: the text, its size in bytes, its words."""
+    text = storable(content)
+    return text, len(text.encode()), count_words(text)
 
 
 def is_replaced(done: Done) -> bool:

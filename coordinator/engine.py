@@ -207,6 +207,10 @@ class Engine:
             if await self._manager.runs.broke(begun):
                 logger.error("the session has failed: its run broke too often")
                 return
+        except (NotFound, Conflict) as reason:
+            # It is gone, or somebody has moved it since: there is nothing to take a rest from.
+            logger.info("the run that broke is over: %s", reason)
+            return
         except StoryloomError as error:
             logger.warning("that the run broke could not be told: %s", error)
         logger.info("the session is taken up again in %d s", REST_S)

@@ -43,8 +43,6 @@ def _one_line(value: object) -> object:
 # What comes in is made storable before it is counted, so that what was let in can be kept and read.
 Storable = BeforeValidator(_storable)
 OneLine = BeforeValidator(_one_line)
-Text = Annotated[str, Storable]
-"""Any text from outside."""
 Prompt = Annotated[str, Field(min_length=1, max_length=20_000), Storable]
 Title = Annotated[str, StringConstraints(min_length=1, max_length=200), OneLine]
 Note = Annotated[str, Field(min_length=1, max_length=4_000), Storable]

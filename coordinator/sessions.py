@@ -211,17 +211,18 @@ class StorySessionManager:
         return draft
 
     async def edit_draft(
-        self, identity: Identity, session_id: UUID, base_version: int, content: str, alternative_id: UUID | None = None
-    ) -> Draft:
+        self, identity: Identity, session_id: UUID, base_version: int, content: str, word_count: int,
+        alternative_id: UUID | None = None,
+    ) -> Draft:  # fmt: skip
         """The writer's own version of the text, current; with `alternative_id` that one is accepted by it.
 
         Conflict where `base_version` is not the current one, or a run holds the text. Again changes nothing.
         """
-        owner, words = identity.writer(), count_words(content)
+        owner = identity.writer()
         draft, _ = await self._writes.beside(
             session_id,
             self.store.versions.edit(
-                session_id, owner, base_version=base_version, content=content, word_count=words,
+                session_id, owner, base_version=base_version, content=content, word_count=word_count,
                 alternative_id=alternative_id,
             ),
             lambda answer: answer[1],

@@ -10,6 +10,7 @@ from uuid import UUID
 from coordinator import gates, plan, progress
 from coordinator.agents.library import Library
 from coordinator.budget import check_budget
+from coordinator.edits import brought
 from coordinator.errors import Conflict, InvalidMessage, TooLarge
 from coordinator.fork import fork
 from coordinator.llm.models import Models, key_provider
@@ -132,12 +133,12 @@ class StoryCoordinator:
         Raises Conflict where `base_version` is not current or the story is being written, TooLarge for more than
         MOST_BYTES, InvalidMessage for an empty text.
         """
-        content = storable(content)
-        if not content.strip():
+        content, size, words = await self._workers.run(identity.user_id, len(content), brought, content)
+        if not content or content.isspace():
             raise InvalidMessage("The text is empty. To end the story, cancel or delete it.")
-        if len(content.encode(errors="replace")) > MOST_BYTES:
+        if size > MOST_BYTES:
             raise TooLarge(f"The text is longer than {MOST_BYTES:,} bytes.")
-        return await self.manager.edit_draft(identity, session_id, base_version, content)
+        return await self.manager.edit_draft(identity, session_id, base_version, content, words)
 
     async def model_for(self, identity: Identity, name: str | None) -> str:
         """The model that a story of theirs gets for what they chose. Raises InvalidMessage where it can't be chosen."""

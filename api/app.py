@@ -213,12 +213,14 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         press = Press(at_once=settings.exports_at_once)
         stack.callback(press.close)
         catching_up = asyncio.Semaphore(max(1, settings.database_pool - CONNECTIONS_FOR_RUNS))
+        snapshots = Snapshots(manager.snapshot, catching_up)
+        stack.push_async_callback(snapshots.close)
         yield State(
             settings, app_version(), auth, manager, coordinator, accounts, library, models, vault, engine, sign_in,
             Rates(settings), Connections(settings, held), Addresses(store.limits, secrets[0]), traces, press, Records(),
             Shares(store.shares), Administration(manager, runs, settings.node_dead_s),
             workers, erasures, Departure(proxied=bool(settings.trusted_proxies)), keeper,
-            Snapshots(manager.snapshot, catching_up), catching_up,
+            snapshots, catching_up,
         )  # fmt: skip
 
 

@@ -22,6 +22,13 @@ class Snapshots:
         self._reading: dict[Hashable, asyncio.Task[Event]] = {}
         self._next: dict[Hashable, asyncio.Task[Event]] = {}
 
+    async def close(self) -> None:
+        """On return nothing is being read any more."""
+        tasks = [*self._reading.values(), *self._next.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     async def get(self, identity: Identity, session_id: UUID) -> Event:
         """One that is begun from now on: what is being read lacks what the caller has not been told of since. All who
         ask as that identity until it is begun get the same one, encoded once. Raises as the read does."""

@@ -315,7 +315,9 @@ begin
     (user_id, kind, title, titled, prompt, template, status, config, context, progress, model, request_id, ttl_s,
      expires_at, parent_session_id, draft_version)
   values (parent.user_id, parent.kind, coalesce(p_title, parent.title), p_title is not null or parent.titled,
-    parent.prompt, parent.template, 'active', p_config, p_context, p_progress, p_model, p_request_id, p_ttl_s,
+    parent.prompt, parent.template,
+    -- One that is to be paused comes to that below, and is at no moment one that is under way.
+    case p_status when 'paused' then 'expired' else p_status end, p_config, p_context, p_progress, p_model, p_request_id, p_ttl_s,
     now() + make_interval(secs => p_ttl_s), parent.id, p_draft_version)
   on conflict (user_id, request_id) do nothing
   returning * into s;

@@ -127,6 +127,18 @@ async def test_what_is_resumed_counts_as_what_is_started(limited: Limited) -> No
         assert (await service.post(f"/api/sessions/{first}/resume")).status_code == 200
 
 
+async def test_a_fork_that_is_not_started_is_not_under_way(limited: Limited) -> None:
+    async with limited(pages_at_work=10, offline_words_per_second=0) as service:
+        parent = await service.story(pages=1)
+        async with service.socket() as socket:
+            session_id = await socket.start(pages=10, approvals=["outline"])
+            await socket.until("approval.requested", session_id=session_id)
+        problem(await service.post(f"/api/sessions/{parent}/fork", from_step="draft-1"), 429, "rate_limited")
+        made = await service.post(f"/api/sessions/{parent}/fork", from_step="draft-1", start=False)
+        assert made.status_code == 201 and made.json()["status"] == "paused"
+        problem(await service.post(f"/api/sessions/{made.json()['id']}/resume"), 429, "rate_limited")
+
+
 async def test_an_answered_gate_is_never_refused(limited: Limited) -> None:
     async with limited(pages_at_work=100) as service, service.socket() as socket:
         session_id = await socket.start(pages=100, approvals=["outline"])

@@ -335,7 +335,7 @@ class Settings(BaseSettings):
     def _origins(cls, value: list[str]) -> list[str]:
         for origin in value:
             scheme, separator, host = origin.rstrip("/").partition("://")
-            if origin != "*" and not (scheme and separator and host and "/" not in host):
+            if not (scheme and separator and host and "/" not in host):
                 raise ValueError("an origin is a scheme and a host, as https://stories.example, with no path")
         return [origin.rstrip("/") for origin in value]
 

@@ -163,6 +163,7 @@ def test_a_file_that_is_no_text_is_told(folder: Path) -> None:
         ("SUPABASE_URL", os.fsdecode(b"\xff"), "it is not text in UTF-8"),
         ("STORYLOOM_ALLOWED_ORIGINS", "stories.example", "an origin is a scheme and a host"),
         ("STORYLOOM_ALLOWED_ORIGINS", "https://x.example/app", "an origin is a scheme and a host"),
+        ("STORYLOOM_ALLOWED_ORIGINS", "*", "an origin is a scheme and a host"),
         ("STORYLOOM_RATE_START", "many", "a limit is number/period"),
     ],
 )

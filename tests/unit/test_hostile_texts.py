@@ -150,13 +150,6 @@ def seconds(read: Callable[[str], Any], text: str) -> float:
     return time.thread_time() - begun
 
 
-@pytest.fixture(autouse=True)
-def without_tidying(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a model's answer is tidied by is tried by itself."""
-    monkeypatch.setattr(seam, "without_preamble", lambda text: text)
-    monkeypatch.setattr(seam, "is_refusal", lambda text: False)
-
-
 @pytest.mark.parametrize("name", TEXTS)
 def test_a_long_text_takes_no_longer_than_its_length(name: str, pytestconfig: pytest.Config) -> None:
     """A megabyte of each in the long form; otherwise of every eighth, and of the others less."""

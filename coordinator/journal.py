@@ -64,6 +64,11 @@ class Journal:
         self._lock = asyncio.Lock()
         self._flusher: asyncio.Task[None] | None = None
 
+    @property
+    def writing(self) -> bool:
+        """A call of the store is under way; its answer tells whether the run goes on, and tells readers first."""
+        return self._lock.locked()
+
     def emit(self, type: str, **payload: Any) -> None:
         """Tell an event now, store it within a flush interval. May be lost with the process until then."""
         if self.fenced:

@@ -74,7 +74,10 @@ class Socket:
         await self.connection.send(json.dumps(frame))
 
     async def receive(self) -> dict[str, Any]:
-        frame: dict[str, Any] = json.loads(await asyncio.wait_for(self.connection.recv(), WAIT_S))
+        try:
+            frame: dict[str, Any] = json.loads(await asyncio.wait_for(self.connection.recv(), WAIT_S))
+        except TimeoutError:
+            raise AssertionError(f"nothing more came in {WAIT_S} s, after {self.frames[-8:]}") from None
         self.frames.append(frame)
         return frame
 

@@ -413,6 +413,28 @@ async def test_a_person_may_cancel_where_an_old_run_does_not_know_yet(
     assert (await here.manager.get_session(owner, session.id)).status == "cancelled"
 
 
+async def test_who_watches_is_told_why_a_run_here_was_ended(here: Node, user: Callable[..., Any]) -> None:
+    """Also where a beat hears of the end before the call that made it has its answer."""
+    owner = await user()
+    session = await here.create(owner)
+    journal = (await here.manager.recover_session(session.id)).journal
+    reader, attachment = here.watch(session.id, 3)
+    attachment.on_diverged = lambda: pytest.fail("nothing was lost, so nobody needs a snapshot")
+    journal.emit("agent.state", agent="writer", state="writing", activity="x")
+    answered = here.transport.hold["change_status"] = asyncio.Event()
+    ending = asyncio.create_task(
+        here.manager.change_status(owner, session.id, "cancelled", ("active",), "It names a neighbour.")
+    )
+    while (await here.store.sessions.get(owner, session.id)).status == "active":
+        await asyncio.sleep(0.01)
+    await here.manager.runs.beat({}, 60)
+    answered.set()
+    assert (await ending).session.status == "cancelled" and journal.fenced
+    told = await drained(reader)
+    assert [(one["seq"], one["type"]) for one in told] == [(4, "agent.state"), (5, "session.status")]
+    assert told[-1]["reason"] == "It names a neighbour."
+
+
 async def test_a_write_is_told_though_its_caller_has_gone(here: Node, user: Callable[..., Any]) -> None:
     owner = await user()
     session = await here.create(owner)

@@ -35,6 +35,8 @@ Announcement = Callable[[Settings, str], None]
 
 DRAIN_S = 10
 """Open requests and sockets have this long to end at a shutdown."""
+LAST_WORD_S = 0.5
+"""Who has connected at the last moment of a drain has sent its request by then."""
 COLLECT_EVERY = 5_000, 40
 """New objects between two collections of the youngest garbage, and how many of these make one of the next older. With
 Python's own 700 and 10 ten thousand sockets that come at once spend a fifth of their time in the collector, which finds
@@ -189,6 +191,8 @@ class _Ending:
             if state.engine is not None:
                 both.create_task(state.engine.close())
             await asyncio.sleep(state.settings.drain_s)
+            server.stop_listening()
+            await asyncio.sleep(LAST_WORD_S)
             if not server.should_exit:
                 server.end()
 
@@ -207,6 +211,11 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    def stop_listening(self) -> None:
+        """Nobody can connect any more; who has goes on being served."""
+        for server in self.servers:
+            server.close()
 
     def end(self) -> None:
         """Stop serving; asked a second time, without waiting for those who are still connected."""

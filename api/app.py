@@ -62,7 +62,7 @@ from coordinator.streams import Streams
 from coordinator.traces import Traces
 from coordinator.vault import Seal, Vault, secrets_of
 from coordinator.wakeups import Wakeups
-from coordinator.workers import Workers
+from coordinator.workers.workers import Workers
 
 if TYPE_CHECKING:
     from coordinator.engine import Engine

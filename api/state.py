@@ -34,7 +34,7 @@ from coordinator.store.keeper import Keeper
 from coordinator.stories import StoryCoordinator
 from coordinator.traces import Traces
 from coordinator.vault import Vault
-from coordinator.workers import Workers
+from coordinator.workers.workers import Workers
 
 BEARER = HTTPBearer(
     scheme_name="bearer", bearerFormat="JWT", auto_error=False, description="a token of POST /api/auth/anonymous"

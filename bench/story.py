@@ -27,7 +27,7 @@ from coordinator.sessions import StorySessionManager
 from coordinator.settings import Settings
 from coordinator.store.node import NodeLock
 from coordinator.vault import Seal, Vault
-from coordinator.workers import Workers
+from coordinator.workers.workers import Workers
 from coordinator.workflow import StoryWorkflow
 
 AT_ONCE = 50

@@ -23,7 +23,7 @@ from coordinator.store.versions import Made
 from coordinator.vault import Vault
 from coordinator.words import count_words
 from coordinator.work import Done
-from coordinator.workers import Workers
+from coordinator.workers.workers import Workers
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from coordinator.models import StoryConfig
 from coordinator.sections import realign
 from coordinator.template import Template
 from coordinator.work import Done, Work
-from coordinator.workers import Workers
+from coordinator.workers.workers import Workers
 
 STEPS_AT_ONCE = 20
 """They are folded in a few milliseconds; then others have their turn."""

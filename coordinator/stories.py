@@ -21,7 +21,7 @@ from coordinator.storable import storable
 from coordinator.template import Template
 from coordinator.words import count_words
 from coordinator.work import Done, Work, text_of
-from coordinator.workers import Workers
+from coordinator.workers.workers import Workers
 
 DEFAULT_TEMPLATE = "short-story"
 RESUMABLE: tuple[Status, ...] = ("failed", "paused", "expired")

@@ -39,7 +39,7 @@ from coordinator.vault import Vault
 from coordinator.verdicts import scored_by
 from coordinator.words import count_words
 from coordinator.work import Done, StepSpec, Work, begun_by, newest_texts, text_of
-from coordinator.workers import Workers
+from coordinator.workers.workers import Workers
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -20,7 +20,7 @@ import pypandoc  # type: ignore[import-untyped]
 from coordinator.errors import Conflict, Internal, TooLarge
 from coordinator.export import wordprocessing
 from coordinator.export.book import Book, markdown
-from coordinator.turns import Room, Turns
+from coordinator.workers.turns import Room, Turns
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from coordinator.errors import Conflict
 from coordinator.models import Identity, SessionDetail
 from coordinator.sessions import StorySessionManager
 from coordinator.store.gateway import Page
-from coordinator.turns import Room, Turns
+from coordinator.workers.turns import Room, Turns
 
 FORMAT = 1
 """Of the document; raised when what a program reads from it moves."""

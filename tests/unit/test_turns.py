@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordinator.errors import RateLimited, Unavailable
-from coordinator.turns import Room, Turns
+from coordinator.workers.turns import Room, Turns
 
 
 class Asked:

@@ -17,7 +17,7 @@ import pytest
 
 from coordinator.errors import Internal, TooLarge, Unavailable
 from coordinator.metrics import Metrics
-from coordinator.workers import AT_ONCE, Workers
+from coordinator.workers.workers import AT_ONCE, Workers
 
 LONG = AT_ONCE + 1
 MARY, JOHN = uuid4(), uuid4()
@@ -34,7 +34,7 @@ async def started(processes: int = 1, time_s: float = 30) -> AsyncIterator[Worke
 
 
 def _children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "coordinator.worker" in " ".join(child.cmdline())]
+    return [child for child in psutil.Process().children() if "coordinator.workers.worker" in " ".join(child.cmdline())]
 
 
 async def test_a_short_text_needs_no_process_and_a_long_one_gets_it() -> None:

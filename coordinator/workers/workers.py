@@ -20,8 +20,8 @@ from uuid import UUID
 
 from coordinator.errors import Internal, RateLimited, StoryloomError, TooLarge, Unavailable
 from coordinator.metrics import Metrics
-from coordinator.turns import RETRY_AFTER_S, Room, Turns
-from coordinator.worker import LENGTH_BYTES
+from coordinator.workers.turns import RETRY_AFTER_S, Room, Turns
+from coordinator.workers.worker import LENGTH_BYTES
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

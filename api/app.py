@@ -42,7 +42,6 @@ from coordinator.held import Held
 from coordinator.hosted import check_keys, project_url
 from coordinator.llm.models import Models
 from coordinator.llm.prices import load_prices
-from coordinator.logs import about
 from coordinator.models import SERVICE, Identity
 from coordinator.sessions import StorySessionManager
 from coordinator.settings import Settings
@@ -59,7 +58,8 @@ from coordinator.store.migrate import connected, migrate
 from coordinator.store.node import NodeLock
 from coordinator.stories import NoRuns, Runs, StoryCoordinator
 from coordinator.streams import Streams
-from coordinator.traces import Traces
+from coordinator.telemetry.logs import about
+from coordinator.telemetry.traces import Traces
 from coordinator.vault import Seal, Vault, secrets_of
 from coordinator.wakeups import Wakeups
 from coordinator.workers.workers import Workers

@@ -13,8 +13,8 @@ from pydantic import BaseModel
 from api.errors import responses
 from api.state import Service, State
 from coordinator.errors import Unavailable
-from coordinator.metrics import CONTENT_TYPE, counter, gauge
 from coordinator.models import SERVICE
+from coordinator.telemetry.metrics import CONTENT_TYPE, counter, gauge
 
 router = APIRouter(tags=["health"])
 

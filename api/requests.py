@@ -19,8 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.errors import problem
 from api.shares import PRIVATE
 from api.state import state_of
-from coordinator import traces
-from coordinator.logs import about
+from coordinator.telemetry import traces
+from coordinator.telemetry.logs import about
 
 logger = logging.getLogger(__name__)
 

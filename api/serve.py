@@ -26,9 +26,9 @@ from api.auth import local_token
 from api.connections import Connections
 from api.ending import on_signals
 from api.state import State
-from coordinator import logs
 from coordinator.errors import Misconfigured
 from coordinator.settings import Settings, unknown_settings
+from coordinator.telemetry import logs
 
 logger = logging.getLogger(__name__)
 Announcement = Callable[[Settings, str], None]

@@ -32,7 +32,7 @@ from coordinator.shares import Shares
 from coordinator.snapshots import Snapshots
 from coordinator.store.keeper import Keeper
 from coordinator.stories import StoryCoordinator
-from coordinator.traces import Traces
+from coordinator.telemetry.traces import Traces
 from coordinator.vault import Vault
 from coordinator.workers.workers import Workers
 

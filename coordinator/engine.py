@@ -16,11 +16,11 @@ from typing import Any
 from uuid import UUID
 
 from coordinator.errors import Conflict, NotFound, StoryloomError, Unavailable
-from coordinator.logs import about
 from coordinator.runs import Recovered
 from coordinator.sessions import StorySessionManager
 from coordinator.store.node import NodeLock
 from coordinator.store.runs import Begun
+from coordinator.telemetry.logs import about
 from coordinator.workflow import StoryWorkflow
 
 logger = logging.getLogger(__name__)

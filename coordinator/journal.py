@@ -11,11 +11,11 @@ from uuid import UUID
 
 from coordinator.errors import Fenced, NotFound, StoryloomError, Unavailable
 from coordinator.events import Event, from_storage, join_for_storage
-from coordinator.metrics import Metrics
 from coordinator.models import Failure
 from coordinator.store.runs import Finished, RunOperations
 from coordinator.store.sessions import Changed, Json
 from coordinator.streams import Streams
+from coordinator.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

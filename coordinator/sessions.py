@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 from uuid import UUID, uuid4, uuid5
 
-from coordinator import traces
 from coordinator.errors import Forbidden, NotFound
 from coordinator.feed import Feed
 from coordinator.journal import Journal
@@ -38,6 +37,7 @@ from coordinator.store.sessions import Changed, Json
 from coordinator.store.versions import Made, SoFar
 from coordinator.streams import Streams
 from coordinator.sweep import Sweep
+from coordinator.telemetry import traces
 from coordinator.words import count_words
 from coordinator.writes import Writes, events_of
 

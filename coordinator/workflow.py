@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 
 from pydantic import BaseModel
 
-from coordinator import plan, progress, traces
+from coordinator import plan, progress
 from coordinator.agents.cast import Answer, Begun, label, perform
 from coordinator.agents.library import Library
 from coordinator.agents.prompts import output_type
@@ -27,14 +27,15 @@ from coordinator.errors import BudgetExceeded, Fenced, Internal, NotFound, Story
 from coordinator.journal import Journal
 from coordinator.llm.models import Models
 from coordinator.llm.prices import Spent
-from coordinator.logs import about_from_here
 from coordinator.material import Note, Section, Verdict
 from coordinator.models import Failure, Session
 from coordinator.recovery import restored
 from coordinator.runs import Partial, Recovered
 from coordinator.sessions import StorySessionManager
 from coordinator.store.runs import Finished
-from coordinator.traces import Fact, Traces
+from coordinator.telemetry import traces
+from coordinator.telemetry.logs import about_from_here
+from coordinator.telemetry.traces import Fact, Traces
 from coordinator.vault import Vault
 from coordinator.verdicts import scored_by
 from coordinator.words import count_words

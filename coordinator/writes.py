@@ -11,8 +11,8 @@ from coordinator.errors import Fenced, NotFound, StoryloomError
 from coordinator.feed import Feed
 from coordinator.journal import Journal
 from coordinator.memory import Memory
-from coordinator.metrics import Metrics
 from coordinator.store.sessions import Changed, Json
+from coordinator.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -65,7 +65,7 @@ async def open_client(where: Where, *, run_stories: bool, on_lost: Notice | None
 
 def _log_to_file(path: Path, level: str) -> None:
     """The log of a service in this process: on the terminal it would run through the story."""
-    from coordinator import logs
+    from coordinator.telemetry import logs
 
     handler: logging.Handler
     try:

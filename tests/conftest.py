@@ -31,13 +31,13 @@ if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
     os.environ.setdefault("PYTHONPYCACHEPREFIX", str(bytecode))
 
 from api.serve import COLLECT_EVERY
-from coordinator import logs
 from coordinator.models import SERVICE, Identity
 from coordinator.settings import Settings
 from coordinator.store import Store
 from coordinator.store.direct import DirectTransport
 from coordinator.store.embedded import EmbeddedPostgres
 from coordinator.store.migrate import migrate
+from coordinator.telemetry import logs
 from tests.service import Service, serving
 
 _numbers = itertools.count(1)

@@ -45,8 +45,8 @@ from coordinator.errors import Misconfigured
 from coordinator.llm.http import WAITING
 from coordinator.llm.models import OFFLINE, Models, OtherText
 from coordinator.llm.prices import Spent, Used, estimate
-from coordinator.metrics import Metrics, ModelCall
-from coordinator.traces import instrumented
+from coordinator.telemetry.metrics import Metrics, ModelCall
+from coordinator.telemetry.traces import instrumented
 from coordinator.words import count_words
 
 log = logging.getLogger(__name__)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from coordinator.metrics import Metrics
 from coordinator.store.admin import AdminOperations
 from coordinator.store.gateway import Gateway, Transport
 from coordinator.store.keys import KeyOperations
@@ -15,6 +14,7 @@ from coordinator.store.shares import ShareOperations
 from coordinator.store.signins import SignInOperations
 from coordinator.store.users import UserOperations
 from coordinator.store.versions import VersionOperations
+from coordinator.telemetry.metrics import Metrics
 
 
 class Store:

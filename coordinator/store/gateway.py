@@ -16,10 +16,10 @@ from pydantic import TypeAdapter, ValidationError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from coordinator.errors import NotWritable, Unavailable
-from coordinator.metrics import Metrics
 from coordinator.models import SERVICE, Identity
 from coordinator.store.grouping import GROUPED, Grouping
-from coordinator.traces import span
+from coordinator.telemetry.metrics import Metrics
+from coordinator.telemetry.traces import span
 
 logger = logging.getLogger(__name__)
 Item = TypeVar("Item")

@@ -16,8 +16,8 @@ from typing import TypeVar
 
 from coordinator.errors import Misconfigured, StoryloomError
 from coordinator.folder import DiskFull
-from coordinator.metrics import Metrics
 from coordinator.store.embedded import EmbeddedPostgres
+from coordinator.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from coordinator.errors import Internal, RateLimited, StoryloomError, TooLarge, Unavailable
-from coordinator.metrics import Metrics
+from coordinator.telemetry.metrics import Metrics
 from coordinator.workers.turns import RETRY_AFTER_S, Room, Turns
 from coordinator.workers.worker import LENGTH_BYTES
 

@@ -21,7 +21,7 @@ from coordinator.errors import RateLimited
 from coordinator.held import Held
 from coordinator.settings import Settings
 from coordinator.store.signins import SignInOperations
-from coordinator.traces import Traces
+from coordinator.telemetry.traces import Traces
 from tests.api.support import problem
 from tests.service import Service, bearer
 

@@ -16,12 +16,12 @@ from api.app import app_version
 from coordinator.agents.cast import label
 from coordinator.errors import Unavailable
 from coordinator.llm.models import OFFLINE, Models
-from coordinator.metrics import Metrics
 from coordinator.models import SERVICE, Identity, StoryConfig
 from coordinator.sessions import StorySessionManager
 from coordinator.settings import Settings
 from coordinator.store import Store
 from coordinator.streams import Streams
+from coordinator.telemetry.metrics import Metrics
 from tests.api.support import held_story
 from tests.api.test_replay import log
 from tests.model_server import ModelServer, Reply

@@ -9,10 +9,10 @@ import psycopg
 import pytest
 
 from coordinator.errors import NotWritable
-from coordinator.metrics import Metrics
 from coordinator.models import SERVICE, Identity
 from coordinator.store import gateway
 from coordinator.store.gateway import Gateway
+from coordinator.telemetry.metrics import Metrics
 from tests.api.support import problem
 from tests.chaos.record import eventually
 from tests.conftest import Database

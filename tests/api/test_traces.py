@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from coordinator import traces
 from coordinator.errors import Misconfigured
 from coordinator.settings import Settings
-from coordinator.traces import Traces
+from coordinator.telemetry import traces
+from coordinator.telemetry.traces import Traces
 from tests.api.test_model_story import with_model
 from tests.collector import Collector, Span, collecting
 from tests.model_server import ModelServer, Reply
@@ -120,7 +120,9 @@ async def test_a_collector_that_is_away_slows_nothing_and_is_told_of_once(
         ending = time.monotonic()
     assert time.monotonic() - ending < 5
     told = [
-        record for record in caplog.records if record.name in ("coordinator.traces",) or "opentelemetry" in record.name
+        record
+        for record in caplog.records
+        if record.name in ("coordinator.telemetry.traces",) or "opentelemetry" in record.name
     ]
     assert ["traces can't be sent" in record.getMessage() for record in told if record.levelname != "DEBUG"] == [True]
 

@@ -21,9 +21,9 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from api.auth import local_token
-from coordinator import logs
-from coordinator.logs import about
 from coordinator.settings import Settings
+from coordinator.telemetry import logs
+from coordinator.telemetry.logs import about
 from tests.conftest import Database
 from tests.service import FINISHED, PROMPT, WAIT_S, bearer
 

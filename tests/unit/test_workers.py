@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from coordinator.errors import Internal, TooLarge, Unavailable
-from coordinator.metrics import Metrics
+from coordinator.telemetry.metrics import Metrics
 from coordinator.workers.workers import AT_ONCE, Workers
 
 LONG = AT_ONCE + 1

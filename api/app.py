@@ -39,7 +39,6 @@ from coordinator.errors import Misconfigured
 from coordinator.export.press import Press
 from coordinator.export.record import Records
 from coordinator.held import Held
-from coordinator.hosted import check_keys, project_url
 from coordinator.llm.models import Models
 from coordinator.llm.prices import load_prices
 from coordinator.models import SERVICE, Identity
@@ -58,6 +57,7 @@ from coordinator.store.migrate import connected, migrate
 from coordinator.store.node import NodeLock
 from coordinator.stories import NoRuns, Runs, StoryCoordinator
 from coordinator.streams import Streams
+from coordinator.supabase.hosted import check_keys, project_url
 from coordinator.telemetry.logs import about
 from coordinator.telemetry.traces import Traces
 from coordinator.vault import Seal, Vault, secrets_of

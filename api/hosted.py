@@ -15,9 +15,9 @@ from api.auth import AUDIENCE
 from api.tokens import LEEWAY_S, Tokens, Verified
 from coordinator.admins import with_list
 from coordinator.errors import Misconfigured, Unauthorized, Unavailable
-from coordinator.hosted import key_kind, project_url, unverified_claims
-from coordinator.jwks import ALGORITHMS, JWKS_PATH, KeySet, VerifyingKey
 from coordinator.models import Identity
+from coordinator.supabase.hosted import key_kind, project_url, unverified_claims
+from coordinator.supabase.jwks import ALGORITHMS, JWKS_PATH, KeySet, VerifyingKey
 
 SHARED = "HS256"
 """The algorithm of the older shared secret; with a public key it is never used."""

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 
 from api.state import Service
 from coordinator.errors import NotFound
-from coordinator.hosted import project_url
+from coordinator.supabase.hosted import project_url
 
 router = APIRouter(include_in_schema=False)
 

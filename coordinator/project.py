@@ -12,11 +12,11 @@ import httpx
 from coordinator.check import Check
 from coordinator.condition import clock, functions_check, judged, policies_check, rights_check, rls_check
 from coordinator.errors import Misconfigured, Unavailable
-from coordinator.hosted import key_faults, key_kind, project_url
-from coordinator.jwks import JWKS_PATH, fetch_keys
 from coordinator.settings import Settings
 from coordinator.store import schema
 from coordinator.store.rpc import CHECK_URL, PAUSED, RpcTransport, why
+from coordinator.supabase.hosted import key_faults, key_kind, project_url
+from coordinator.supabase.jwks import JWKS_PATH, fetch_keys
 
 TIMEOUT_S = 10.0
 SETTINGS_PATH = "/auth/v1/settings"

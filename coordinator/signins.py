@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from coordinator.errors import Unavailable
-from coordinator.hosted import key_kind
 from coordinator.store import Store
+from coordinator.supabase.hosted import key_kind
 
 logger = logging.getLogger(__name__)
 

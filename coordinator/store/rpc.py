@@ -29,12 +29,12 @@ from pydantic import SecretStr, TypeAdapter
 from supabase import AsyncClient, AsyncClientOptions
 
 from coordinator.errors import Forbidden, Misconfigured, StoryloomError, TooLarge, Unauthorized, Unavailable
-from coordinator.hosted import PUBLIC_SETTING, SECRET_SETTING, check_keys, key_kind
 from coordinator.models import SERVICE, Identity
 from coordinator.store import schema
 from coordinator.store.faults import AWAY, fault, lacking
 from coordinator.store.gateway import ENGINE
 from coordinator.store.values import json_value, parameter
+from coordinator.supabase.hosted import PUBLIC_SETTING, SECRET_SETTING, check_keys, key_kind
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from api.hosted import SupabaseAuth
 from coordinator.errors import Misconfigured
-from coordinator.hosted import check_keys, key_faults, key_kind
+from coordinator.supabase.hosted import check_keys, key_faults, key_kind
 from tests.unit.tokens import (
     EC,
     PUBLISHED,

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from api import hosted
 from api.hosted import SupabaseAuth
-from coordinator import jwks
 from coordinator.errors import Misconfigured, Unauthorized, Unavailable
-from coordinator.jwks import KeySet, usable_keys
+from coordinator.supabase import jwks
+from coordinator.supabase.jwks import KeySet, usable_keys
 from tests.unit.tokens import (
     EC,
     EC_NEXT,

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from api.hosted import SupabaseAuth
 from coordinator.errors import Unauthorized
-from coordinator.jwks import KeySet, VerifyingKey, usable_keys
+from coordinator.supabase.jwks import KeySet, VerifyingKey, usable_keys
 
 URL = "https://abcdefghijklmnopqrst.supabase.co"
 SECRET = "a-shared-secret-of-a-project-that-is-long-enough"

@@ -17,7 +17,7 @@ from coordinator.errors import Forbidden, NotFound
 from coordinator.llm.models import ModelInfo
 from coordinator.models import Identity
 from coordinator.stories import DEFAULT_TEMPLATE
-from coordinator.template import Theme
+from coordinator.story.template import Theme
 
 router = APIRouter(prefix="/api", route_class=StrictRoute)
 

@@ -7,16 +7,16 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from coordinator import plan
 from coordinator.agents.cast import Answer
 from coordinator.agents.library import load_library
 from coordinator.agents.render import render
-from coordinator.brief import Brief
-from coordinator.briefing import brief_of
 from coordinator.llm import storyteller
-from coordinator.material import OutlineReview
 from coordinator.models import StoryConfig
-from coordinator.work import Done, StepSpec, Work
+from coordinator.story import plan
+from coordinator.story.brief import Brief
+from coordinator.story.briefing import brief_of
+from coordinator.story.material import OutlineReview
+from coordinator.story.work import Done, StepSpec, Work
 
 PROMPT = "A lighthouse keeper finds that the light has been signalling something back."
 TEMPLATE = "short-story"

@@ -7,22 +7,22 @@ import logging
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from coordinator import passage as passages
 from coordinator.agents.library import Library
-from coordinator.brief import Brief
-from coordinator.budget import Guard, check_budget
 from coordinator.errors import Conflict, InvalidMessage, ModelFailed, StoryloomError
 from coordinator.llm.models import Models
 from coordinator.llm.prices import Spent
 from coordinator.models import Alternative, Draft, Identity, Session
-from coordinator.passage import Passage
 from coordinator.recovery import restored
 from coordinator.sessions import StorySessionManager
 from coordinator.storable import storable
 from coordinator.store.versions import Made
+from coordinator.story import passage as passages
+from coordinator.story.brief import Brief
+from coordinator.story.budget import Guard, check_budget
+from coordinator.story.passage import Passage
+from coordinator.story.words import count_words
+from coordinator.story.work import Done
 from coordinator.vault import Vault
-from coordinator.words import count_words
-from coordinator.work import Done
 from coordinator.workers.workers import Workers
 
 logger = logging.getLogger(__name__)

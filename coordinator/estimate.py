@@ -17,14 +17,14 @@ from pydantic import BaseModel, Field
 
 from coordinator.agents import prompts
 from coordinator.agents.tasks import BEAT_WORDS
-from coordinator.brief import Brief
-from coordinator.briefing import READING_WORDS, WINDOW_WORDS
 from coordinator.llm.models import OFFLINE
 from coordinator.llm.prices import CHARACTERS_PER_TOKEN, Price
 from coordinator.models import StoryConfig
-from coordinator.plan import schedule
-from coordinator.template import StepKind, Template
-from coordinator.work import LORE_SECTIONS, StepSpec, Work, section_count
+from coordinator.story.brief import Brief
+from coordinator.story.briefing import READING_WORDS, WINDOW_WORDS
+from coordinator.story.plan import schedule
+from coordinator.story.template import StepKind, Template
+from coordinator.story.work import LORE_SECTIONS, StepSpec, Work, section_count
 
 TOKENS_PER_WORD = 1.35
 """Of English prose, in the vocabularies of today's models. Of other languages it is more."""

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from uuid import UUID
 
-from coordinator import plan
-from coordinator.edits import content_of, is_edit, is_replaced
 from coordinator.models import StoryConfig
-from coordinator.sections import realign
-from coordinator.template import Template
-from coordinator.work import Done, Work
+from coordinator.story import plan
+from coordinator.story.edits import content_of, is_edit, is_replaced
+from coordinator.story.sections import realign
+from coordinator.story.template import Template
+from coordinator.story.work import Done, Work
 from coordinator.workers.workers import Workers
 
 STEPS_AT_ONCE = 20

@@ -35,10 +35,10 @@ from coordinator.store.gateway import Page
 from coordinator.store.record import Replay
 from coordinator.store.sessions import Changed, Json
 from coordinator.store.versions import Made, SoFar
+from coordinator.story.words import count_words
 from coordinator.streams import Streams
 from coordinator.sweep import Sweep
 from coordinator.telemetry import traces
-from coordinator.words import count_words
 from coordinator.writes import Writes, events_of
 
 

@@ -7,20 +7,20 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 from uuid import UUID
 
-from coordinator import gates, plan, progress
 from coordinator.agents.library import Library
-from coordinator.budget import check_budget
-from coordinator.edits import brought
 from coordinator.errors import Conflict, InvalidMessage, TooLarge
-from coordinator.fork import fork
 from coordinator.llm.models import Models, key_provider
 from coordinator.models import Budget, Draft, Identity, Message, Session, Status, StoryConfig
 from coordinator.recovery import restored
 from coordinator.sessions import StorySessionManager
 from coordinator.storable import storable
-from coordinator.template import Template
-from coordinator.words import count_words
-from coordinator.work import Done, Work, text_of
+from coordinator.story import gates, plan, progress
+from coordinator.story.budget import check_budget
+from coordinator.story.edits import brought
+from coordinator.story.fork import fork
+from coordinator.story.template import Template
+from coordinator.story.words import count_words
+from coordinator.story.work import Done, Work, text_of
 from coordinator.workers.workers import Workers
 
 DEFAULT_TEMPLATE = "short-story"

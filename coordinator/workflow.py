@@ -14,32 +14,32 @@ from uuid import UUID, uuid5
 
 from pydantic import BaseModel
 
-from coordinator import plan, progress
 from coordinator.agents.cast import Answer, Begun, label, perform
 from coordinator.agents.library import Library
 from coordinator.agents.prompts import output_type
 from coordinator.agents.render import render
 from coordinator.agents.repetition import find_repetition
-from coordinator.briefing import brief_of
-from coordinator.budget import Guard
-from coordinator.edits import is_edit, is_kept
 from coordinator.errors import BudgetExceeded, Fenced, Internal, NotFound, StoryloomError, TooLarge, Unavailable
 from coordinator.journal import Journal
 from coordinator.llm.models import Models
 from coordinator.llm.prices import Spent
-from coordinator.material import Note, Section, Verdict
 from coordinator.models import Failure, Session
 from coordinator.recovery import restored
 from coordinator.runs import Partial, Recovered
 from coordinator.sessions import StorySessionManager
 from coordinator.store.runs import Finished
+from coordinator.story import plan, progress
+from coordinator.story.briefing import brief_of
+from coordinator.story.budget import Guard
+from coordinator.story.edits import is_edit, is_kept
+from coordinator.story.material import Note, Section, Verdict
+from coordinator.story.verdicts import scored_by
+from coordinator.story.words import count_words
+from coordinator.story.work import Done, StepSpec, Work, begun_by, newest_texts, text_of
 from coordinator.telemetry import traces
 from coordinator.telemetry.logs import about_from_here
 from coordinator.telemetry.traces import Fact, Traces
 from coordinator.vault import Vault
-from coordinator.verdicts import scored_by
-from coordinator.words import count_words
-from coordinator.work import Done, StepSpec, Work, begun_by, newest_texts, text_of
 from coordinator.workers.workers import Workers
 
 logger = logging.getLogger(__name__)

@@ -39,15 +39,15 @@ from coordinator.agents.faults import Fault
 from coordinator.agents.render import render
 from coordinator.agents.seam import END, NoWayOn, Seam
 from coordinator.agents.tidy import is_refusal, tidy
-from coordinator.brief import Brief, BriefKind
-from coordinator.budget import Guard
 from coordinator.errors import Misconfigured
 from coordinator.llm.http import WAITING
 from coordinator.llm.models import OFFLINE, Models, OtherText
 from coordinator.llm.prices import Spent, Used, estimate
+from coordinator.story.brief import Brief, BriefKind
+from coordinator.story.budget import Guard
+from coordinator.story.words import count_words
 from coordinator.telemetry.metrics import Metrics, ModelCall
 from coordinator.telemetry.traces import instrumented
-from coordinator.words import count_words
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from coordinator.agents.fence import clip, fence, fit, shares, weigh
-from coordinator.material import Beat, Bible, Fact, Outline, Person, Place, Section
+from coordinator.story.material import Beat, Bible, Fact, Outline, Person, Place, Section
 
 PERSON_WORDS = 70
 PLACE_WORDS = 45

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel
 
-from coordinator.brief import Brief
-from coordinator.material import LoreReview, Notes, Score, Verdict
+from coordinator.story.brief import Brief
+from coordinator.story.material import LoreReview, Notes, Score, Verdict
 
 NO_PASSAGE = "(no passage quoted)"
 """Stands where a reviewer quoted a passage that the text does not hold, and would not quote another."""

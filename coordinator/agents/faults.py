@@ -25,9 +25,9 @@ from pydantic_ai.exceptions import (
     UserError,
 )
 
-from coordinator.brief import BriefKind
 from coordinator.errors import ModelFailed
 from coordinator.llm.http import is_quota
+from coordinator.story.brief import BriefKind
 
 LATER = "Resume the story in a while."
 OTHER = "Choose another model, then resume the story."

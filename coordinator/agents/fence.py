@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from coordinator.words import count_words
+from coordinator.story.words import count_words
 
 CHARACTERS_PER_WORD = 6
 """With its space. Bounds what counting words does not: scripts without spaces, and one endless word."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from coordinator.errors import InvalidMessage, Misconfigured
-from coordinator.template import Template, parse
+from coordinator.story.template import Template, parse
 
 BUILT_IN = Path(__file__).parent / "templates"
 

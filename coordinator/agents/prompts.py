@@ -18,8 +18,8 @@ from pydantic import BaseModel
 from coordinator.agents import digest, tasks
 from coordinator.agents.fence import CHARACTERS_PER_WORD, clip, defuse, end_of, fence, fit, one_line, shares, weigh
 from coordinator.agents.seam import END, tail
-from coordinator.brief import Brief, BriefKind
-from coordinator.material import LoreReview, Notes, Outline, OutlineReview, Record, Verdict
+from coordinator.story.brief import Brief, BriefKind
+from coordinator.story.material import LoreReview, Notes, Outline, OutlineReview, Record, Verdict
 
 REQUEST_WORDS: Final = 5_400
 """What a request may weigh. Long enough for any section with all that bears on it; beyond it models attend to the

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from coordinator.agents.evidence import NO_PASSAGE
-from coordinator.material import (
+from coordinator.story.material import (
     Beat,
     LoreReview,
     Note,

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
 
-from coordinator.material import Note, Section
-from coordinator.words import IDEOGRAPHS, KANA, UNSPACED
+from coordinator.story.material import Note, Section
+from coordinator.story.words import IDEOGRAPHS, KANA, UNSPACED
 
 MAX_NOTES = 12
 """As many as `Notes` holds; a writer given more mends none."""

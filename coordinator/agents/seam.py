@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from coordinator.agents.tidy import is_refusal, without_preamble
-from coordinator.words import IDEOGRAPHS, KANA, UNSPACED
+from coordinator.story.words import IDEOGRAPHS, KANA, UNSPACED
 
 END = "[end]"
 """What a model answers where nothing is missing."""

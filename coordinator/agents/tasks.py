@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from coordinator.brief import WORDS_PER_PAGE, Brief, BriefKind
-from coordinator.words import count_words
+from coordinator.story.brief import WORDS_PER_PAGE, Brief, BriefKind
+from coordinator.story.words import count_words
 
 TOLERANCE: Final = 0.1
 """How far a section may be from its budget, as a share of it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from coordinator.agents.fence import one_line
-from coordinator.brief import Brief
+from coordinator.story.brief import Brief
 
 DEEPEST_HEADING = 6
 LONGEST_REFUSAL = 120

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from pydantic_ai.providers import Provider
     from pydantic_ai.settings import ModelSettings
 
-    from coordinator.brief import Brief
     from coordinator.settings import Settings
+    from coordinator.story.brief import Brief
 
 OFFLINE = "offline:storyteller"
 MOST_WITHOUT_TOOLS = 1000

@@ -17,7 +17,7 @@ from coordinator.llm.models import OFFLINE, OtherText
 from coordinator.storable import storable
 
 if TYPE_CHECKING:
-    from coordinator.brief import Brief
+    from coordinator.story.brief import Brief
 
 DELTAS_PER_SECOND = 50
 """Above twice this many words a second, words are sent in groups, so that no faster stream of events arises."""

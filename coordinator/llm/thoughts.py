@@ -17,7 +17,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from coordinator.words import IDEOGRAPHS, KANA, UNSPACED
+from coordinator.story.words import IDEOGRAPHS, KANA, UNSPACED
 
 LONGEST_MARK = 320
 """Characters. So much at most is held back until it is clear whether a mark begins there."""

@@ -15,7 +15,7 @@ import pytest
 
 from coordinator.settings import Settings
 from coordinator.store import Store
-from coordinator.words import count_words
+from coordinator.story.words import count_words
 from tests.api.support import TEST_MODEL, held_story, problem
 from tests.api.test_model_story import with_model
 from tests.api.texts import MINE, current, ended, getter, put

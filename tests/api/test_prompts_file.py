@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.brief import WORDS_PER_PAGE
+from coordinator.story.brief import WORDS_PER_PAGE
 from tests.service import Service
 
 PROMPTS = [json.loads(line) for line in (Path(__file__).parents[1] / "data/prompts.jsonl").read_text().splitlines()]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from coordinator.difference import Block
 from coordinator.estimate import TOKENS_PER_WORD, Estimate
 from coordinator.models import Alternative
+from coordinator.story.difference import Block
 from storyloom.client import Client, ClientError
 from tests.api.support import TEST_MODEL, problem
 from tests.api.texts import ID, MINE, current, ended, failed_at, finished, getter, put

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import psycopg
 import pytest
 
-from coordinator.words import count_words
+from coordinator.story.words import count_words
 from tests.conftest import Database
 
 TEXTS = [

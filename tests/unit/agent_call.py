@@ -8,11 +8,11 @@ from typing import Any
 
 from coordinator.agents.cast import Answer
 from coordinator.agents.library import load_library
-from coordinator.brief import Brief
 from coordinator.llm.models import Models
-from coordinator.material import Section
 from coordinator.models import StoryConfig
-from coordinator.template import StepKind
+from coordinator.story.brief import Brief
+from coordinator.story.material import Section
+from coordinator.story.template import StepKind
 
 GPT = "openai:gpt-test"
 SECRET = "sk-very-secret-key"

@@ -13,7 +13,7 @@ import pytest
 from coordinator.agents.cast import Answer, perform
 from coordinator.llm.models import Models
 from coordinator.settings import Settings
-from coordinator.template import StepKind
+from coordinator.story.template import StepKind
 from storyloom import doors
 from storyloom.cli import main
 from tests.model_server import ModelServer

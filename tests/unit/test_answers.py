@@ -12,8 +12,9 @@ from coordinator.agents.fence import defuse
 from coordinator.agents.library import load_library
 from coordinator.agents.render import render
 from coordinator.agents.tidy import is_refusal, tidy
-from coordinator.brief import Brief
-from coordinator.material import (
+from coordinator.models import StoryConfig
+from coordinator.story.brief import Brief
+from coordinator.story.material import (
     Beat,
     Contradiction,
     LoreReview,
@@ -29,7 +30,6 @@ from coordinator.material import (
     SectionNote,
     Verdict,
 )
-from coordinator.models import StoryConfig
 
 TEMPLATE = load_library().get("short-story")
 OUTLINE = Outline(

@@ -16,13 +16,13 @@ from pydantic_ai.messages import ModelResponse, TextPart
 from pydantic_ai.usage import RequestUsage
 
 from coordinator.agents.cast import Begun, perform
-from coordinator.budget import Guard, check_budget
 from coordinator.errors import BudgetExceeded, InvalidMessage
 from coordinator.llm import storyteller
 from coordinator.llm.models import OFFLINE, Models
 from coordinator.llm.prices import Spent, Used, estimate, price_of
 from coordinator.models import Budget, Progress, Session, StoryConfig
 from coordinator.settings import Settings
+from coordinator.story.budget import Guard, check_budget
 from tests.model_server import ModelServer, Reply
 from tests.unit.test_cast import GPT, Watcher, brief
 

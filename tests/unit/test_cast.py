@@ -13,8 +13,8 @@ from coordinator.errors import InvalidMessage, ModelFailed
 from coordinator.llm import storyteller
 from coordinator.llm.models import OFFLINE
 from coordinator.llm.prices import Spent
-from coordinator.material import Outline
-from coordinator.template import StepKind
+from coordinator.story.material import Outline
+from coordinator.story.template import StepKind
 from tests.model_server import ModelServer, Reply
 from tests.unit.agent_call import GPT, SECRET, TEMPLATE, TEXT, WAITS, Ask, MakeModels, Watcher, brief
 

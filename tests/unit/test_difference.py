@@ -8,8 +8,8 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.alignment import Budget, opcodes
-from coordinator.difference import MOST_BLOCKS, MOST_CHANGES, Block, difference
+from coordinator.story.alignment import Budget, opcodes
+from coordinator.story.difference import MOST_BLOCKS, MOST_CHANGES, Block, difference
 
 TEXTS = st.lists(
     st.text(st.sampled_from("ab.\n 山"), max_size=8) | st.sampled_from(["\n\n", "It rang all night.", "Nobody came."]),

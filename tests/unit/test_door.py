@@ -12,7 +12,7 @@ from coordinator.agents import cast
 from coordinator.agents.cast import Begun, perform
 from coordinator.errors import ModelFailed
 from coordinator.llm.prices import MOST_COUNTED, MOST_TOKENS
-from coordinator.material import Notes, Outline
+from coordinator.story.material import Notes, Outline
 from tests.model_server import ModelServer, Reply
 from tests.unit.agent_call import GPT, SECRET, TEXT, Ask, MakeModels, Watcher, brief
 

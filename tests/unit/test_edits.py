@@ -8,20 +8,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from coordinator import progress
 from coordinator.agents import prompts
 from coordinator.agents.fence import defuse, weigh
 from coordinator.agents.library import load_library
-from coordinator.briefing import brief_of
 from coordinator.errors import InvalidMessage
-from coordinator.fork import fork
 from coordinator.llm import storyteller
 from coordinator.models import Gate, StoryConfig
-from coordinator.passage import brief, find, placed
-from coordinator.plan import advance, next_step, restore, schedule
-from coordinator.sections import paragraphs, realign, spans
-from coordinator.template import Template
-from coordinator.work import Done, StepSpec, Work, text_of
+from coordinator.story import progress
+from coordinator.story.briefing import brief_of
+from coordinator.story.fork import fork
+from coordinator.story.passage import brief, find, placed
+from coordinator.story.plan import advance, next_step, restore, schedule
+from coordinator.story.sections import paragraphs, realign, spans
+from coordinator.story.template import Template
+from coordinator.story.work import Done, StepSpec, Work, text_of
 from tests.unit.test_plan import (
     BUILT_IN,
     GATES,

@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel
 
-from coordinator import plan
 from coordinator.agents import prompts
 from coordinator.agents.library import load_library
 from coordinator.agents.render import render
-from coordinator.briefing import brief_of
 from coordinator.estimate import TOKENS_PER_WORD, Estimate, estimate
 from coordinator.llm import storyteller
 from coordinator.llm.models import OFFLINE
 from coordinator.llm.prices import Price
 from coordinator.models import StoryConfig
-from coordinator.words import count_words
-from coordinator.work import Done, Work
+from coordinator.story import plan
+from coordinator.story.briefing import brief_of
+from coordinator.story.words import count_words
+from coordinator.story.work import Done, Work
 
 LIBRARY = load_library()
 PROMPT = "A lighthouse keeper finds that the light has been signalling something back."

@@ -20,13 +20,13 @@ from coordinator.agents.digest import bible_digest
 from coordinator.agents.evidence import Evidence
 from coordinator.agents.library import load_library
 from coordinator.agents.repetition import find_repetition
-from coordinator.brief import Brief, BriefKind
-from coordinator.difference import compare
 from coordinator.llm import storyteller
-from coordinator.material import Bible, Note, Notes, Outline, Section
 from coordinator.models import StoryConfig
-from coordinator.sections import realign, spans
-from coordinator.words import count_words
+from coordinator.story.brief import Brief, BriefKind
+from coordinator.story.difference import compare
+from coordinator.story.material import Bible, Note, Notes, Outline, Section
+from coordinator.story.sections import realign, spans
+from coordinator.story.words import count_words
 from storyloom.comparison import compared
 from storyloom.prose import Wrapper, clean, plain_headings, shorten
 from storyloom.typeset import markdown

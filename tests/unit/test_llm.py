@@ -21,7 +21,6 @@ from pydantic_ai.messages import (
 from pydantic_ai.models import ModelRequestParameters
 
 from coordinator.agents.library import load_library
-from coordinator.brief import Brief
 from coordinator.errors import InvalidMessage, Misconfigured
 from coordinator.llm import storyteller
 from coordinator.llm.door import Door
@@ -30,7 +29,8 @@ from coordinator.llm.models import NO_KEY, OFFLINE, Models
 from coordinator.llm.offline import offline_model, paced
 from coordinator.models import StoryConfig
 from coordinator.settings import Settings
-from coordinator.template import StepKind
+from coordinator.story.brief import Brief
+from coordinator.story.template import StepKind
 
 KEYS = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "OLLAMA_BASE_URL", "OPENROUTER_API_KEY")
 

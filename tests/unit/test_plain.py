@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.material import Outline, Person
 from coordinator.plain import LONGEST, plain_name, plain_title
+from coordinator.story.material import Outline, Person
 
 
 @pytest.mark.parametrize(

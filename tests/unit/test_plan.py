@@ -12,13 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from coordinator import gates, plan, progress
 from coordinator.agents import prompts
 from coordinator.agents.fence import weigh
 from coordinator.agents.library import load_library
-from coordinator.brief import Brief
-from coordinator.briefing import WINDOW_WORDS, brief_of
-from coordinator.material import (
+from coordinator.models import Gate, StoryConfig
+from coordinator.story import gates, plan, progress
+from coordinator.story.brief import Brief
+from coordinator.story.briefing import WINDOW_WORDS, brief_of
+from coordinator.story.material import (
     Beat,
     Bible,
     Contradiction,
@@ -35,12 +36,11 @@ from coordinator.material import (
     SectionNote,
     Verdict,
 )
-from coordinator.models import Gate, StoryConfig
-from coordinator.plan import advance, draft_of, next_step, restore, schedule
-from coordinator.template import KINDS, STAGES, Template
-from coordinator.verdicts import scored_by
-from coordinator.words import count_words
-from coordinator.work import Done, Kind, StepSpec, Work
+from coordinator.story.plan import advance, draft_of, next_step, restore, schedule
+from coordinator.story.template import KINDS, STAGES, Template
+from coordinator.story.verdicts import scored_by
+from coordinator.story.words import count_words
+from coordinator.story.work import Done, Kind, StepSpec, Work
 
 BUILT_IN = load_library().get("short-story")
 PROMPT = "A bell under water."

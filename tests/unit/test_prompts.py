@@ -14,8 +14,9 @@ from coordinator.agents import prompts
 from coordinator.agents.digest import bible_digest, reading_digest
 from coordinator.agents.fence import clip, defuse, end_of, fence, fit, shares, weigh
 from coordinator.agents.library import load_library
-from coordinator.brief import Brief
-from coordinator.material import (
+from coordinator.models import StoryConfig
+from coordinator.story.brief import Brief
+from coordinator.story.material import (
     Beat,
     Bible,
     Fact,
@@ -29,9 +30,8 @@ from coordinator.material import (
     Section,
     Verdict,
 )
-from coordinator.models import StoryConfig
-from coordinator.template import KINDS, StepKind
-from coordinator.words import count_words
+from coordinator.story.template import KINDS, StepKind
+from coordinator.story.words import count_words
 
 LIBRARY = load_library()
 NAMES = [template.name for template in LIBRARY.all()]

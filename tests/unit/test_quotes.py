@@ -6,7 +6,7 @@ from typing import Any
 
 from coordinator.agents.cast import perform
 from coordinator.agents.evidence import NO_PASSAGE
-from coordinator.material import Bible, Fact, LoreReview, Notes, Verdict
+from coordinator.story.material import Bible, Fact, LoreReview, Notes, Verdict
 from tests.model_server import ModelServer, Reply
 from tests.unit.agent_call import GPT, Ask, MakeModels, Watcher, brief
 

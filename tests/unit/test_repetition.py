@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordinator.agents.repetition import MAX_NOTES, find_repetition
-from coordinator.material import Note, Section
 from coordinator.storable import storable
-from coordinator.words import count_words
+from coordinator.story.material import Note, Section
+from coordinator.story.words import count_words
 
 
 def sections(*texts: str) -> list[Section]:

@@ -7,9 +7,9 @@ import math
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from coordinator.brief import WORDS_PER_PAGE
-from coordinator.material import Beat
-from coordinator.sections import SECTION_LEAST, SECTION_MOST, SECTION_WORDS, group_beats
+from coordinator.story.brief import WORDS_PER_PAGE
+from coordinator.story.material import Beat
+from coordinator.story.sections import SECTION_LEAST, SECTION_MOST, SECTION_WORDS, group_beats
 from tests.unit.test_plan import numbered
 
 

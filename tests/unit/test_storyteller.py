@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coordinator.brief import Brief
-from coordinator.gates import ANYHOW
 from coordinator.llm.storyteller import NAME, answer
 from coordinator.llm.storyteller.seedwork import read
-from coordinator.material import Beat, LoreReview, Notes, Outline, OutlineReview, Person, Record, Section, Verdict
 from coordinator.models import StoryConfig
 from coordinator.storable import one_line
-from coordinator.template import Template, parse
+from coordinator.story.brief import Brief
+from coordinator.story.gates import ANYHOW
+from coordinator.story.material import Beat, LoreReview, Notes, Outline, OutlineReview, Person, Record, Section, Verdict
+from coordinator.story.template import Template, parse
 
 PROMPTS = [
     json.loads(line) for line in (Path(__file__).parents[1] / "data" / "prompts.jsonl").read_text("utf-8").splitlines()

@@ -10,7 +10,7 @@ import pytest
 
 from coordinator.agents.library import BUILT_IN, MAX_FILE_BYTES, load_library
 from coordinator.errors import InvalidMessage, Misconfigured
-from coordinator.template import KINDS, Template, parse
+from coordinator.story.template import KINDS, Template, parse
 
 NAMES = ["fairy-tale", "horror", "noir", "science-fiction", "scp", "short-story"]
 STORY = (BUILT_IN / "short-story.toml").read_text(encoding="utf-8")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from coordinator.brief import Brief
 from coordinator.llm.storyteller import critic, mending, passages, plot, prose
-from coordinator.material import Beat, Outline
+from coordinator.story.brief import Brief
+from coordinator.story.material import Beat, Outline
 
 NAME = "offline:storyteller"
 TELLINGS = 8

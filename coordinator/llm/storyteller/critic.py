@@ -6,10 +6,10 @@ import re
 from collections import Counter
 from statistics import mean, pstdev
 
-from coordinator.brief import Brief
 from coordinator.llm.storyteller.plot import Tale
 from coordinator.llm.storyteller.weaver import plain, sentences
-from coordinator.material import (
+from coordinator.story.brief import Brief
+from coordinator.story.material import (
     Contradiction,
     LoreReview,
     Note,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 import re
 
-from coordinator.brief import WORDS_PER_PAGE
 from coordinator.llm.storyteller import banks, cast, report, seedwork
 from coordinator.llm.storyteller import scenes as planning
 from coordinator.llm.storyteller.scenes import Scene
 from coordinator.llm.storyteller.weaver import capitalise
-from coordinator.material import Beat, Outline, Person
-from coordinator.material import Place as PlaceNote
+from coordinator.story.brief import WORDS_PER_PAGE
+from coordinator.story.material import Beat, Outline, Person
+from coordinator.story.material import Place as PlaceNote
 
 _TITLES = {
     "hunt": "Among the {place_bare}", "ask": "A question for {N}", "warn": "A warning from {N}", "deal": "A bargain",

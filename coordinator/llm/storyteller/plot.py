@@ -11,7 +11,7 @@ from functools import lru_cache
 from coordinator.llm.storyteller import banks, cast, lexicon, report, seedwork
 from coordinator.llm.storyteller.outline import compose, fill
 from coordinator.llm.storyteller.scenes import Scene
-from coordinator.material import Outline
+from coordinator.story.material import Outline
 
 
 @dataclass(frozen=True, eq=False)

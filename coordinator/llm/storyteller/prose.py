@@ -11,7 +11,7 @@ from coordinator.llm.storyteller import banks, report, seedwork
 from coordinator.llm.storyteller.plot import Tale
 from coordinator.llm.storyteller.scenes import Scene
 from coordinator.llm.storyteller.weaver import Deck, Unit, Weaver, length_of, slots_of
-from coordinator.material import Beat
+from coordinator.story.material import Beat
 
 _FILLERS = {
     "open": ("sense", "look", "voice", "craft", "past", "act"),

@@ -9,7 +9,7 @@ from typing import Any
 
 from coordinator.llm.storyteller import banks, seedwork
 from coordinator.llm.storyteller.weaver import Deck, Unit, Weaver, capitalise
-from coordinator.material import Beat
+from coordinator.story.material import Beat
 
 KINDS = ("tests", "interview", "incident", "memo", "quiet")
 _TITLES = {

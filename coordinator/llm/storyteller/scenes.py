@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from coordinator.brief import WORDS_PER_PAGE
 from coordinator.llm.storyteller import banks, cast, report
+from coordinator.story.brief import WORDS_PER_PAGE
 
 SceneSeed = tuple[tuple[str, ...], str, banks.Secret | None]
 """Shapes, key of the partner, secret."""

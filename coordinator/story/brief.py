@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from coordinator.material import Beat, Bible, Outline, OutlineReview, Section
 from coordinator.models import StoryConfig
-from coordinator.template import AgentName, StepKind, Template
+from coordinator.story.material import Beat, Bible, Outline, OutlineReview, Section
+from coordinator.story.template import AgentName, StepKind, Template
 
 WORDS_PER_PAGE = 300
 BriefKind = StepKind | Literal["rewrite"]

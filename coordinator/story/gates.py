@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from coordinator.models import Gate
-from coordinator.template import StepKind, Template
-from coordinator.work import Reply, StepSpec, Work, told_sections
+from coordinator.story.template import StepKind, Template
+from coordinator.story.work import Reply, StepSpec, Work, told_sections
 
 GATE_WEIGHT = 10
 _GATED: dict[Gate, StepKind] = {"outline": "outline", "draft": "review", "final": "polish"}

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 
 from coordinator.models import Progress
-from coordinator.plan import schedule
-from coordinator.template import STAGES
-from coordinator.work import Kind, StepSpec, Work
+from coordinator.story.plan import schedule
+from coordinator.story.template import STAGES
+from coordinator.story.work import Kind, StepSpec, Work
 
 
 def of(work: Work, current: str | None, words: int) -> Progress:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from coordinator.brief import Brief
 from coordinator.errors import InvalidMessage
-from coordinator.sections import spans
-from coordinator.words import count_words
-from coordinator.work import Work, section_count
+from coordinator.story.brief import Brief
+from coordinator.story.sections import spans
+from coordinator.story.words import count_words
+from coordinator.story.work import Work, section_count
 
 MOST_CHARACTERS = 20_000
 

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from coordinator import gates
-from coordinator.edits import edited, is_edit, is_kept, kept
-from coordinator.material import (
+from coordinator.models import StoryConfig
+from coordinator.story import gates
+from coordinator.story.edits import edited, is_edit, is_kept, kept
+from coordinator.story.material import (
     Bible,
     Fact,
     LoreReview,
@@ -26,11 +27,10 @@ from coordinator.material import (
     Record,
     Verdict,
 )
-from coordinator.models import StoryConfig
-from coordinator.sections import group_beats
-from coordinator.template import StepKind, Template
-from coordinator.verdicts import with_lore, with_verdict
-from coordinator.work import (
+from coordinator.story.sections import group_beats
+from coordinator.story.template import StepKind, Template
+from coordinator.story.verdicts import with_lore, with_verdict
+from coordinator.story.work import (
     LORE_SECTIONS,
     NOTES_KEPT,
     TYPED_WEIGHT,

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from coordinator.alignment import Budget, opcodes
-from coordinator.material import Beat
+from coordinator.story.alignment import Budget, opcodes
+from coordinator.story.material import Beat
 
 SECTION_WORDS = 350
 """What a section aims at: models stall near 2,000 words, and a section is 200 to 600."""

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from coordinator.errors import Conflict, InvalidMessage, NotFound
 from coordinator.models import StoryConfig
-from coordinator.plan import restore, schedule
-from coordinator.template import Template
-from coordinator.work import Done, Work
+from coordinator.story.plan import restore, schedule
+from coordinator.story.template import Template
+from coordinator.story.work import Done, Work
 
 OF_THE_OUTLINE = ("pages",)
 """What the outline was made for: a text that follows it can't be given another."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from coordinator.brief import Brief
-from coordinator.gates import ANYHOW
-from coordinator.material import Section
-from coordinator.words import count_words
-from coordinator.work import (
+from coordinator.story.brief import Brief
+from coordinator.story.gates import ANYHOW
+from coordinator.story.material import Section
+from coordinator.story.words import count_words
+from coordinator.story.work import (
     LORE_SECTIONS,
     NOTES_KEPT,
     StepSpec,

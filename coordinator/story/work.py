@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from coordinator.brief import WORDS_PER_PAGE
-from coordinator.material import Beat, Bible, Outline, OutlineReview, Verdict
 from coordinator.models import Gate, StoryConfig
-from coordinator.sections import SECTION_WORDS
-from coordinator.template import AgentName, Stage, StepKind, Template
+from coordinator.story.brief import WORDS_PER_PAGE
+from coordinator.story.material import Beat, Bible, Outline, OutlineReview, Verdict
+from coordinator.story.sections import SECTION_WORDS
+from coordinator.story.template import AgentName, Stage, StepKind, Template
 
 LORE_SECTIONS = 6
 """Sections that one lore review reads: about 2,100 words, so that a passage is not lost in the middle."""

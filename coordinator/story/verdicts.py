@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from coordinator.material import LoreReview, Verdict
-from coordinator.work import StepSpec, Work, now_current, told_sections
+from coordinator.story.material import LoreReview, Verdict
+from coordinator.story.work import StepSpec, Work, now_current, told_sections
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from coordinator.sections import paragraphs, realign, spans
 from coordinator.storable import storable
-from coordinator.words import count_words
-from coordinator.work import Done, UnderWay, Work, now_current, told_sections
+from coordinator.story.sections import paragraphs, realign, spans
+from coordinator.story.words import count_words
+from coordinator.story.work import Done, UnderWay, Work, now_current, told_sections
 
 _EDIT = re.compile(r"edit-\d+")
 """The name of a step that is a person's own edit of the text: in no schedule, done at once, at any time."""

@@ -12,8 +12,8 @@ from itertools import groupby
 
 from pydantic import BaseModel, Field
 
-from coordinator.alignment import Budget, Op, opcodes
-from coordinator.words import IDEOGRAPHS, KANA, UNSPACED
+from coordinator.story.alignment import Budget, Op, opcodes
+from coordinator.story.words import IDEOGRAPHS, KANA, UNSPACED
 
 OPERATIONS = 4
 """For each character of the two texts. A paragraph of which every third word was changed takes about so many."""

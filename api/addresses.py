@@ -7,8 +7,8 @@ import hmac
 from uuid import UUID
 
 from api.rates import address_key
-from coordinator.cache import Cache
 from coordinator.models import Identity
+from coordinator.sessions.cache import Cache
 from coordinator.store.limits import LimitOperations
 
 KNOWN, KNOWN_S = 10_000, 3600

@@ -38,15 +38,17 @@ from coordinator.erasures import Erasures
 from coordinator.errors import Misconfigured
 from coordinator.export.press import Press
 from coordinator.export.record import Records
-from coordinator.held import Held
 from coordinator.llm.models import Models
 from coordinator.llm.prices import load_prices
 from coordinator.models import SERVICE, Identity
-from coordinator.sessions import StorySessionManager
+from coordinator.sessions.held import Held
+from coordinator.sessions.manager import StorySessionManager
+from coordinator.sessions.snapshots import Snapshots
+from coordinator.sessions.streams import Streams
+from coordinator.sessions.wakeups import Wakeups
 from coordinator.settings import Settings
 from coordinator.shares import Shares
 from coordinator.signins import LocalSignIns, ProjectSignIns, SignIns
-from coordinator.snapshots import Snapshots
 from coordinator.store import Store, schema
 from coordinator.store.direct import DirectTransport
 from coordinator.store.embedded import UNLOGGED, EmbeddedPostgres
@@ -56,12 +58,10 @@ from coordinator.store.limits import limits_of
 from coordinator.store.migrate import connected, migrate
 from coordinator.store.node import NodeLock
 from coordinator.stories import NoRuns, Runs, StoryCoordinator
-from coordinator.streams import Streams
 from coordinator.supabase.hosted import check_keys, project_url
 from coordinator.telemetry.logs import about
 from coordinator.telemetry.traces import Traces
 from coordinator.vault import Seal, Vault, secrets_of
-from coordinator.wakeups import Wakeups
 from coordinator.workers.workers import Workers
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from api.protocol import ADDRESS, SUBPROTOCOL, ClientFrame, ConnectionFrame, frames_of, kind_of
 from api.state import Service
-from coordinator.events import AnyEvent
+from coordinator.sessions.events import AnyEvent
 
 router = APIRouter(tags=["documents"])
 

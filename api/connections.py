@@ -19,7 +19,7 @@ from websockets.frames import Frame
 
 from api.errors import problem
 from api.rates import address_key
-from coordinator.held import Account, Held
+from coordinator.sessions.held import Account, Held
 from coordinator.settings import Settings
 
 HEADERS = 100

@@ -18,9 +18,9 @@ from limits import RateLimitItem, parse_many
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
-from coordinator.cache import Cache
 from coordinator.errors import RateLimited
 from coordinator.models import Identity
+from coordinator.sessions.cache import Cache
 from coordinator.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -23,9 +23,9 @@ from api.rates import TooMany, address_key
 from api.state import State, admitted, host_of, state_of, verified
 from api.tokens import LEEWAY_S
 from coordinator.errors import Conflict, Internal, StoryloomError, Unauthorized, Unavailable
-from coordinator.events import from_storage
 from coordinator.models import Identity
-from coordinator.streams import Attachment, Reader, TooSlow
+from coordinator.sessions.events import from_storage
+from coordinator.sessions.streams import Attachment, Reader, TooSlow
 from coordinator.telemetry.logs import about
 
 logger = logging.getLogger(__name__)

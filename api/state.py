@@ -26,10 +26,10 @@ from coordinator.export.press import Press
 from coordinator.export.record import Records
 from coordinator.llm.models import Models
 from coordinator.models import Identity
-from coordinator.sessions import StorySessionManager
+from coordinator.sessions.manager import StorySessionManager
+from coordinator.sessions.snapshots import Snapshots
 from coordinator.settings import Settings
 from coordinator.shares import Shares
-from coordinator.snapshots import Snapshots
 from coordinator.store.keeper import Keeper
 from coordinator.stories import StoryCoordinator
 from coordinator.telemetry.traces import Traces

@@ -6,8 +6,8 @@ import hashlib
 import time
 from dataclasses import dataclass
 
-from coordinator.cache import Cache
 from coordinator.models import Identity
+from coordinator.sessions.cache import Cache
 
 LEEWAY_S = 10
 """Clocks of two machines are rarely further apart than this."""

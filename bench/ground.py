@@ -18,12 +18,12 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import AsyncConnectionPool
 
 from coordinator.models import SERVICE, Identity, StoryConfig
-from coordinator.sessions import StorySessionManager
+from coordinator.sessions.manager import StorySessionManager
+from coordinator.sessions.streams import Streams
 from coordinator.store import Store
 from coordinator.store.direct import DirectTransport
 from coordinator.store.embedded import EmbeddedPostgres
 from coordinator.store.migrate import migrate
-from coordinator.streams import Streams
 
 POOL = 10
 """Connections, for the service's store as for every floor."""

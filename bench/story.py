@@ -23,7 +23,7 @@ from coordinator.agents.library import load_library
 from coordinator.engine import Engine
 from coordinator.llm.models import Models
 from coordinator.models import Identity, Kind, StoryConfig
-from coordinator.sessions import StorySessionManager
+from coordinator.sessions.manager import StorySessionManager
 from coordinator.settings import Settings
 from coordinator.store.node import NodeLock
 from coordinator.vault import Seal, Vault

@@ -17,7 +17,7 @@ from pydantic_core import to_json
 from coordinator.archive import Archive
 from coordinator.erasures import Erasures
 from coordinator.models import Identity
-from coordinator.sessions import StorySessionManager
+from coordinator.sessions.manager import StorySessionManager
 from coordinator.signins import SignIns
 from coordinator.store.users import OF_A_SESSION, PROFILE, SESSIONS
 from coordinator.stories import Runs

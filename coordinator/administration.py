@@ -7,7 +7,7 @@ from uuid import UUID
 
 from coordinator.errors import Forbidden
 from coordinator.models import Identity, Session
-from coordinator.sessions import StorySessionManager
+from coordinator.sessions.manager import StorySessionManager
 from coordinator.store.admin import AdminOperations, Ending, Nodes, Stats
 from coordinator.stories import Runs
 

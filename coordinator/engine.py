@@ -16,8 +16,8 @@ from typing import Any
 from uuid import UUID
 
 from coordinator.errors import Conflict, NotFound, StoryloomError, Unavailable
-from coordinator.runs import Recovered
-from coordinator.sessions import StorySessionManager
+from coordinator.sessions.manager import StorySessionManager
+from coordinator.sessions.runs import Recovered
 from coordinator.store.node import NodeLock
 from coordinator.store.runs import Begun
 from coordinator.telemetry.logs import about

@@ -12,7 +12,7 @@ from coordinator.errors import Conflict, InvalidMessage, TooLarge
 from coordinator.llm.models import Models, key_provider
 from coordinator.models import Budget, Draft, Identity, Message, Session, Status, StoryConfig
 from coordinator.recovery import restored
-from coordinator.sessions import StorySessionManager
+from coordinator.sessions.manager import StorySessionManager
 from coordinator.storable import storable
 from coordinator.story import gates, plan, progress
 from coordinator.story.budget import check_budget

@@ -20,13 +20,13 @@ from coordinator.agents.prompts import output_type
 from coordinator.agents.render import render
 from coordinator.agents.repetition import find_repetition
 from coordinator.errors import BudgetExceeded, Fenced, Internal, NotFound, StoryloomError, TooLarge, Unavailable
-from coordinator.journal import Journal
 from coordinator.llm.models import Models
 from coordinator.llm.prices import Spent
 from coordinator.models import Failure, Session
 from coordinator.recovery import restored
-from coordinator.runs import Partial, Recovered
-from coordinator.sessions import StorySessionManager
+from coordinator.sessions.journal import Journal
+from coordinator.sessions.manager import StorySessionManager
+from coordinator.sessions.runs import Partial, Recovered
 from coordinator.store.runs import Finished
 from coordinator.story import plan, progress
 from coordinator.story.briefing import brief_of

@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from coordinator.errors import Conflict
 from coordinator.models import Identity, SessionDetail
-from coordinator.sessions import StorySessionManager
+from coordinator.sessions.manager import StorySessionManager
 from coordinator.store.gateway import Page
 from coordinator.workers.turns import Room, Turns
 

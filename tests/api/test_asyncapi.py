@@ -10,7 +10,7 @@ import pytest
 
 from api.asyncapi import document
 from api.protocol import CONNECTION_FRAME, kinds
-from coordinator.events import EVENT
+from coordinator.sessions.events import EVENT
 from tests.api.support import TEST_MODEL, answers
 from tests.model_server import ModelServer, Reply
 from tests.service import Service

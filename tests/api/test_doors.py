@@ -18,7 +18,7 @@ from api.rates import Rates
 from api.state import State
 from coordinator.erasures import Erasures
 from coordinator.errors import RateLimited
-from coordinator.held import Held
+from coordinator.sessions.held import Held
 from coordinator.settings import Settings
 from coordinator.store.signins import SignInOperations
 from coordinator.telemetry.traces import Traces

@@ -17,10 +17,10 @@ from coordinator.agents.cast import label
 from coordinator.errors import Unavailable
 from coordinator.llm.models import OFFLINE, Models
 from coordinator.models import SERVICE, Identity, StoryConfig
-from coordinator.sessions import StorySessionManager
+from coordinator.sessions.manager import StorySessionManager
+from coordinator.sessions.streams import Streams
 from coordinator.settings import Settings
 from coordinator.store import Store
-from coordinator.streams import Streams
 from coordinator.telemetry.metrics import Metrics
 from tests.api.support import held_story
 from tests.api.test_replay import log

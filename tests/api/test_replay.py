@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from coordinator.events import EVENT
+from coordinator.sessions.events import EVENT
 from storyloom.events import parse
 from storyloom.state import SessionState
 from tests.api.support import TEST_MODEL, answers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coordinator.events import EVENT
+from coordinator.sessions.events import EVENT
 from tests.service import Service
 
 

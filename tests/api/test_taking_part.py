@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from coordinator.events import EVENT
+from coordinator.sessions.events import EVENT
 from coordinator.settings import Settings
 from coordinator.store import Store
 from storyloom.client import Client

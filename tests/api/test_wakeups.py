@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from coordinator import wakeups
+from coordinator.sessions import wakeups
 from coordinator.settings import Settings
 from tests.chaos.record import eventually
 from tests.service import PROMPT, WAIT_S, Service, serving

@@ -12,15 +12,15 @@ import psycopg
 import pytest
 
 from coordinator.errors import Conflict, Fenced, Forbidden, NotFound, Unavailable
-from coordinator.events import from_storage
-from coordinator.journal import Journal
-from coordinator.memory import FRESH_S, HELD_FRESH_S
 from coordinator.models import SERVICE, Failure, Identity, Session
-from coordinator.sessions import StorySessionManager
+from coordinator.sessions.events import from_storage
+from coordinator.sessions.journal import Journal
+from coordinator.sessions.manager import StorySessionManager
+from coordinator.sessions.memory import FRESH_S, HELD_FRESH_S
+from coordinator.sessions.streams import Attachment, Reader, Streams
 from coordinator.store import Store
 from coordinator.store.direct import DirectTransport
 from coordinator.store.gateway import Transport
-from coordinator.streams import Attachment, Reader, Streams
 from tests.conftest import Database
 from tests.store.test_store import step
 

@@ -14,14 +14,14 @@ import pytest
 from pydantic import SecretStr
 
 from api.app import running
-from coordinator import sweep as sweep_module
 from coordinator.errors import NotFound
 from coordinator.models import Identity
-from coordinator.sessions import StorySessionManager
+from coordinator.sessions import sweep as sweep_module
+from coordinator.sessions.manager import StorySessionManager
+from coordinator.sessions.streams import Reader, Streams
+from coordinator.sessions.sweep import SWEEP_BATCH
 from coordinator.settings import Settings
 from coordinator.store import Store
-from coordinator.streams import Reader, Streams
-from coordinator.sweep import SWEEP_BATCH
 from tests.conftest import Database
 from tests.store.test_store import create
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.cache import Cache, SingleFlight
+from coordinator.sessions.cache import Cache, SingleFlight
 
 
 class Clock:

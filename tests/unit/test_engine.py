@@ -17,11 +17,11 @@ import pytest
 from coordinator import engine as module
 from coordinator.engine import Engine
 from coordinator.models import Identity, StoryConfig
-from coordinator.runs import Recovered
-from coordinator.sessions import StorySessionManager
+from coordinator.sessions.manager import StorySessionManager
+from coordinator.sessions.runs import Recovered
+from coordinator.sessions.streams import Streams
 from coordinator.store import Store
 from coordinator.store.node import NodeLock
-from coordinator.streams import Streams
 from coordinator.workflow import StoryWorkflow
 from tests.conftest import Database
 from tests.service import WAIT_S

@@ -8,11 +8,11 @@ from uuid import uuid4
 
 import pytest
 
-from coordinator.events import Event
-from coordinator.held import Held
 from coordinator.models import Identity
-from coordinator.snapshots import Snapshots
-from coordinator.streams import Attachment, Reader, TooSlow
+from coordinator.sessions.events import Event
+from coordinator.sessions.held import Held
+from coordinator.sessions.snapshots import Snapshots
+from coordinator.sessions.streams import Attachment, Reader, TooSlow
 from tests.unit.test_streams import SESSION, deltas, event
 
 KB = 1000
@@ -49,7 +49,7 @@ async def test_room_is_waited_for_and_not_without_end(monkeypatch: pytest.Monkey
     account.add(-30)
     await asyncio.wait_for(waiting, 1)
     account.add(30)
-    monkeypatch.setattr("coordinator.held.ROOM_WAIT_S", 0.01)
+    monkeypatch.setattr("coordinator.sessions.held.ROOM_WAIT_S", 0.01)
     await asyncio.wait_for(held.room(), 1)
 
 

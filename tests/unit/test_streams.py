@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coordinator.events import Event, from_storage, join_for_storage
-from coordinator.streams import JOIN_BEYOND, Attachment, Reader, Streams, TooSlow
+from coordinator.sessions.events import Event, from_storage, join_for_storage
+from coordinator.sessions.streams import JOIN_BEYOND, Attachment, Reader, Streams, TooSlow
 
 SESSION = UUID("11111111-1111-4111-8111-111111111111")
 AT = "2026-01-01T00:00:00Z"

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Container
 from dataclasses import dataclass
 from uuid import UUID
 
-from coordinator.cache import Cache, CacheStats, SingleFlight
 from coordinator.models import Draft, Identity, SessionDetail
+from coordinator.sessions.cache import Cache, CacheStats, SingleFlight
 
 SESSION_BYTES = 8192
 """Of a session in memory without its draft: about as much as the longest options, titles and figures take."""

@@ -12,7 +12,7 @@ from typing import Protocol
 from uuid import UUID
 
 from coordinator.errors import StoryloomError, Unavailable
-from coordinator.sessions import StorySessionManager
+from coordinator.sessions.manager import StorySessionManager
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from typing import TypeVar
 from uuid import UUID
 
 from coordinator.errors import Fenced, NotFound, StoryloomError
-from coordinator.feed import Feed
-from coordinator.journal import Journal
-from coordinator.memory import Memory
+from coordinator.sessions.feed import Feed
+from coordinator.sessions.journal import Journal
+from coordinator.sessions.memory import Memory
 from coordinator.store.sessions import Changed, Json
 from coordinator.telemetry.metrics import Metrics
 

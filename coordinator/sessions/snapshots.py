@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from uuid import UUID
 
-from coordinator.events import Event
 from coordinator.models import Identity
+from coordinator.sessions.events import Event
 from coordinator.store.sessions import Json
 
 Read = Callable[[Identity, UUID], Awaitable[Json]]

@@ -8,12 +8,12 @@ from uuid import UUID
 from pydantic_core import to_json
 
 from coordinator.errors import Unavailable
-from coordinator.events import Event, from_storage
-from coordinator.journal import Journal
-from coordinator.memory import Memory
+from coordinator.sessions.events import Event, from_storage
+from coordinator.sessions.journal import Journal
+from coordinator.sessions.memory import Memory
+from coordinator.sessions.streams import Streams
 from coordinator.store import Store
 from coordinator.store.sessions import Json
-from coordinator.streams import Streams
 
 
 class Feed:

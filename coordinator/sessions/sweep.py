@@ -6,10 +6,10 @@ import logging
 from collections import Counter
 from collections.abc import Mapping
 
-from coordinator.feed import Feed
 from coordinator.models import Session, Status
+from coordinator.sessions.feed import Feed
+from coordinator.sessions.writes import Writes
 from coordinator.store import Store
-from coordinator.writes import Writes
 
 logger = logging.getLogger(__name__)
 

@@ -10,11 +10,11 @@ from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 from coordinator.errors import Fenced, NotFound, StoryloomError, Unavailable
-from coordinator.events import Event, from_storage, join_for_storage
 from coordinator.models import Failure
+from coordinator.sessions.events import Event, from_storage, join_for_storage
+from coordinator.sessions.streams import Streams
 from coordinator.store.runs import Finished, RunOperations
 from coordinator.store.sessions import Changed, Json
-from coordinator.streams import Streams
 from coordinator.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from coordinator.events import Event
-from coordinator.feed import Feed
-from coordinator.journal import Journal
-from coordinator.memory import Memory
 from coordinator.models import Failure, Session
+from coordinator.sessions.events import Event
+from coordinator.sessions.feed import Feed
+from coordinator.sessions.journal import Journal
+from coordinator.sessions.memory import Memory
+from coordinator.sessions.streams import Streams
+from coordinator.sessions.writes import Writes, events_of
 from coordinator.store import Store
 from coordinator.store.nodes import Beat
 from coordinator.store.runs import Begun, Finished
 from coordinator.store.sessions import Changed, Json
-from coordinator.streams import Streams
-from coordinator.writes import Writes, events_of
 
 logger = logging.getLogger(__name__)
 

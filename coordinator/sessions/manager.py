@@ -8,9 +8,6 @@ from typing import Literal
 from uuid import UUID, uuid4, uuid5
 
 from coordinator.errors import Forbidden, NotFound
-from coordinator.feed import Feed
-from coordinator.journal import Journal
-from coordinator.memory import Memory
 from coordinator.models import (
     Alternative,
     Budget,
@@ -28,7 +25,13 @@ from coordinator.models import (
     Story,
     StoryConfig,
 )
-from coordinator.runs import NodeRuns, Recovered
+from coordinator.sessions.feed import Feed
+from coordinator.sessions.journal import Journal
+from coordinator.sessions.memory import Memory
+from coordinator.sessions.runs import NodeRuns, Recovered
+from coordinator.sessions.streams import Streams
+from coordinator.sessions.sweep import Sweep
+from coordinator.sessions.writes import Writes, events_of
 from coordinator.store import Store
 from coordinator.store.admin import Ending
 from coordinator.store.gateway import Page
@@ -36,10 +39,7 @@ from coordinator.store.record import Replay
 from coordinator.store.sessions import Changed, Json
 from coordinator.store.versions import Made, SoFar
 from coordinator.story.words import count_words
-from coordinator.streams import Streams
-from coordinator.sweep import Sweep
 from coordinator.telemetry import traces
-from coordinator.writes import Writes, events_of
 
 
 class StorySessionManager:

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
 
-from coordinator.events import TEXT_BYTES, Event
-from coordinator.held import Held
+from coordinator.sessions.events import TEXT_BYTES, Event
+from coordinator.sessions.held import Held
 
 JOIN_BEYOND = 8
 """Events waiting for a reader before its deltas are joined: a reader that keeps up never sees a joined one."""

@@ -402,7 +402,7 @@ def migrate(as_json: Json = False) -> None:
 @app.command(cls=Command)
 def doctor(as_json: Json = False) -> None:
     """Check settings, database, keys and model, and say what to do."""
-    from coordinator.doctor import examine
+    from coordinator.doctor.doctor import examine
     from coordinator.settings import load_settings
     from storyloom.follow import run
     from storyloom.listing import checks_table, put

@@ -19,9 +19,9 @@ import pytest_asyncio
 import respx
 from rich.console import Console
 
-from coordinator import doctor
-from coordinator.check import Check
-from coordinator.condition import clock
+from coordinator.doctor import doctor
+from coordinator.doctor.check import Check
+from coordinator.doctor.condition import clock
 from coordinator.settings import Settings
 from coordinator.store import migrate, schema
 from coordinator.store.embedded import EmbeddedPostgres

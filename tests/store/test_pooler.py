@@ -15,7 +15,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 
-from coordinator import doctor
+from coordinator.doctor import doctor
 from coordinator.errors import NotFound
 from coordinator.settings import Settings
 from coordinator.store import Store, migrate, schema

@@ -9,8 +9,8 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
-from coordinator.check import Check
-from coordinator.condition import clock, functions_check, judged, policies_check, rights_check, rls_check
+from coordinator.doctor.check import Check
+from coordinator.doctor.condition import clock, functions_check, judged, policies_check, rights_check, rls_check
 from coordinator.errors import Misconfigured, Unavailable
 from coordinator.settings import Settings
 from coordinator.store import schema

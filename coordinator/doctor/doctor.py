@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from coordinator.check import Check
+from coordinator.doctor.check import Check
 from coordinator.errors import Misconfigured, StoryloomError
 from coordinator.settings import Settings, unknown_settings
 from coordinator.store.node import living_slots
@@ -146,7 +146,7 @@ async def _is_storyloom(host: str, port: int) -> bool:
 async def _project(settings: Settings) -> list[Check]:
     try:
         # Late: its library takes most of a second to load.
-        from coordinator.project import examine_project
+        from coordinator.doctor.project import examine_project
 
         return await examine_project(settings)
     except Exception as error:
@@ -171,7 +171,7 @@ async def _database(settings: Settings) -> list[Check]:
 
 
 def _judged(settings: Settings, found: Survey, ours: datetime) -> list[Check]:
-    from coordinator.condition import clock, functions_check, policies_check, rights_check, rls_check
+    from coordinator.doctor.condition import clock, functions_check, policies_check, rights_check, rls_check
 
     name, there = "database", f"{found.server}, {found.place}"
     if settings.over_rpc:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from coordinator.check import Check
+from coordinator.doctor.check import Check
 from coordinator.store import schema
 
 SKEW_S = 30

@@ -34,21 +34,22 @@ from coordinator.accounts import Accounts
 from coordinator.administration import Administration
 from coordinator.admins import listed_ids
 from coordinator.agents.library import load_library
-from coordinator.erasures import Erasures
 from coordinator.errors import Misconfigured
 from coordinator.export.press import Press
 from coordinator.export.record import Records
 from coordinator.llm.models import Models
 from coordinator.llm.prices import load_prices
 from coordinator.models import SERVICE, Identity
+from coordinator.people.erasures import Erasures
+from coordinator.people.shares import Shares
+from coordinator.people.signins import LocalSignIns, ProjectSignIns, SignIns
+from coordinator.people.vault import Seal, Vault, secrets_of
 from coordinator.sessions.held import Held
 from coordinator.sessions.manager import StorySessionManager
 from coordinator.sessions.snapshots import Snapshots
 from coordinator.sessions.streams import Streams
 from coordinator.sessions.wakeups import Wakeups
 from coordinator.settings import Settings
-from coordinator.shares import Shares
-from coordinator.signins import LocalSignIns, ProjectSignIns, SignIns
 from coordinator.store import Store, schema
 from coordinator.store.direct import DirectTransport
 from coordinator.store.embedded import UNLOGGED, EmbeddedPostgres
@@ -61,7 +62,6 @@ from coordinator.stories import NoRuns, Runs, StoryCoordinator
 from coordinator.supabase.hosted import check_keys, project_url
 from coordinator.telemetry.logs import about
 from coordinator.telemetry.traces import Traces
-from coordinator.vault import Seal, Vault, secrets_of
 from coordinator.workers.workers import Workers
 
 if TYPE_CHECKING:

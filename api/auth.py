@@ -16,7 +16,7 @@ from api.tokens import LEEWAY_S, Tokens, Verified
 from coordinator.admins import listed_ids, with_list
 from coordinator.errors import Misconfigured, Unauthorized
 from coordinator.models import Identity
-from coordinator.secret import kept_secret
+from coordinator.people.secret import kept_secret
 from coordinator.settings import Settings
 
 ALGORITHM = "HS256"

@@ -12,7 +12,7 @@ from api.errors import responses
 from api.sessions import Items
 from api.state import Caller, Service
 from api.strict import StrictRoute
-from coordinator.shares import DEFAULT_TTL_S, MOST_TTL_S
+from coordinator.people.shares import DEFAULT_TTL_S, MOST_TTL_S
 from coordinator.store.shares import Share, SharedStory
 
 router = APIRouter(tags=["shares"], route_class=StrictRoute)

@@ -20,20 +20,20 @@ from api.rates import Rates
 from coordinator.accounts import Accounts
 from coordinator.administration import Administration
 from coordinator.agents.library import Library
-from coordinator.erasures import Erasures
 from coordinator.errors import Forbidden, StoryloomError, Unauthorized
 from coordinator.export.press import Press
 from coordinator.export.record import Records
 from coordinator.llm.models import Models
 from coordinator.models import Identity
+from coordinator.people.erasures import Erasures
+from coordinator.people.shares import Shares
+from coordinator.people.vault import Vault
 from coordinator.sessions.manager import StorySessionManager
 from coordinator.sessions.snapshots import Snapshots
 from coordinator.settings import Settings
-from coordinator.shares import Shares
 from coordinator.store.keeper import Keeper
 from coordinator.stories import StoryCoordinator
 from coordinator.telemetry.traces import Traces
-from coordinator.vault import Vault
 from coordinator.workers.workers import Workers
 
 BEARER = HTTPBearer(

@@ -23,10 +23,10 @@ from coordinator.agents.library import load_library
 from coordinator.engine import Engine
 from coordinator.llm.models import Models
 from coordinator.models import Identity, Kind, StoryConfig
+from coordinator.people.vault import Seal, Vault
 from coordinator.sessions.manager import StorySessionManager
 from coordinator.settings import Settings
 from coordinator.store.node import NodeLock
-from coordinator.vault import Seal, Vault
 from coordinator.workers.workers import Workers
 from coordinator.workflow import StoryWorkflow
 

@@ -14,11 +14,11 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
-from coordinator.archive import Archive
-from coordinator.erasures import Erasures
 from coordinator.models import Identity
+from coordinator.people.archive import Archive
+from coordinator.people.erasures import Erasures
+from coordinator.people.signins import SignIns
 from coordinator.sessions.manager import StorySessionManager
-from coordinator.signins import SignIns
 from coordinator.store.users import OF_A_SESSION, PROFILE, SESSIONS
 from coordinator.stories import Runs
 

@@ -12,6 +12,7 @@ from coordinator.errors import Conflict, InvalidMessage, ModelFailed, StoryloomE
 from coordinator.llm.models import Models
 from coordinator.llm.prices import Spent
 from coordinator.models import Alternative, Draft, Identity, Session
+from coordinator.people.vault import Vault
 from coordinator.recovery import restored
 from coordinator.sessions.manager import StorySessionManager
 from coordinator.storable import storable
@@ -22,7 +23,6 @@ from coordinator.story.budget import Guard, check_budget
 from coordinator.story.passage import Passage
 from coordinator.story.words import count_words
 from coordinator.story.work import Done
-from coordinator.vault import Vault
 from coordinator.workers.workers import Workers
 
 logger = logging.getLogger(__name__)

@@ -23,6 +23,7 @@ from coordinator.errors import BudgetExceeded, Fenced, Internal, NotFound, Story
 from coordinator.llm.models import Models
 from coordinator.llm.prices import Spent
 from coordinator.models import Failure, Session
+from coordinator.people.vault import Vault
 from coordinator.recovery import restored
 from coordinator.sessions.journal import Journal
 from coordinator.sessions.manager import StorySessionManager
@@ -39,7 +40,6 @@ from coordinator.story.work import Done, StepSpec, Work, begun_by, newest_texts,
 from coordinator.telemetry import traces
 from coordinator.telemetry.logs import about_from_here
 from coordinator.telemetry.traces import Fact, Traces
-from coordinator.vault import Vault
 from coordinator.workers.workers import Workers
 
 logger = logging.getLogger(__name__)

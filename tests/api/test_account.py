@@ -17,9 +17,9 @@ import pytest
 import respx
 from pydantic import SecretStr
 
-from coordinator import erasures
+from coordinator.people import erasures
+from coordinator.people.signins import ProjectSignIns
 from coordinator.settings import Settings
-from coordinator.signins import ProjectSignIns
 from storyloom.client import Client, ClientError
 from tests.api.support import TEST_MODEL, checked_error, held_story, problem, signed
 from tests.chaos.record import eventually

@@ -16,8 +16,8 @@ from api.ending import Departure
 from api.openapi import Documented
 from api.rates import Rates
 from api.state import State
-from coordinator.erasures import Erasures
 from coordinator.errors import RateLimited
+from coordinator.people.erasures import Erasures
 from coordinator.sessions.held import Held
 from coordinator.settings import Settings
 from coordinator.store.signins import SignInOperations

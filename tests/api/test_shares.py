@@ -10,8 +10,8 @@ import httpx
 import psycopg
 import pytest
 
+from coordinator.people.shares import PER_SESSION
 from coordinator.settings import Settings
-from coordinator.shares import PER_SESSION
 from tests.api.support import problem
 from tests.conftest import Database
 from tests.service import Service, bearer, serving

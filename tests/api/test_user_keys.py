@@ -13,8 +13,8 @@ import pytest
 from psycopg import sql
 from pydantic import SecretStr
 
+from coordinator.people.vault import Seal
 from coordinator.settings import Settings
-from coordinator.vault import Seal
 from storyloom.client import Client
 from storyloom.errors import ClientError
 from tests.api.support import problem

@@ -14,7 +14,7 @@ import pytest
 
 from coordinator.errors import Misconfigured
 from coordinator.folder import DiskFull
-from coordinator.secret import kept_secret
+from coordinator.people.secret import kept_secret
 from coordinator.store import embedded
 from coordinator.store.embedded import EmbeddedPostgres
 from coordinator.store.node import NodeLock

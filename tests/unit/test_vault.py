@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from coordinator.errors import Misconfigured
+from coordinator.people.vault import SECRET_FILE, Seal, secrets_of
 from coordinator.settings import Settings
-from coordinator.vault import SECRET_FILE, Seal, secrets_of
 
 OLD, NEW, OTHER = "o" * 32, "the newest of them all as long as it must be", "another one that is also long enough"
 KEY = "sk-a-key-of-the-writer-1234"

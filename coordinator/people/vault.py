@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from coordinator.errors import InvalidMessage, Misconfigured, NotFound
 from coordinator.llm.models import KEY_PROVIDERS, Models
-from coordinator.secret import SHORTEST, kept_secret
+from coordinator.people.secret import SHORTEST, kept_secret
 from coordinator.settings import Settings
 from coordinator.store.keys import KeyOperations, UserKey
 

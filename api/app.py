@@ -30,8 +30,6 @@ from api.protocol import ADDRESS
 from api.rates import Rates
 from api.requests import Requests
 from api.state import State
-from coordinator.accounts import Accounts
-from coordinator.administration import Administration
 from coordinator.admins import listed_ids
 from coordinator.agents.library import load_library
 from coordinator.errors import Misconfigured
@@ -44,6 +42,9 @@ from coordinator.people.erasures import Erasures
 from coordinator.people.shares import Shares
 from coordinator.people.signins import LocalSignIns, ProjectSignIns, SignIns
 from coordinator.people.vault import Seal, Vault, secrets_of
+from coordinator.running.accounts import Accounts
+from coordinator.running.administration import Administration
+from coordinator.running.stories import NoRuns, Runs, StoryCoordinator
 from coordinator.sessions.held import Held
 from coordinator.sessions.manager import StorySessionManager
 from coordinator.sessions.snapshots import Snapshots
@@ -58,14 +59,13 @@ from coordinator.store.keeper import Keeper
 from coordinator.store.limits import limits_of
 from coordinator.store.migrate import connected, migrate
 from coordinator.store.node import NodeLock
-from coordinator.stories import NoRuns, Runs, StoryCoordinator
 from coordinator.supabase.hosted import check_keys, project_url
 from coordinator.telemetry.logs import about
 from coordinator.telemetry.traces import Traces
 from coordinator.workers.workers import Workers
 
 if TYPE_CHECKING:
-    from coordinator.engine import Engine
+    from coordinator.running.engine import Engine
 
 logger = logging.getLogger(__name__)
 
@@ -192,8 +192,8 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         runs: Runs = NoRuns()
         if importing is not None:
             await importing
-            from coordinator.engine import Engine
-            from coordinator.workflow import StoryWorkflow
+            from coordinator.running.engine import Engine
+            from coordinator.running.workflow import StoryWorkflow
 
             engine = await Engine.launch(
                 manager, StoryWorkflow(manager, models, library, vault, workers, traces), lock,
@@ -226,7 +226,7 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
 
 def _prepare_stories() -> None:
     """What the first story would else wait for, and the event loop with it."""
-    importlib.import_module("coordinator.workflow")
+    importlib.import_module("coordinator.running.workflow")
     load_prices()
 
 

@@ -16,7 +16,7 @@ from api.strict import StrictRoute
 from coordinator.errors import Forbidden, NotFound
 from coordinator.llm.models import ModelInfo
 from coordinator.models import Identity
-from coordinator.stories import DEFAULT_TEMPLATE
+from coordinator.running.stories import DEFAULT_TEMPLATE
 from coordinator.story.template import Theme
 
 router = APIRouter(prefix="/api", route_class=StrictRoute)

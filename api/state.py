@@ -17,8 +17,6 @@ from api.connections import Connections
 from api.ending import Departure
 from api.hosted import SupabaseAuth
 from api.rates import Rates
-from coordinator.accounts import Accounts
-from coordinator.administration import Administration
 from coordinator.agents.library import Library
 from coordinator.errors import Forbidden, StoryloomError, Unauthorized
 from coordinator.export.press import Press
@@ -28,11 +26,13 @@ from coordinator.models import Identity
 from coordinator.people.erasures import Erasures
 from coordinator.people.shares import Shares
 from coordinator.people.vault import Vault
+from coordinator.running.accounts import Accounts
+from coordinator.running.administration import Administration
+from coordinator.running.stories import StoryCoordinator
 from coordinator.sessions.manager import StorySessionManager
 from coordinator.sessions.snapshots import Snapshots
 from coordinator.settings import Settings
 from coordinator.store.keeper import Keeper
-from coordinator.stories import StoryCoordinator
 from coordinator.telemetry.traces import Traces
 from coordinator.workers.workers import Workers
 
@@ -43,7 +43,7 @@ BEARER = HTTPBearer(
 ASKING = "storyloom.asking"
 
 if TYPE_CHECKING:
-    from coordinator.engine import Engine
+    from coordinator.running.engine import Engine
 
 
 @dataclass(frozen=True, slots=True)

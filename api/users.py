@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from api.errors import responses
 from api.state import Caller, Host, Service
-from coordinator.accounts import Receipt
+from coordinator.running.accounts import Receipt
 
 router = APIRouter(prefix="/api/users/me", tags=["account"])
 

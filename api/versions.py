@@ -16,12 +16,12 @@ from api.protocol import GateStep
 from api.sessions import Cursor, Items, Key, Limit, Version, page
 from api.state import Caller, Host, Service, admitted
 from api.strict import StrictRoute
-from coordinator.alternatives import Alternatives
-from coordinator.estimate import Estimate, estimate
 from coordinator.llm.models import OFFLINE
 from coordinator.llm.prices import price_of
 from coordinator.models import Alternative, Draft, Name, Note, Session, ShortText, StoryConfig, Title
-from coordinator.stories import DEFAULT_TEMPLATE, MOST_BYTES
+from coordinator.running.alternatives import Alternatives
+from coordinator.running.estimate import Estimate, estimate
+from coordinator.running.stories import DEFAULT_TEMPLATE, MOST_BYTES
 from coordinator.story.difference import Difference, compare
 
 router = APIRouter(prefix="/api/sessions", tags=["versions"], route_class=StrictRoute)

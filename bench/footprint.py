@@ -23,7 +23,7 @@ async def measure(ground: Ground, effort: Effort) -> list[Figure]:
         manager = manager_of(store)
         before: dict[str, int] = dict(await (await connection.execute(SIZES)).fetchall())
         await story.sessions(manager, await new_user(store), stories, "story")
-        with patch("coordinator.workflow.perform", recording.perform):
+        with patch("coordinator.running.workflow.perform", recording.perform):
             async with story.engine(manager):
                 while await story.unfinished(connection):
                     await asyncio.sleep(0.1)

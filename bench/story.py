@@ -20,15 +20,15 @@ from bench.figure import Figure, measured
 from bench.ground import Ground, manager_of, new_user
 from bench.turns import in_turn
 from coordinator.agents.library import load_library
-from coordinator.engine import Engine
 from coordinator.llm.models import Models
 from coordinator.models import Identity, Kind, StoryConfig
 from coordinator.people.vault import Seal, Vault
+from coordinator.running.engine import Engine
+from coordinator.running.workflow import StoryWorkflow
 from coordinator.sessions.manager import StorySessionManager
 from coordinator.settings import Settings
 from coordinator.store.node import NodeLock
 from coordinator.workers.workers import Workers
-from coordinator.workflow import StoryWorkflow
 
 AT_ONCE = 50
 INSERT = "insert into bare.steps (session_id, step, content, output) values (%s, %s, %s, %s)"
@@ -86,7 +86,7 @@ async def measure(ground: Ground, effort: Effort) -> list[Figure]:
                     await asyncio.sleep(0.02)
                 return stories / (time.perf_counter() - start)
 
-        with patch("coordinator.workflow.perform", recording.perform):
+        with patch("coordinator.running.workflow.perform", recording.perform):
             rates = await in_turn(effort, {"bare": bare, "kept": kept, "whole": whole})
     return [
         measured(

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from coordinator.estimate import TOKENS_PER_WORD, Estimate
 from coordinator.models import Alternative
+from coordinator.running.estimate import TOKENS_PER_WORD, Estimate
 from coordinator.story.difference import Block
 from storyloom.client import Client, ClientError
 from tests.api.support import TEST_MODEL, problem

@@ -14,15 +14,15 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from coordinator import engine as module
-from coordinator.engine import Engine
 from coordinator.models import Identity, StoryConfig
+from coordinator.running import engine as module
+from coordinator.running.engine import Engine
+from coordinator.running.workflow import StoryWorkflow
 from coordinator.sessions.manager import StorySessionManager
 from coordinator.sessions.runs import Recovered
 from coordinator.sessions.streams import Streams
 from coordinator.store import Store
 from coordinator.store.node import NodeLock
-from coordinator.workflow import StoryWorkflow
 from tests.conftest import Database
 from tests.service import WAIT_S
 

@@ -8,11 +8,11 @@ from pydantic import BaseModel
 from coordinator.agents import prompts
 from coordinator.agents.library import load_library
 from coordinator.agents.render import render
-from coordinator.estimate import TOKENS_PER_WORD, Estimate, estimate
 from coordinator.llm import storyteller
 from coordinator.llm.models import OFFLINE
 from coordinator.llm.prices import Price
 from coordinator.models import StoryConfig
+from coordinator.running.estimate import TOKENS_PER_WORD, Estimate, estimate
 from coordinator.story import plan
 from coordinator.story.briefing import brief_of
 from coordinator.story.words import count_words

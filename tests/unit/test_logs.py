@@ -196,7 +196,7 @@ async def test_a_services_lines_tell_session_run_step_and_request(tmp_path: Path
     told = [json.loads(line) for line in heard]
     assert all({"timestamp", "level", "logger", "event", "node"} <= set(line) for line in told)
 
-    of_run = [line for line in told if line["logger"] == "coordinator.workflow"]
+    of_run = [line for line in told if line["logger"] == "coordinator.running.workflow"]
     assert all((line["session_id"], line["run"]) == (session_id, 1) and line["step"] for line in of_run)
     assert [line["step"] for line in of_run if line["event"] == "the step is done"] == steps
     assert of_run[-1]["event"] == "the story is completed"

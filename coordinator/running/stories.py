@@ -11,7 +11,7 @@ from coordinator.agents.library import Library
 from coordinator.errors import Conflict, InvalidMessage, TooLarge
 from coordinator.llm.models import Models, key_provider
 from coordinator.models import Budget, Draft, Identity, Message, Session, Status, StoryConfig
-from coordinator.recovery import restored
+from coordinator.running.recovery import restored
 from coordinator.sessions.manager import StorySessionManager
 from coordinator.storable import storable
 from coordinator.story import gates, plan, progress

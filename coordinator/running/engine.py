@@ -16,12 +16,12 @@ from typing import Any
 from uuid import UUID
 
 from coordinator.errors import Conflict, NotFound, StoryloomError, Unavailable
+from coordinator.running.workflow import StoryWorkflow
 from coordinator.sessions.manager import StorySessionManager
 from coordinator.sessions.runs import Recovered
 from coordinator.store.node import NodeLock
 from coordinator.store.runs import Begun
 from coordinator.telemetry.logs import about
-from coordinator.workflow import StoryWorkflow
 
 logger = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from coordinator.llm.models import Models
 from coordinator.llm.prices import Spent
 from coordinator.models import Failure, Session
 from coordinator.people.vault import Vault
-from coordinator.recovery import restored
+from coordinator.running.recovery import restored
 from coordinator.sessions.journal import Journal
 from coordinator.sessions.manager import StorySessionManager
 from coordinator.sessions.runs import Partial, Recovered

@@ -13,7 +13,7 @@ from coordinator.llm.models import Models
 from coordinator.llm.prices import Spent
 from coordinator.models import Alternative, Draft, Identity, Session
 from coordinator.people.vault import Vault
-from coordinator.recovery import restored
+from coordinator.running.recovery import restored
 from coordinator.sessions.manager import StorySessionManager
 from coordinator.storable import storable
 from coordinator.store.versions import Made

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from coordinator.errors import Forbidden
 from coordinator.models import Identity, Session
+from coordinator.running.stories import Runs
 from coordinator.sessions.manager import StorySessionManager
 from coordinator.store.admin import AdminOperations, Ending, Nodes, Stats
-from coordinator.stories import Runs
 
 logger = logging.getLogger(__name__)
 

@@ -18,9 +18,9 @@ from coordinator.models import Identity
 from coordinator.people.archive import Archive
 from coordinator.people.erasures import Erasures
 from coordinator.people.signins import SignIns
+from coordinator.running.stories import Runs
 from coordinator.sessions.manager import StorySessionManager
 from coordinator.store.users import OF_A_SESSION, PROFILE, SESSIONS
-from coordinator.stories import Runs
 
 logger = logging.getLogger(__name__)
 

@@ -19,6 +19,8 @@ from coordinator.settings import RATES, Settings
 
 PROMPT = "A lighthouse keeper finds that the light has been signalling something back."
 FINISHED = {"completed", "failed", "cancelled", "expired"}
+# Shorter than the server keeps one: what is just being closed is not used again.
+KEPT = httpx.Limits(keepalive_expiry=2)
 WAIT_S = 30
 """How long a test waits for something that ought to come at once."""
 
@@ -118,5 +120,5 @@ async def serving(settings: Settings, **options: Any) -> AsyncIterator[Service]:
     not_told = {name: value for name, value in LIMITS.items() if name not in settings.model_fields_set}
     settings = settings.model_copy(update=not_told)
     async with in_process(settings, **options) as running:
-        async with httpx.AsyncClient(base_url=running.url, timeout=WAIT_S) as http:
+        async with httpx.AsyncClient(base_url=running.url, timeout=WAIT_S, limits=KEPT) as http:
             yield Service(running.url, settings, LocalAuth.from_settings(settings), http, running.token)

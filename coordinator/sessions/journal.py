@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 from uuid import UUID
@@ -61,13 +62,10 @@ class Journal:
         """An answer of the store was lost: it may have given numbers that are not known here."""
         self._changed = False
         """Others have changed the session: that is yet to be numbered."""
+        self._replaced = False
+        """Another epoch has begun, as somebody else than the store's own answers has said."""
         self._lock = asyncio.Lock()
         self._flusher: asyncio.Task[None] | None = None
-
-    @property
-    def writing(self) -> bool:
-        """A call of the store is under way; its answer tells whether the run goes on, and tells readers first."""
-        return self._lock.locked()
 
     def emit(self, type: str, **payload: Any) -> None:
         """Tell an event now, store it within a flush interval. May be lost with the process until then."""
@@ -142,7 +140,7 @@ class Journal:
 
     async def flush(self) -> None:
         """Store what is pending. On return it is durable. Raises Fenced once a newer run holds the session."""
-        async with self._lock:
+        async with self._alone():
             await self._make_sure()
             seq = self._seq
             rows = self._unstored()
@@ -150,6 +148,14 @@ class Journal:
                 return
             await self._runs.append_events(self.session_id, self.epoch, rows)
             self._stored(seq)
+
+    def replaced(self) -> None:
+        """As `fence`, but after a write under way: it may be the very one that ended the run, and its answer has yet to
+        be told, so that readers hear why."""
+        if self._lock.locked():
+            self._replaced = True
+        else:
+            self.fence()
 
     def fence(self) -> None:
         """Another epoch has begun: this run tells and stores nothing more, and is stopped."""
@@ -176,10 +182,19 @@ class Journal:
             if not self.fenced:
                 self._streams.forget(self.session_id)
 
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        async with self._lock:
+            try:
+                yield
+            finally:
+                if self._replaced:
+                    self.fence()
+
     async def _numbered_by_store(
         self, write: Callable[[list[Json]], Awaitable[T]], events: Callable[[T], list[Json]]
     ) -> T:
-        async with self._lock:
+        async with self._alone():
             await self._make_sure()
             rows = self._unstored()
             self._waiting = []

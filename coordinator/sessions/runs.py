@@ -204,9 +204,8 @@ class NodeRuns:
         beat = await self._store.nodes.beat(self.node, about, held, dead_s)
         for session_id in beat.lost:
             journal = self._held.get(session_id)
-            # One that writes is told by the answer, which may be of the very call that ended it: readers hear why.
-            if journal is not None and journal.epoch == held[session_id] and not journal.writing:
-                journal.fence()
+            if journal is not None and journal.epoch == held[session_id]:
+                journal.replaced()
         for session_id in beat.changed:
             # Not here: the next beat must not wait for it.
             if journal := self._held.get(session_id):

@@ -435,6 +435,25 @@ async def test_who_watches_is_told_why_a_run_here_was_ended(here: Node, user: Ca
     assert told[-1]["reason"] == "It names a neighbour."
 
 
+async def test_a_run_that_writes_while_it_is_ended_elsewhere_stops_with_that_write(
+    here: Node, there: Node, user: Callable[..., Any]
+) -> None:
+    owner = await user()
+    session = await here.create(owner)
+    journal = (await here.manager.recover_session(session.id)).journal
+    journal.emit("agent.state", agent="writer", state="writing", activity="x")
+    answered = here.transport.hold["append_events"] = asyncio.Event()
+    writing = asyncio.create_task(journal.flush())
+    while [row["seq"] for row in await stored(there, owner, session.id)][-1] < 4:
+        await asyncio.sleep(0.01)
+    await there.manager.change_status(owner, session.id, "cancelled", ("active",))
+    await here.manager.runs.beat({}, 60)
+    assert not journal.fenced
+    answered.set()
+    await writing
+    assert journal.fenced
+
+
 async def test_a_write_is_told_though_its_caller_has_gone(here: Node, user: Callable[..., Any]) -> None:
     owner = await user()
     session = await here.create(owner)

@@ -129,7 +129,7 @@ class Workers:
 async def _started() -> Process:
     """A process with this one's modules and none of its environment, which holds secrets. A terminal's signals are not
     for it: it ends with its input."""
-    program = f"import sys; sys.path[:] = {sys.path!r}; from coordinator.worker import main; main()"
+    program = f"import sys; sys.path[:] = {sys.path!r}; from coordinator.workers.worker import main; main()"
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "SYSTEMROOT") if name in os.environ}
     return await asyncio.create_subprocess_exec(
         sys.executable, "-I", "-c", program, stdin=PIPE, stdout=PIPE, env=environment, start_new_session=True

@@ -144,7 +144,7 @@ async def test_the_path_of_the_protocol_is_added_once(settings: Settings, collec
 
 def test_without_an_endpoint_no_exporter_is_imported() -> None:
     look = (
-        "import sys, api.app, coordinator.engine; from coordinator.traces import Traces, span\n"
+        "import sys, api.app, coordinator.running.engine; from coordinator.telemetry.traces import Traces, span\n"
         "with Traces().begin('x', {}), span('y', {}): pass\n"
         "print([name for name in sys.modules if name.startswith(('opentelemetry.exporter', 'opentelemetry.sdk'))])"
     )

@@ -121,8 +121,8 @@ async def test_the_end_of_the_service_ends_what_is_under_way() -> None:
 SERVICE = """
 import asyncio, os, sys
 sys.path.insert(0, {root!r})
-from coordinator.metrics import Metrics
-from coordinator.workers import Workers
+from coordinator.telemetry.metrics import Metrics
+from coordinator.workers.workers import Workers
 
 async def main():
     workers = Workers(1, 60, Metrics())

@@ -1,4 +1,4 @@
-"""Operations on users' own model keys. What goes in and comes out here is ciphertext; `coordinator.people.vault` opens it."""
+"""Operations on users' own model keys. What goes in and comes out here is ciphertext; `people.vault` opens it."""
 
 from __future__ import annotations
 

@@ -17,12 +17,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import admin, asyncapi, catalog, errors, export, health, keys, pages, sessions, shares, socket, users, versions
 from api.addresses import Addresses
-from api.auth import LocalAuth
 from api.connections import Connections
 from api.ending import Departure
 from api.heads import Heads
-from api.hosted import SupabaseAuth
 from api.hosts import Hosts, Names
+from api.identity.auth import LocalAuth
+from api.identity.hosted import SupabaseAuth
 from api.limits import BodyLimit, RestLimit
 from api.openapi import Documented
 from api.origins import Cors

@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 
-from api.auth import LocalAuth
 from api.errors import responses
-from api.renewals import Renewals
+from api.identity.auth import LocalAuth
+from api.identity.renewals import Renewals
 from api.state import Service, State, host_of
 from api.strict import StrictRoute
 from coordinator.errors import Forbidden, NotFound

@@ -22,9 +22,9 @@ import uvloop
 from fastapi import FastAPI
 
 from api.app import create_app, running
-from api.auth import local_token
 from api.connections import Connections
 from api.ending import on_signals
+from api.identity.auth import local_token
 from api.state import State
 from coordinator.errors import Misconfigured
 from coordinator.settings import Settings, unknown_settings

@@ -16,12 +16,12 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from api import protocol
-from api.auth import bearer
 from api.errors import error_frame
+from api.identity.auth import bearer
+from api.identity.tokens import LEEWAY_S
 from api.origins import may_connect
 from api.rates import TooMany, address_key
 from api.state import State, admitted, host_of, state_of, verified
-from api.tokens import LEEWAY_S
 from coordinator.errors import Conflict, Internal, StoryloomError, Unauthorized, Unavailable
 from coordinator.models import Identity
 from coordinator.sessions.events import from_storage

@@ -12,10 +12,10 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 
 from api.addresses import Addresses
-from api.auth import LocalAuth, bearer
 from api.connections import Connections
 from api.ending import Departure
-from api.hosted import SupabaseAuth
+from api.identity.auth import LocalAuth, bearer
+from api.identity.hosted import SupabaseAuth
 from api.rates import Rates
 from coordinator.agents.library import Library
 from coordinator.errors import Forbidden, StoryloomError, Unauthorized

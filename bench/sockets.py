@@ -12,7 +12,7 @@ from statistics import median
 
 import httpx
 
-from api.auth import local_token
+from api.identity.auth import local_token
 from bench.crowd import OPENING
 from bench.effort import Effort
 from bench.figure import Figure, measured

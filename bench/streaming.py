@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import httpx
 
-from api.auth import local_token
+from api.identity.auth import local_token
 from bench.crowd import FIRST_S
 from bench.effort import Effort
 from bench.figure import Figure, measured

@@ -375,7 +375,7 @@ def token(
     admin: Annotated[bool, typer.Option("--admin", help="An administrator's.")] = False, as_json: Json = False
 ) -> None:
     """Print a token for a local service."""
-    from api.auth import local_token
+    from api.identity.auth import local_token
     from coordinator.settings import load_settings
 
     settings = load_settings()

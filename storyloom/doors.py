@@ -39,7 +39,7 @@ async def open_client(where: Where, *, run_stories: bool, on_lost: Notice | None
 
     # A library's advertisement has no place in the middle of a story.
     os.environ.setdefault("PYDANTIC_AI_NO_BANNER", "1")
-    from api.auth import local_token
+    from api.identity.auth import local_token
     from api.serve import in_process
     from coordinator.settings import load_settings, unknown_settings
 

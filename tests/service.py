@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
-from api.auth import LocalAuth
+from api.identity.auth import LocalAuth
 from api.serve import in_process
 from coordinator.settings import RATES, Settings
 

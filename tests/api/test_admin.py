@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
-from api.auth import LocalAuth
+from api.identity.auth import LocalAuth
 from coordinator.settings import Settings
 from tests.api.support import JWT_SECRET, TEST_MODEL, held_story, problem
 from tests.api.test_account import erase, taken

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from api.auth import LocalAuth
+from api.identity.auth import LocalAuth
 from coordinator.admins import LISTED, listed_ids, reads_as
 from coordinator.errors import Misconfigured
 from coordinator.models import SERVICE

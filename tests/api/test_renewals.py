@@ -12,7 +12,7 @@ import jwt
 import psycopg
 import pytest
 
-from api import renewals
+from api.identity import renewals
 from coordinator.store import Store
 from storyloom.rest import Address
 from storyloom.signin import Grant, sign_in, sign_out

@@ -9,7 +9,7 @@ from uuid import uuid4
 import jwt
 import pytest
 
-from api.tokens import LEEWAY_S
+from api.identity.tokens import LEEWAY_S
 from tests.api.support import JWT_SECRET, answers, checked_error, closed, held_story, raw, refusal, signed
 from tests.chaos.record import eventually
 from tests.model_server import ModelServer

@@ -77,7 +77,7 @@ class Node:
         ready.cancel()
         assert self._announced.is_set(), f"the service did not start:\n{self.told}"
         self.ready_at = time.monotonic()
-        from api.auth import local_token
+        from api.identity.auth import local_token
 
         self.token = local_token(self.settings)
         return self

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api import hosted
-from api.tokens import LEEWAY_S
+from api.identity import hosted
+from api.identity.tokens import LEEWAY_S
 from coordinator.admins import LISTED, reads_as
 from coordinator.errors import Unauthorized
 from coordinator.models import SERVICE, Identity

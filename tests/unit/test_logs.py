@@ -20,7 +20,7 @@ import psycopg
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from api.auth import local_token
+from api.identity.auth import local_token
 from coordinator.settings import Settings
 from coordinator.telemetry import logs
 from coordinator.telemetry.logs import about

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.hosted import SupabaseAuth
+from api.identity.hosted import SupabaseAuth
 from coordinator.errors import Misconfigured
 from coordinator.supabase.hosted import check_keys, key_faults, key_kind
 from tests.unit.tokens import (

@@ -14,8 +14,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from api import hosted
-from api.hosted import SupabaseAuth
+from api.identity import hosted
+from api.identity.hosted import SupabaseAuth
 from coordinator.errors import Misconfigured, Unauthorized, Unavailable
 from coordinator.supabase import jwks
 from coordinator.supabase.jwks import KeySet, usable_keys

@@ -15,7 +15,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from api.hosted import SupabaseAuth
+from api.identity.hosted import SupabaseAuth
 from coordinator.errors import Unauthorized
 from coordinator.supabase.jwks import KeySet, VerifyingKey, usable_keys
 

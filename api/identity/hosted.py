@@ -11,8 +11,8 @@ import httpx
 import jwt
 from pydantic import SecretStr
 
-from api.auth import AUDIENCE
-from api.tokens import LEEWAY_S, Tokens, Verified
+from api.identity.auth import AUDIENCE
+from api.identity.tokens import LEEWAY_S, Tokens, Verified
 from coordinator.admins import with_list
 from coordinator.errors import Misconfigured, Unauthorized, Unavailable
 from coordinator.models import Identity

@@ -12,7 +12,7 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 
 import jwt
 
-from api.tokens import LEEWAY_S, Tokens, Verified
+from api.identity.tokens import LEEWAY_S, Tokens, Verified
 from coordinator.admins import listed_ids, with_list
 from coordinator.errors import Misconfigured, Unauthorized
 from coordinator.models import Identity

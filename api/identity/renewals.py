@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
-from api.auth import REFRESH_TTL_S, LocalAuth, SignIn
+from api.identity.auth import REFRESH_TTL_S, LocalAuth, SignIn
 from coordinator.errors import Unauthorized
 from coordinator.store.signins import SignInOperations
 

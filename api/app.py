@@ -19,16 +19,16 @@ from api import admin, asyncapi, catalog, errors, export, health, keys, pages, s
 from api.addresses import Addresses
 from api.connections import Connections
 from api.ending import Departure
-from api.heads import Heads
-from api.hosts import Hosts, Names
+from api.guards.heads import Heads
+from api.guards.hosts import Hosts, Names
+from api.guards.limits import BodyLimit, RestLimit
+from api.guards.origins import Cors
+from api.guards.requests import Requests
 from api.identity.auth import LocalAuth
 from api.identity.hosted import SupabaseAuth
-from api.limits import BodyLimit, RestLimit
 from api.openapi import Documented
-from api.origins import Cors
 from api.protocol import ADDRESS
 from api.rates import Rates
-from api.requests import Requests
 from api.state import State
 from coordinator.admins import listed_ids
 from coordinator.agents.library import load_library

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.errors import responses
+from api.guards.requests import PRIVATE
 from api.sessions import Items
 from api.state import Caller, Service
 from api.strict import StrictRoute
@@ -16,12 +17,6 @@ from coordinator.people.shares import DEFAULT_TTL_S, MOST_TTL_S
 from coordinator.store.shares import Share, SharedStory
 
 router = APIRouter(tags=["shares"], route_class=StrictRoute)
-
-PRIVATE = {
-    "Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow",
-    "X-Content-Type-Options": "nosniff",
-}  # fmt: skip
-"""Of every answer that has to do with a link, and of the page that shows a story: nobody else is to learn of it."""
 
 
 class NewShare(BaseModel):

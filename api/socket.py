@@ -17,9 +17,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from api import protocol
 from api.errors import error_frame
+from api.guards.origins import may_connect
 from api.identity.auth import bearer
 from api.identity.tokens import LEEWAY_S
-from api.origins import may_connect
 from api.rates import TooMany, address_key
 from api.state import State, admitted, host_of, state_of, verified
 from coordinator.errors import Conflict, Internal, StoryloomError, Unauthorized, Unavailable

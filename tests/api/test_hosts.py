@@ -13,7 +13,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from api.errors import Problem
-from api.hosts import Names
+from api.guards.hosts import Names
 from coordinator.errors import Misconfigured
 from coordinator.settings import Settings, load_settings
 from tests.service import Service, serving

@@ -203,7 +203,7 @@ async def test_a_services_lines_tell_session_run_step_and_request(tmp_path: Path
 
     errors = [line for line in told if line["level"] == "error"]
     assert errors and all((line["request_id"], line["session_id"]) == ("mine-7", session_id) for line in errors)
-    asked = [line for line in told if line["logger"] == "api.requests" and line.get("request_id") == "mine-7"]
+    asked = [line for line in told if line["logger"] == "api.guards.requests" and line.get("request_id") == "mine-7"]
     assert [(line["event"], line["status"]) for line in asked] == [("GET /api/sessions/{session_id}/drafts", 500)]
 
     everything = "\n".join(heard)

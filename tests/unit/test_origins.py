@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.origins import Origin, may_connect, parsed
+from api.guards.origins import Origin, may_connect, parsed
 
 OWN = [
     ("https://x", "x:443"), ("https://x:443", "x"), ("https://x", "x"), ("http://x", "x:80"), ("http://x:80", "x"),

@@ -17,7 +17,6 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import problem
-from api.shares import PRIVATE
 from api.state import state_of
 from coordinator.telemetry import traces
 from coordinator.telemetry.logs import about
@@ -28,6 +27,11 @@ HEADER = "X-Request-ID"
 SANE = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 SESSION = re.compile(r"/api/(?:admin/)?sessions/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:/|$)", re.ASCII)
 SHARED = re.compile(r"/(?:api/)?shared(?:/|$)")
+PRIVATE = {
+    "Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow",
+    "X-Content-Type-Options": "nosniff",
+}  # fmt: skip
+"""Of every answer that has to do with a link, and of the page that shows a story: nobody else is to learn of it."""
 UNKNOWN = "unknown path"
 ANSWERS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
 

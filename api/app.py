@@ -16,8 +16,9 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import admin, asyncapi, catalog, errors, export, health, keys, pages, sessions, shares, socket, users, versions
-from api.addresses import Addresses
-from api.connections import Connections
+from api.bounds.addresses import Addresses
+from api.bounds.connections import Connections
+from api.bounds.rates import Rates
 from api.ending import Departure
 from api.guards.heads import Heads
 from api.guards.hosts import Hosts, Names
@@ -28,7 +29,6 @@ from api.identity.auth import LocalAuth
 from api.identity.hosted import SupabaseAuth
 from api.openapi import Documented
 from api.protocol import ADDRESS
-from api.rates import Rates
 from api.state import State
 from coordinator.admins import listed_ids
 from coordinator.agents.library import load_library

@@ -22,7 +22,7 @@ import uvloop
 from fastapi import FastAPI
 
 from api.app import create_app, running
-from api.connections import Connections
+from api.bounds.connections import Connections
 from api.ending import on_signals
 from api.identity.auth import local_token
 from api.state import State

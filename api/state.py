@@ -11,12 +11,12 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 
-from api.addresses import Addresses
-from api.connections import Connections
+from api.bounds.addresses import Addresses
+from api.bounds.connections import Connections
+from api.bounds.rates import Rates
 from api.ending import Departure
 from api.identity.auth import LocalAuth, bearer
 from api.identity.hosted import SupabaseAuth
-from api.rates import Rates
 from coordinator.agents.library import Library
 from coordinator.errors import Forbidden, StoryloomError, Unauthorized
 from coordinator.export.press import Press

@@ -10,8 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.bounds.rates import address_key
 from api.errors import Carried, problem
-from api.rates import address_key
 from api.state import asking, host_of, state_of
 from coordinator.errors import RateLimited, Unavailable
 from coordinator.models import Identity

@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from api.app import create_app
-from api.connections import Connections
+from api.bounds.connections import Connections
+from api.bounds.rates import Rates
 from api.ending import Departure
 from api.openapi import Documented
-from api.rates import Rates
 from api.state import State
 from coordinator.errors import RateLimited
 from coordinator.people.erasures import Erasures

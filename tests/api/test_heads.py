@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from api.connections import FRAGMENTS, PIPELINED
+from api.bounds.connections import FRAGMENTS, PIPELINED
 from coordinator.settings import Settings
 from tests.service import WAIT_S, Service, serving
 

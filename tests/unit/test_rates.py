@@ -18,7 +18,7 @@ from limits import RateLimitItemPerMinute
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from api.rates import KEYS, NO_ADDRESS, Counters, Rate, Rates, TooMany, address_key
+from api.bounds.rates import KEYS, NO_ADDRESS, Counters, Rate, Rates, TooMany, address_key
 from api.serve import _as_peers
 from coordinator.errors import Misconfigured, RateLimited
 from coordinator.models import Identity
@@ -37,7 +37,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
     """The time of the limits alone."""
     clock = Clock()
-    for module in ("api.rates", "limits.aio.storage.memory", "limits.aio.strategies"):
+    for module in ("api.bounds.rates", "limits.aio.storage.memory", "limits.aio.strategies"):
         monkeypatch.setattr(f"{module}.time", SimpleNamespace(time=clock.time))
     yield clock
 
@@ -71,7 +71,7 @@ def test_a_window_of_any_beginning_lets_at_most_twice_the_limit_through(gaps: li
     """The counter reckons that the window before was evenly filled; that bounds what a burst at its edge can gain."""
     with pytest.MonkeyPatch.context() as patch:
         clock = Clock()
-        for module in ("api.rates", "limits.aio.storage.memory", "limits.aio.strategies"):
+        for module in ("api.bounds.rates", "limits.aio.storage.memory", "limits.aio.strategies"):
             patch.setattr(f"{module}.time", SimpleNamespace(time=clock.time))
         rate = Rate("5/minute")
         passed: list[float] = []

@@ -17,8 +17,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
+from api.bounds.rates import address_key
 from api.errors import problem
-from api.rates import address_key
 from coordinator.sessions.held import Account, Held
 from coordinator.settings import Settings
 

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from uuid import UUID
 
-from api.rates import address_key
+from api.bounds.rates import address_key
 from coordinator.models import Identity
 from coordinator.sessions.cache import Cache
 from coordinator.store.limits import LimitOperations

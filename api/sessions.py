@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from api.errors import responses
-from api.protocol import Comment, GateStep, RequestId
+from api.live.protocol import Comment, GateStep, RequestId
 from api.state import Caller, Host, Service, admitted
 from api.strict import StrictRoute
 from coordinator.errors import InvalidMessage

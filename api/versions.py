@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from api.errors import responses
-from api.protocol import GateStep
+from api.live.protocol import GateStep
 from api.sessions import Cursor, Items, Key, Limit, Version, page
 from api.state import Caller, Host, Service, admitted
 from api.strict import StrictRoute

@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from api.errors import STATUS, Problem
-from api.protocol import CONNECTION_FRAME
+from api.live.protocol import CONNECTION_FRAME
 from tests.model_server import ModelServer
 from tests.service import WAIT_S, Service, Socket
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from api.asyncapi import document
-from api.protocol import CONNECTION_FRAME, kinds
+from api.live.asyncapi import document
+from api.live.protocol import CONNECTION_FRAME, kinds
 from coordinator.sessions.events import EVENT
 from tests.api.support import TEST_MODEL, answers
 from tests.model_server import ModelServer, Reply

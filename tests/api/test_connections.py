@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from websockets.asyncio.client import connect
 
 from api import serve
-from api.socket import Connection
+from api.live.socket import Connection
 from coordinator.settings import Settings
 from tests.api.support import TEST_MODEL, answers, closed
 from tests.api.test_metrics import seen

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.errors import STATUS
-from api.protocol import ClientFrame, frames_of, kind_of
+from api.live.protocol import ClientFrame, frames_of, kind_of
 from tests.api.support import answers
 from tests.service import PROMPT, Service, bearer
 

@@ -15,12 +15,12 @@ from pydantic_core import to_json
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from api import protocol
 from api.bounds.rates import TooMany, address_key
 from api.errors import error_frame
 from api.guards.origins import may_connect
 from api.identity.auth import bearer
 from api.identity.tokens import LEEWAY_S
+from api.live import protocol
 from api.state import State, admitted, host_of, state_of, verified
 from coordinator.errors import Conflict, Internal, StoryloomError, Unauthorized, Unavailable
 from coordinator.models import Identity

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from api.protocol import ADDRESS, SUBPROTOCOL, ClientFrame, ConnectionFrame, frames_of, kind_of
+from api.live.protocol import ADDRESS, SUBPROTOCOL, ClientFrame, ConnectionFrame, frames_of, kind_of
 from api.state import Service
 from coordinator.sessions.events import AnyEvent
 

@@ -15,7 +15,7 @@ import httpx
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import admin, catalog, errors, export, health, keys, pages, sessions, shares, users, versions
+from api import errors, pages
 from api.bounds.addresses import Addresses
 from api.bounds.connections import Connections
 from api.bounds.rates import Rates
@@ -29,7 +29,8 @@ from api.identity.auth import LocalAuth
 from api.identity.hosted import SupabaseAuth
 from api.live import asyncapi, socket
 from api.live.protocol import ADDRESS
-from api.openapi import Documented
+from api.rest import admin, catalog, export, health, keys, sessions, shares, users, versions
+from api.rest.openapi import Documented
 from api.state import State
 from coordinator.admins import listed_ids
 from coordinator.agents.library import load_library

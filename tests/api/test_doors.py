@@ -14,7 +14,7 @@ from api.app import create_app
 from api.bounds.connections import Connections
 from api.bounds.rates import Rates
 from api.ending import Departure
-from api.openapi import Documented
+from api.rest.openapi import Documented
 from api.state import State
 from coordinator.errors import RateLimited
 from coordinator.people.erasures import Erasures

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from api.errors import responses
 from api.live.protocol import GateStep
-from api.sessions import Cursor, Items, Key, Limit, Version, page
+from api.rest.sessions import Cursor, Items, Key, Limit, Version, page
 from api.state import Caller, Host, Service, admitted
 from api.strict import StrictRoute
 from coordinator.llm.models import OFFLINE

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from api.errors import responses
-from api.sessions import Items
+from api.rest.sessions import Items
 from api.state import Caller, Service
 from api.strict import StrictRoute
 from coordinator.llm.models import KEY_PROVIDERS

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.errors import responses
 from api.guards.requests import PRIVATE
-from api.sessions import Items
+from api.rest.sessions import Items
 from api.state import Caller, Service
 from api.strict import StrictRoute
 from coordinator.people.shares import DEFAULT_TTL_S, MOST_TTL_S

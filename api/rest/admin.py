@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from api.errors import responses
-from api.sessions import Cursor, Items, Limit, Search, page
+from api.rest.sessions import Cursor, Items, Limit, Search, page
 from api.state import Admin, Service
 from api.strict import StrictRoute
 from coordinator.models import Draft, Kind, Message, Name, Session, SessionDetail, Status, Step, Storable, Usage

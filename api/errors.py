@@ -84,7 +84,7 @@ def in_words(error: ValidationError | RequestValidationError) -> str:
 
 
 def install(app: FastAPI) -> None:
-    """Every error of the app leaves as a problem; what nobody foresaw is left to `api.requests`."""
+    """Every error of the app leaves as a problem; what nobody foresaw is left to `api.guards.requests`."""
 
     async def known(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, StoryloomError)

@@ -235,7 +235,7 @@ def _config(settings: Settings, app: FastAPI, connections: Connections, *, quiet
         ws_per_message_deflate=False,
         lifespan="off",
         log_config=None,
-        # Below that are its own access lines, with what follows the path: `api.requests` logs requests.
+        # Below that are its own access lines, with what follows the path: `api.guards.requests` logs requests.
         log_level="critical" if quiet else "warning",
         access_log=False,
         timeout_graceful_shutdown=DRAIN_S,

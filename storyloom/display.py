@@ -15,9 +15,7 @@ from rich.live import Live
 from rich.text import Text
 
 from storyloom.casting import BESIDE, colour_of, excerpt_lines, is_read_live, kind_of, name_of, waiting_text
-from storyloom.commands import Commands
-from storyloom.errors import ClientError
-from storyloom.events import (
+from storyloom.client.events import (
     AgentDelta,
     AgentMessage,
     DraftSaved,
@@ -26,11 +24,13 @@ from storyloom.events import (
     SessionSnapshot,
     SessionStatus,
 )
+from storyloom.client.state import SessionState
+from storyloom.client.things import Approval, Message, Partial, Session, Story
+from storyloom.commands import Commands
+from storyloom.errors import ClientError
 from storyloom.panel import Panel
 from storyloom.program import say
 from storyloom.prose import Wrapper, clean, shorten
-from storyloom.state import SessionState
-from storyloom.things import Approval, Message, Partial, Session, Story
 from storyloom.typeset import excerpt, markdown, prose_width, story_text, summary
 
 

@@ -11,8 +11,8 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from storyloom.client import Client
+from storyloom.client.rest import Address, Notice
 from storyloom.program import warn
-from storyloom.rest import Address, Notice
 from storyloom.signins import SignIns
 
 LOG_FILE = "command.log"

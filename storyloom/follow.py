@@ -12,13 +12,13 @@ from uuid import UUID
 
 from storyloom.casting import waiting_text
 from storyloom.client import Client
+from storyloom.client.events import Event
+from storyloom.client.state import SessionState
+from storyloom.client.things import Approval, Story
 from storyloom.commands import Commands
 from storyloom.errors import ClientError
-from storyloom.events import Event
 from storyloom.gates import Ask, Gates
 from storyloom.program import DONE, Failed, Stopped
-from storyloom.state import SessionState
-from storyloom.things import Approval, Story
 
 TICK_S = 1 / 12
 Result = TypeVar("Result")

@@ -9,9 +9,9 @@ from uuid import UUID
 
 from storyloom.casting import waiting_text
 from storyloom.client import Client
+from storyloom.client.state import SessionState
+from storyloom.client.things import Approval
 from storyloom.errors import ClientError
-from storyloom.state import SessionState
-from storyloom.things import Approval
 
 COMMENT_CHARACTERS = 4_000
 Ask = Callable[[str], Awaitable[str | None]]

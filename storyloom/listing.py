@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from storyloom.casting import kind_of, name_of
+from storyloom.client.things import Draft, Session
 from storyloom.prose import clean, shorten
-from storyloom.things import Draft, Session
 
 WORDS_PER_PAGE = 300
 WIDEST = 110

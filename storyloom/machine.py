@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from storyloom.things import Thing
+from storyloom.client.things import Thing
 
 
 def as_json(told: Thing | Sequence[Thing]) -> str:

@@ -20,9 +20,9 @@ from storyloom.texts import is_text
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from storyloom.client.things import Thing
     from storyloom.commands import Commands
     from storyloom.doors import Where
-    from storyloom.things import Thing
 
 NOTE_CHARACTERS = 4_000
 TITLE_CHARACTERS = 200
@@ -76,8 +76,8 @@ def bounded(name: str, value: str, most: int) -> str:
 
 def where_of(server: str | None, token: str | None) -> Where:
     """Raises Wrong for a server whose address is none."""
+    from storyloom.client.rest import Address
     from storyloom.doors import Where
-    from storyloom.rest import Address
 
     if server:
         try:

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from storyloom.casting import colour_of, name_of, place_in_queue, stage_place
+from storyloom.client.state import SessionState
 from storyloom.prose import clean, shorten
-from storyloom.state import SessionState
 
 WIDTH = 80
 """Widest the panel gets; a terminal made a little narrower then leaves its lines whole."""

@@ -9,9 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from storyloom.casting import name_of, place_in_queue
-from storyloom.commands import Commands
-from storyloom.errors import ClientError
-from storyloom.events import (
+from storyloom.client.events import (
     ApprovalRequested,
     DraftSaved,
     Event,
@@ -20,10 +18,12 @@ from storyloom.events import (
     SessionStatus,
     StepStarted,
 )
+from storyloom.client.state import SessionState
+from storyloom.client.things import Approval, Session, Story
+from storyloom.commands import Commands
+from storyloom.errors import ClientError
 from storyloom.machine import as_json
 from storyloom.prose import clean
-from storyloom.state import SessionState
-from storyloom.things import Approval, Session, Story
 from storyloom.typeset import story_plain
 
 Print = Callable[[str], None]

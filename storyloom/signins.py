@@ -11,9 +11,9 @@ from typing import Any
 import platformdirs
 from pydantic import ValidationError
 
+from storyloom.client.rest import Address
+from storyloom.client.signin import Anonymous, Grant
 from storyloom.errors import ClientError
-from storyloom.rest import Address
-from storyloom.signin import Anonymous, Grant
 
 
 def default_path() -> Path:

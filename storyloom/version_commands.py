@@ -27,9 +27,9 @@ from storyloom.program import Wrong
 
 if TYPE_CHECKING:
     from storyloom.client import Client
+    from storyloom.client.things import Alternative, Story
     from storyloom.commands import Commands
     from storyloom.errors import ClientError
-    from storyloom.things import Alternative, Story
 
 ALTERNATIVES = 4
 LARGEST = 2**31 - 1
@@ -47,9 +47,9 @@ def versions(session_id: SessionId, server: Server = None, token: Token = None, 
     """List the versions of a story's text, the oldest first."""
     where = where_of(server, token)
 
+    from storyloom.client.things import Draft, Page
     from storyloom.doors import open_client
     from storyloom.follow import run
-    from storyloom.things import Draft, Page
 
     async def work() -> int:
         from datetime import UTC, datetime

@@ -1,7 +1,7 @@
 """What the service counts and measures, all in one place: Prometheus metrics with a registry of their own.
 
 Each service has one `Metrics`, so that several may live in one process. What can be read off the service's own state
-is read when somebody looks (`api.health`). Labels have few values: never an id, and nothing that a user may choose
+is read when somebody looks (`api.rest.health`). Labels have few values: never an id, and nothing that a user may choose
 freely.
 """
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from coordinator.settings import Settings
-from storyloom.events import parse
-from storyloom.state import SessionState
+from storyloom.client.events import parse
+from storyloom.client.state import SessionState
 from tests.api.support import problem
 from tests.api.test_model_story import with_model
 from tests.chaos.record import check_whole, everything

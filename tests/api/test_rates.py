@@ -16,8 +16,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from coordinator.settings import Settings
-from storyloom.backoff import Reconnect
 from storyloom.client import Client
+from storyloom.client.backoff import Reconnect
 from storyloom.errors import ClientError
 from tests.api.support import answers, checked_error, closed, problem, raw
 from tests.service import PROMPT, Service, bearer, serving

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from coordinator.sessions.events import EVENT
-from storyloom.events import parse
-from storyloom.state import SessionState
+from storyloom.client.events import parse
+from storyloom.client.state import SessionState
 from tests.api.support import TEST_MODEL, answers
 from tests.model_server import ModelServer, Reply
 from tests.service import FINISHED, Service, Socket, bearer

@@ -1,4 +1,4 @@
-"""The studio's state is the client's: the same events of real runs, through storyloom/state.py and web/js/state.js."""
+"""The studio's state is the client's: the same events of real runs, through storyloom/client/state.py and web/js/state.js."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 
 from coordinator.agents.cast import ACTIVITIES
 from coordinator.agents.library import load_library
-from storyloom.events import parse
-from storyloom.state import SessionState
+from storyloom.client.events import parse
+from storyloom.client.state import SessionState
 from tests.service import Service, Socket
 
 SETTINGS = {"offline_words_per_second": 900}

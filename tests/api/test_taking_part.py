@@ -16,8 +16,8 @@ from coordinator.sessions.events import EVENT
 from coordinator.settings import Settings
 from coordinator.store import Store
 from storyloom.client import Client
-from storyloom.events import parse
-from storyloom.state import SessionState
+from storyloom.client.events import parse
+from storyloom.client.state import SessionState
 from tests.api.support import TEST_MODEL, held_story, problem
 from tests.conftest import Database
 from tests.model_server import ModelServer

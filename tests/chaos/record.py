@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from websockets.exceptions import ConnectionClosed
 
-from storyloom.events import parse
-from storyloom.state import SessionState
+from storyloom.client.events import parse
+from storyloom.client.state import SessionState
 from tests.service import FINISHED, Socket
 
 MOMENTARY = {"cast", "step", "reason", "story_id", "word_count", "session"}

@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any
 from uuid import UUID
 
+from storyloom.client.events import Event, parse
+from storyloom.client.things import Message, Page, Session, Story
 from storyloom.errors import ClientError
-from storyloom.events import Event, parse
-from storyloom.things import Message, Page, Session, Story
 
 SESSION = "5e551000-0000-4000-8000-000000000001"
 WRITER = "5e551000-0000-4000-8000-000000000002"

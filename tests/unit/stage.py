@@ -10,8 +10,8 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from storyloom.backoff import Reconnect
-from storyloom.events import Event
+from storyloom.client.backoff import Reconnect
+from storyloom.client.events import Event
 
 SESSION = "5e551000-0000-4000-8000-000000000001"
 WRITER = "5e551000-0000-4000-8000-000000000002"

@@ -17,8 +17,8 @@ from rich.console import Console
 
 from coordinator.settings import Settings
 from coordinator.store.embedded import EmbeddedPostgres
+from storyloom.client.things import Session
 from storyloom.listing import put, sessions_table
-from storyloom.things import Session
 from tests.conftest import cloned
 from tests.service import WAIT_S, Service, serving
 from tests.unit.fake_client import SESSION, SESSION_JSON

@@ -7,10 +7,10 @@ import asyncio
 import pytest
 import respx
 
-from storyloom.backoff import Reconnect
 from storyloom.client import Client
+from storyloom.client.backoff import Reconnect
+from storyloom.client.events import SessionSnapshot
 from storyloom.errors import ClientError
-from storyloom.events import SessionSnapshot
 from tests.unit.stage import AT_ONCE, SESSION, WRITER, Actor, collect, numbers, session, theatre
 
 

@@ -13,8 +13,8 @@ import pytest
 import respx
 
 from storyloom.client import Client
+from storyloom.client.rest import Address
 from storyloom.errors import ClientError
-from storyloom.rest import Address
 from tests.unit.stage import AT_ONCE, SESSION, WRITER, session
 
 SERVER = "http://stories.example"

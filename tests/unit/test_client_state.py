@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from storyloom.client.events import AgentDelta, Event, SessionSnapshot, UnknownEvent, parse
+from storyloom.client.state import MESSAGES_KEPT, SessionState, extend
+from storyloom.client.things import Partial
 from storyloom.errors import ClientError
-from storyloom.events import AgentDelta, Event, SessionSnapshot, UnknownEvent, parse
-from storyloom.state import MESSAGES_KEPT, SessionState, extend
-from storyloom.things import Partial
 
 SESSION = UUID("5e551000-0000-4000-8000-000000000001")
 WRITER = "5e551000-0000-4000-8000-000000000002"

@@ -8,8 +8,8 @@ import sys
 import zipfile
 from pathlib import Path
 
-from storyloom import client, events, things
-from storyloom.client import Client
+from storyloom import client
+from storyloom.client import Client, events, things
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
@@ -65,7 +65,7 @@ def test_the_wheel_says_that_it_is_typed(tmp_path: Path) -> None:
     subprocess.run(build, cwd=ROOT, capture_output=True, check=True, timeout=110)
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    assert "storyloom/py.typed" in names and "storyloom/client.py" in names
+    assert "storyloom/py.typed" in names and "storyloom/client/client.py" in names
     assert any(name.startswith("coordinator/store/migrations/") for name in names)
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from storyloom.client import Client
+from storyloom.client.rest import Address
+from storyloom.client.signin import sign_in
 from storyloom.errors import ClientError
-from storyloom.rest import Address
-from storyloom.signin import sign_in
 from tests.unit.faulty import Door, answers, certified, hangs_up, listening, refuses, speaks_first
 from tests.unit.stage import AT_ONCE, SESSION, collect
 

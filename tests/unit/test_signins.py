@@ -6,8 +6,8 @@ import stat
 import time
 from pathlib import Path
 
-from storyloom.rest import Address
-from storyloom.signin import Grant
+from storyloom.client.rest import Address
+from storyloom.client.signin import Grant
 from storyloom.signins import SignIns
 
 

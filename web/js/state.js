@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * A session as its watcher knows it: one pure function from a state and an event to the next state, the same as
- * storyloom/state.py. The rule that tests keep: snapshot + the events after it = a fresh snapshot.
+ * storyloom/client/state.py. The rule that tests keep: snapshot + the events after it = a fresh snapshot.
  *
  * @typedef {{state: string, activity: string}} Doing
  * @typedef {{message_id: string, agent: string | null, attempt: number | null, text: string, complete: boolean}} Partial

@@ -19,8 +19,19 @@ from uuid import UUID
 
 from pydantic import Field, ValidationError
 
+from storyloom.client.things import (
+    FINISHED,
+    Approval,
+    Draft,
+    Failure,
+    Message,
+    Partial,
+    Progress,
+    Session,
+    Thing,
+    Usage,
+)
 from storyloom.errors import ClientError
-from storyloom.things import FINISHED, Approval, Draft, Failure, Message, Partial, Progress, Session, Thing, Usage
 
 
 class Event(Thing):

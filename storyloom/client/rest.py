@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from storyloom.backoff import Reconnect
+from storyloom.client.backoff import Reconnect
+from storyloom.client.reach import moved, origin, refused, trust, unreachable
 from storyloom.errors import ClientError
-from storyloom.reach import moved, origin, refused, trust, unreachable
 
 TokenProvider = Callable[[bool], Awaitable[str]]
 """Gives the token to use. Called with True after the server refused the last one: then another one is wanted."""

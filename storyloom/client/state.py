@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from storyloom.events import (
+from storyloom.client.events import (
     AgentDelta,
     AgentMessage,
     AgentState,
@@ -26,7 +26,18 @@ from storyloom.events import (
     StoryCompleted,
     UsageCounted,
 )
-from storyloom.things import FINISHED, Approval, Draft, Failure, Message, Partial, Progress, Session, Thing, Usage
+from storyloom.client.things import (
+    FINISHED,
+    Approval,
+    Draft,
+    Failure,
+    Message,
+    Partial,
+    Progress,
+    Session,
+    Thing,
+    Usage,
+)
 
 MESSAGES_KEPT = 200
 """As many as a snapshot brings."""

@@ -17,15 +17,13 @@ from uuid import UUID, uuid4
 
 from pydantic import ValidationError
 
-from storyloom.backoff import Reconnect
+from storyloom.client.backoff import Reconnect
+from storyloom.client.events import Event
+from storyloom.client.rest import Address, Http, Notice, TokenProvider
+from storyloom.client.signin import Anonymous
+from storyloom.client.things import Alternative, Draft, Message, Page, Session, Step, Story, Thing
+from storyloom.client.watch import Watch
 from storyloom.errors import ClientError
-from storyloom.events import Event
-from storyloom.rest import Address, Http, Notice, TokenProvider
-from storyloom.signin import Anonymous
-from storyloom.things import Alternative, Draft, Message, Page, Session, Step, Story, Thing
-from storyloom.watch import Watch
-
-__all__ = ["Client", "ClientError", "Reconnect"]
 
 A = TypeVar("A", bound=Thing)
 
@@ -225,7 +223,7 @@ class Client:
     async def events(
         self, session_id: UUID | str, *, after_seq: int | None = None, limit: int | None = None
     ) -> Page[dict[str, Any]]:
-        """The kept events after a number (0 is the beginning), as frames; `storyloom.events.parse` makes them typed.
+        """The kept events after a number (0 is the beginning), as frames; `storyloom.client.events.parse` makes them typed.
         Old ones are not kept for ever: what is missing at the beginning is in a snapshot (`watch`)."""
         return _read(Page[dict[str, Any]], await self._get(session_id, "/events", after_seq=after_seq, limit=limit))
 

@@ -13,8 +13,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.http11 import Response
 from websockets.typing import Subprotocol
 
+from storyloom.client.reach import moved, origin, refused, trust, unreachable
 from storyloom.errors import ClientError
-from storyloom.reach import moved, origin, refused, trust, unreachable
 
 SUBPROTOCOL = Subprotocol("storyloom.v1")
 FRAME_BYTES = 32 * 2**20

@@ -7,9 +7,9 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from storyloom.connection import Lost, Socket, refusal
+from storyloom.client.connection import Lost, Socket, refusal
+from storyloom.client.events import Event, SessionSnapshot, SessionStatus, parse
 from storyloom.errors import ClientError
-from storyloom.events import Event, SessionSnapshot, SessionStatus, parse
 
 if TYPE_CHECKING:
     from storyloom.client import Client

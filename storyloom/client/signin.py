@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
+from storyloom.client.rest import Address, Http
+from storyloom.client.things import Thing
 from storyloom.errors import ClientError
-from storyloom.rest import Address, Http
-from storyloom.things import Thing
 
 EARLY_S = 60.0
 """A token is renewed this long before it expires."""

@@ -223,8 +223,8 @@ class Client:
     async def events(
         self, session_id: UUID | str, *, after_seq: int | None = None, limit: int | None = None
     ) -> Page[dict[str, Any]]:
-        """The kept events after a number (0 is the beginning), as frames; `storyloom.client.events.parse` makes them typed.
-        Old ones are not kept for ever: what is missing at the beginning is in a snapshot (`watch`)."""
+        """The kept events after a number (0 is the beginning), as frames; `storyloom.client.events.parse` makes them
+        typed. Old ones are not kept for ever: what is missing at the beginning is in a snapshot (`watch`)."""
         return _read(Page[dict[str, Any]], await self._get(session_id, "/events", after_seq=after_seq, limit=limit))
 
     async def rename(self, session_id: UUID | str, title: str) -> Session:

@@ -14,9 +14,9 @@ import pytest
 
 from api.identity import renewals
 from coordinator.store import Store
+from storyloom.cli.signins import SignIns
 from storyloom.client.rest import Address
 from storyloom.client.signin import Grant, sign_in, sign_out
-from storyloom.signins import SignIns
 from tests.api.support import problem
 from tests.conftest import Database
 from tests.service import Service, bearer

@@ -25,7 +25,7 @@ from coordinator.doctor.condition import clock
 from coordinator.settings import Settings
 from coordinator.store import migrate, schema
 from coordinator.store.embedded import EmbeddedPostgres
-from storyloom.listing import checks_table
+from storyloom.cli.listing import checks_table
 from tests.conftest import Database, quick_folder
 from tests.service import serving
 from tests.store.conftest import Project

@@ -14,8 +14,7 @@ from coordinator.agents.cast import Answer, perform
 from coordinator.llm.models import Models
 from coordinator.settings import Settings
 from coordinator.story.template import StepKind
-from storyloom import doors
-from storyloom.cli import main
+from storyloom.cli import doors, main
 from tests.model_server import ModelServer
 from tests.unit.agent_call import GPT, SECRET, Ask, MakeModels, Watcher, brief
 from tests.unit.fake_client import Fake, Run

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from coordinator.errors import Misconfigured
+from storyloom.cli.commands import Commands
+from storyloom.cli.plain import Lines
 from storyloom.client.state import SessionState
 from storyloom.client.things import Failure
-from storyloom.commands import Commands
 from storyloom.errors import ClientError
-from storyloom.plain import Lines
 from tests.unit.fake_client import SESSION, SESSION_JSON, Fake, Run, script
 
 

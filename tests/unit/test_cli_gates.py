@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
+from storyloom.cli.commands import Commands
+from storyloom.cli.display import Display
+from storyloom.cli.follow import follow
+from storyloom.cli.keyboard import ask, can_ask
 from storyloom.client.events import Event, parse
 from storyloom.client.things import Failure
-from storyloom.commands import Commands
-from storyloom.display import Display
 from storyloom.errors import ClientError
-from storyloom.follow import follow
-from storyloom.keyboard import ask, can_ask
 from tests.unit.fake_client import AT, OUTLINE, SESSION, SESSION_JSON, Fake, Run, script
 from tests.unit.screen import screen, terminal
 

@@ -17,8 +17,8 @@ from rich.console import Console
 
 from coordinator.settings import Settings
 from coordinator.store.embedded import EmbeddedPostgres
+from storyloom.cli.listing import put, sessions_table
 from storyloom.client.things import Session
-from storyloom.listing import put, sessions_table
 from tests.conftest import cloned
 from tests.service import WAIT_S, Service, serving
 from tests.unit.fake_client import SESSION, SESSION_JSON
@@ -150,7 +150,7 @@ async def test_any_width_will_do(shared: Service, story: str, columns: str) -> N
 
 
 def test_a_signal_before_anything_else_has_its_exit_code() -> None:
-    code = "import signal, storyloom.texts as t, os\n"
+    code = "import signal, storyloom.cli.texts as t, os\n"
     code += "t._standard_input = lambda: os.kill(os.getpid(), signal.SIGINT)\n"
     code += "import sys, storyloom.cli as c\nsys.argv = ['storyloom', 'write', '-', *sys.argv[1:]]\nc.main()\n"
     for arguments, told in (([], ""), (["--json"], "stopped")):

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import typer
 
-from storyloom.cli import app
+from storyloom.cli.app import app
+from storyloom.cli.program import DONE, FAILED, READER_LEFT, WRONG_USE
 from storyloom.errors import ClientError
-from storyloom.program import DONE, FAILED, READER_LEFT, WRONG_USE
 from tests.unit.fake_client import SESSION, Fake, Run, script
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ import pytest
 
 from coordinator.settings import Settings
 from coordinator.store.embedded import EmbeddedPostgres
-from storyloom.comparison import compared
+from storyloom.cli.comparison import compared
 from tests.conftest import cloned
 from tests.service import WAIT_S, Service, serving
 from tests.unit.fake_client import SESSION, Run

@@ -9,15 +9,15 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from storyloom.cli.commands import Commands
+from storyloom.cli.display import Display, print_story
+from storyloom.cli.listing import ago, checks_table, sessions_table
+from storyloom.cli.panel import duration
+from storyloom.cli.prose import Wrapper, clean, shorten
 from storyloom.client.events import Event, parse
 from storyloom.client.state import SessionState
 from storyloom.client.things import Session
-from storyloom.commands import Commands
-from storyloom.display import Display, print_story
 from storyloom.errors import ClientError
-from storyloom.listing import ago, checks_table, sessions_table
-from storyloom.panel import duration
-from storyloom.prose import Wrapper, clean, shorten
 from tests.unit.fake_client import PROSE, SESSION, SESSION_JSON, STORY, WRITER, delta, message, script
 from tests.unit.screen import screen, terminal
 

@@ -27,9 +27,9 @@ from coordinator.story.difference import compare
 from coordinator.story.material import Bible, Note, Notes, Outline, Section
 from coordinator.story.sections import realign, spans
 from coordinator.story.words import count_words
-from storyloom.comparison import compared
-from storyloom.prose import Wrapper, clean, plain_headings, shorten
-from storyloom.typeset import markdown
+from storyloom.cli.comparison import compared
+from storyloom.cli.prose import Wrapper, clean, plain_headings, shorten
+from storyloom.cli.typeset import markdown
 from tests.unit.hostile import SEED, TEXTS
 
 SHORT, LESS, LONG = 20_000, 100_000, 1_000_000

@@ -6,9 +6,9 @@ import stat
 import time
 from pathlib import Path
 
+from storyloom.cli.signins import SignIns
 from storyloom.client.rest import Address
 from storyloom.client.signin import Grant
-from storyloom.signins import SignIns
 
 
 def test_kept_sign_ins_are_their_owner_s_alone(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from storyloom.prose import clean
+from storyloom.cli.prose import clean
 
 _OLD, _NEW, _ALIKE = "red", "green", "dim"
 

@@ -8,7 +8,11 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from storyloom.casting import name_of, place_in_queue
+from storyloom.cli.casting import name_of, place_in_queue
+from storyloom.cli.commands import Commands
+from storyloom.cli.machine import as_json
+from storyloom.cli.prose import clean
+from storyloom.cli.typeset import story_plain
 from storyloom.client.events import (
     ApprovalRequested,
     DraftSaved,
@@ -20,11 +24,7 @@ from storyloom.client.events import (
 )
 from storyloom.client.state import SessionState
 from storyloom.client.things import Approval, Session, Story
-from storyloom.commands import Commands
 from storyloom.errors import ClientError
-from storyloom.machine import as_json
-from storyloom.prose import clean
-from storyloom.typeset import story_plain
 
 Print = Callable[[str], None]
 

@@ -14,15 +14,15 @@ from uuid import UUID
 import typer
 from typer.core import TyperCommand
 
-from storyloom.program import Wrong, program
-from storyloom.texts import is_text
+from storyloom.cli.program import Wrong, program
+from storyloom.cli.texts import is_text
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from storyloom.cli.commands import Commands
+    from storyloom.cli.doors import Where
     from storyloom.client.things import Thing
-    from storyloom.commands import Commands
-    from storyloom.doors import Where
 
 NOTE_CHARACTERS = 4_000
 TITLE_CHARACTERS = 200
@@ -76,8 +76,8 @@ def bounded(name: str, value: str, most: int) -> str:
 
 def where_of(server: str | None, token: str | None) -> Where:
     """Raises Wrong for a server whose address is none."""
+    from storyloom.cli.doors import Where
     from storyloom.client.rest import Address
-    from storyloom.doors import Where
 
     if server:
         try:
@@ -91,11 +91,11 @@ def commands_of(where: Where) -> Commands:
     """How commands are named to a person who gave these options."""
     from shlex import quote
 
-    from storyloom.commands import Commands
+    from storyloom.cli.commands import Commands
 
     if where.server is None:
         from coordinator.settings import load_settings
-        from storyloom.doors import LOG_FILE
+        from storyloom.cli.doors import LOG_FILE
 
         return Commands(program(), log=load_settings().data_dir / LOG_FILE)
     named = where.server != os.environ.get("STORYLOOM_SERVER")
@@ -107,13 +107,13 @@ def tell(told: str | Thing | Mapping[str, Any] | Sequence[Thing]) -> None:
     if isinstance(told, Mapping):
         told = json.dumps(told)
     elif not isinstance(told, str):
-        from storyloom.machine import as_json
+        from storyloom.cli.machine import as_json
 
         told = as_json(told)
     print(told)
 
 
 def plain_console() -> Console:
-    from storyloom.terminal import Terminal
+    from storyloom.cli.terminal import Terminal
 
     return Terminal()

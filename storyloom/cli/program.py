@@ -45,7 +45,7 @@ def program() -> str:
     """How this program was called, as short as it can be typed again."""
     called = sys.argv[0]
     name = Path(called).name
-    if name in ("cli.py", "__main__.py", "") or name.startswith("pytest"):
+    if name in ("__main__.py", "") or name.startswith("pytest"):
         return "storyloom"
     found = shutil.which(name)
     if found and os.path.realpath(found) == os.path.realpath(called):

@@ -10,15 +10,15 @@ from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 from uuid import UUID
 
-from storyloom.casting import waiting_text
+from storyloom.cli.casting import waiting_text
+from storyloom.cli.commands import Commands
+from storyloom.cli.gates import Ask, Gates
+from storyloom.cli.program import DONE, Failed, Stopped
 from storyloom.client import Client
 from storyloom.client.events import Event
 from storyloom.client.state import SessionState
 from storyloom.client.things import Approval, Story
-from storyloom.commands import Commands
 from storyloom.errors import ClientError
-from storyloom.gates import Ask, Gates
-from storyloom.program import DONE, Failed, Stopped
 
 TICK_S = 1 / 12
 Result = TypeVar("Result")

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 from uuid import UUID
 
-from storyloom.casting import waiting_text
+from storyloom.cli.casting import waiting_text
 from storyloom.client import Client
 from storyloom.client.state import SessionState
 from storyloom.client.things import Approval

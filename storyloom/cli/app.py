@@ -14,8 +14,8 @@ from uuid import UUID
 
 import typer
 
-from storyloom import texts, version_commands
-from storyloom.options import (
+from storyloom.cli import texts, version_commands
+from storyloom.cli.options import (
     NOTE_CHARACTERS,
     TITLE_CHARACTERS,
     Command,
@@ -29,13 +29,13 @@ from storyloom.options import (
     tell,
     where_of,
 )
-from storyloom.program import DONE, FAILED, WRONG_USE, Wrong, program, report, wants_json
+from storyloom.cli.program import DONE, FAILED, WRONG_USE, Wrong, program, report, wants_json
 
 if TYPE_CHECKING:
-    from storyloom.commands import Commands
-    from storyloom.doors import Where
-    from storyloom.follow import View
-    from storyloom.gates import Ask
+    from storyloom.cli.commands import Commands
+    from storyloom.cli.doors import Where
+    from storyloom.cli.follow import View
+    from storyloom.cli.gates import Ask
 
 PROMPT_CHARACTERS = 20_000
 GATES = ("outline", "draft", "final")
@@ -112,8 +112,8 @@ def write(
     config["budget"] = _budget(budget_tokens, budget_usd)
     where = where_of(server, token)
 
-    from storyloom.doors import open_client
-    from storyloom.follow import follow, run
+    from storyloom.cli.doors import open_client
+    from storyloom.cli.follow import follow, run
 
     commands = commands_of(where)
     view = _view(commands, as_json)
@@ -154,9 +154,9 @@ def show(session_id: SessionId, server: Server = None, token: Token = None, as_j
     """Print a story as it is now."""
     where = where_of(server, token)
 
-    from storyloom.doors import open_client
+    from storyloom.cli.doors import open_client
+    from storyloom.cli.follow import run
     from storyloom.errors import ClientError
-    from storyloom.follow import run
 
     commands = commands_of(where)
 
@@ -178,11 +178,11 @@ def show(session_id: SessionId, server: Server = None, token: Token = None, as_j
         if as_json:
             tell(story)
         elif console.is_terminal:
-            from storyloom.display import print_story
+            from storyloom.cli.display import print_story
 
             print_story(console, story, commands.line("show", session_id))
         else:
-            from storyloom.typeset import story_plain
+            from storyloom.cli.typeset import story_plain
 
             print(story_plain(story), end="")
         return 0
@@ -203,8 +203,8 @@ def sessions(
     """List your stories, the one last worked on first."""
     where = where_of(server, token)
 
-    from storyloom.doors import open_client
-    from storyloom.follow import run
+    from storyloom.cli.doors import open_client
+    from storyloom.cli.follow import run
 
     async def work() -> int:
         from datetime import UTC, datetime
@@ -217,7 +217,7 @@ def sessions(
             none = "No story matches." if status or q else f'No stories yet. Begin one: {program()} write "…"'
             print(none)
         else:
-            from storyloom.listing import put, sessions_table
+            from storyloom.cli.listing import put, sessions_table
 
             console = plain_console()
             put(console, sessions_table(console, page.items, datetime.now(UTC)))
@@ -233,8 +233,8 @@ def cancel(session_id: SessionId, server: Server = None, token: Token = None, as
     """Stop a story for good. What was written is kept."""
     where = where_of(server, token)
 
-    from storyloom.doors import open_client
-    from storyloom.follow import run
+    from storyloom.cli.doors import open_client
+    from storyloom.cli.follow import run
 
     async def work() -> int:
         async with open_client(where, run_stories=False) as client:
@@ -250,8 +250,8 @@ def pause(session_id: SessionId, server: Server = None, token: Token = None, as_
     """Pause a story, when the step at hand is done."""
     where = where_of(server, token)
 
-    from storyloom.doors import open_client
-    from storyloom.follow import run
+    from storyloom.cli.doors import open_client
+    from storyloom.cli.follow import run
 
     commands = commands_of(where)
 
@@ -277,8 +277,8 @@ def steer(
     text = bounded("TEXT", texts.read(text, "TEXT") if text == texts.STANDARD_INPUT else text, NOTE_CHARACTERS)
     where = where_of(server, token)
 
-    from storyloom.doors import open_client
-    from storyloom.follow import run
+    from storyloom.cli.doors import open_client
+    from storyloom.cli.follow import run
 
     async def work() -> int:
         async with open_client(where, run_stories=False) as client:
@@ -303,10 +303,10 @@ def approve(
     comment = bounded("--comment", comment, NOTE_CHARACTERS) if comment is not None else None
     where = where_of(server, token)
 
-    from storyloom.casting import waiting_text
-    from storyloom.doors import open_client
+    from storyloom.cli.casting import waiting_text
+    from storyloom.cli.doors import open_client
+    from storyloom.cli.follow import run
     from storyloom.errors import ClientError
-    from storyloom.follow import run
 
     commands = commands_of(where)
 
@@ -343,9 +343,9 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write a story to a file."""
-    from storyloom.exporting import export as export_story
-    from storyloom.exporting import wanted_format
-    from storyloom.follow import run
+    from storyloom.cli.exporting import export as export_story
+    from storyloom.cli.exporting import wanted_format
+    from storyloom.cli.follow import run
 
     wanted = wanted_format(format, output)
     where = where_of(server, token)
@@ -388,7 +388,7 @@ def migrate(as_json: Json = False) -> None:
     """Bring the database's schema up to date."""
     from coordinator.settings import load_settings
     from coordinator.store.migrate import migrate_configured
-    from storyloom.follow import run
+    from storyloom.cli.follow import run
 
     async def work() -> int:
         applied = await migrate_configured(load_settings())
@@ -404,8 +404,8 @@ def doctor(as_json: Json = False) -> None:
     """Check settings, database, keys and model, and say what to do."""
     from coordinator.doctor.doctor import examine
     from coordinator.settings import load_settings
-    from storyloom.follow import run
-    from storyloom.listing import checks_table, put
+    from storyloom.cli.follow import run
+    from storyloom.cli.listing import checks_table, put
 
     async def work() -> int:
         checks = await examine(load_settings())
@@ -426,9 +426,9 @@ def doctor(as_json: Json = False) -> None:
 def _watch(
     session_id: UUID, where: Where, as_json: bool, *, resume: bool, budget: dict[str, Any] | None = None
 ) -> None:
-    from storyloom.doors import open_client
+    from storyloom.cli.doors import open_client
+    from storyloom.cli.follow import follow, run
     from storyloom.errors import ClientError
-    from storyloom.follow import follow, run
 
     commands = commands_of(where)
     view = _view(commands, as_json)
@@ -467,14 +467,14 @@ def _budget(tokens: int | None, usd: float | None) -> dict[str, Any] | None:
 
 def _ask(view: View) -> Ask | None:
     """How to ask whoever watches; None where nobody can answer."""
-    from storyloom.keyboard import ask, can_ask
-    from storyloom.plain import Quiet
+    from storyloom.cli.keyboard import ask, can_ask
+    from storyloom.cli.plain import Quiet
 
     return None if isinstance(view, Quiet) or not can_ask() else ask
 
 
 def _view(commands: Commands, as_json: bool) -> View:
-    from storyloom.plain import Frames, Lines
+    from storyloom.cli.plain import Frames, Lines
 
     if as_json:
         return Frames()
@@ -482,7 +482,7 @@ def _view(commands: Commands, as_json: bool) -> View:
     if not console.is_terminal or console.is_dumb_terminal:
         return Lines(commands)
 
-    from storyloom.display import Display
+    from storyloom.cli.display import Display
 
     return Display(console, commands)
 
@@ -538,7 +538,3 @@ def _mend_streams() -> None:
         # UTF-8, whatever the locale says: that is what every command reads.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace", encoding=None if stream.isatty() else "utf-8")
-
-
-if __name__ == "__main__":
-    main()

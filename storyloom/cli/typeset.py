@@ -8,8 +8,8 @@ from rich.padding import Padding
 from rich.segment import Segment, Segments
 from rich.text import Text
 
+from storyloom.cli.prose import clean, plain_headings, shorten
 from storyloom.client.things import Story
-from storyloom.prose import clean, plain_headings, shorten
 
 PROSE_WIDTH = 80
 """Longest line of prose, in cells: longer ones are hard to read."""

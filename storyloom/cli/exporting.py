@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from storyloom.options import tell
-from storyloom.program import Failed, Wrong, say
+from storyloom.cli.options import tell
+from storyloom.cli.program import Failed, Wrong, say
 
 if TYPE_CHECKING:
-    from storyloom.doors import Where
+    from storyloom.cli.doors import Where
 
 FORMATS = ("md", "txt", "html", "epub", "docx", "pdf", "json")
 STANDARD_OUTPUT = "-"
@@ -33,7 +33,7 @@ def wanted_format(named: str | None, output: str | None) -> str:
 async def export(where: Where, session_id: UUID, format: str, output: str | None, as_json: bool) -> int:
     """Writes the file whole or not at all, and says where; `-` is standard output. Without a name it gets that of the
     story, and replaces nothing. Raises Failed where the file can't be written."""
-    from storyloom.doors import open_client
+    from storyloom.cli.doors import open_client
 
     notes: list[str] = []
     name = f"{session_id}.{format}"

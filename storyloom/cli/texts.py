@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from storyloom.program import Wrong
+from storyloom.cli.program import Wrong
 
 STANDARD_INPUT = "-"
 MOST_BYTES = 4 * 2**20

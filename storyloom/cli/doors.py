@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from storyloom.cli.program import warn
+from storyloom.cli.signins import SignIns
 from storyloom.client import Client
 from storyloom.client.rest import Address, Notice
-from storyloom.program import warn
-from storyloom.signins import SignIns
 
 LOG_FILE = "command.log"
 LOG_BYTES = 2**20

@@ -13,9 +13,9 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from storyloom.casting import kind_of, name_of
+from storyloom.cli.casting import kind_of, name_of
+from storyloom.cli.prose import clean, shorten
 from storyloom.client.things import Draft, Session
-from storyloom.prose import clean, shorten
 
 WORDS_PER_PAGE = 300
 WIDEST = 110

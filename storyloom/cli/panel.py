@@ -10,9 +10,9 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from storyloom.casting import colour_of, name_of, place_in_queue, stage_place
+from storyloom.cli.casting import colour_of, name_of, place_in_queue, stage_place
+from storyloom.cli.prose import clean, shorten
 from storyloom.client.state import SessionState
-from storyloom.prose import clean, shorten
 
 WIDTH = 80
 """Widest the panel gets; a terminal made a little narrower then leaves its lines whole."""

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import typer
 
-from storyloom import texts
-from storyloom.options import (
+from storyloom.cli import texts
+from storyloom.cli.options import (
     NOTE_CHARACTERS,
     TITLE_CHARACTERS,
     Command,
@@ -23,12 +23,12 @@ from storyloom.options import (
     tell,
     where_of,
 )
-from storyloom.program import Wrong
+from storyloom.cli.program import Wrong
 
 if TYPE_CHECKING:
+    from storyloom.cli.commands import Commands
     from storyloom.client import Client
     from storyloom.client.things import Alternative, Story
-    from storyloom.commands import Commands
     from storyloom.errors import ClientError
 
 ALTERNATIVES = 4
@@ -47,14 +47,14 @@ def versions(session_id: SessionId, server: Server = None, token: Token = None, 
     """List the versions of a story's text, the oldest first."""
     where = where_of(server, token)
 
+    from storyloom.cli.doors import open_client
+    from storyloom.cli.follow import run
     from storyloom.client.things import Draft, Page
-    from storyloom.doors import open_client
-    from storyloom.follow import run
 
     async def work() -> int:
         from datetime import UTC, datetime
 
-        from storyloom.listing import put, versions_table
+        from storyloom.cli.listing import put, versions_table
 
         drafts: list[Draft] = []
         async with open_client(where, run_stories=False) as client:
@@ -81,14 +81,14 @@ def diff(
     """Show what two versions differ in, by paragraph and word."""
     where = where_of(server, token)
 
-    from storyloom.doors import open_client
+    from storyloom.cli.doors import open_client
+    from storyloom.cli.follow import run
     from storyloom.errors import ClientError
-    from storyloom.follow import run
 
     commands = commands_of(where)
 
     async def work() -> int:
-        from storyloom.comparison import compared
+        from storyloom.cli.comparison import compared
 
         async with open_client(where, run_stories=False) as client:
             try:
@@ -127,9 +127,9 @@ def edit(
         raise Wrong(f"{_named(file)} is empty.")
     where = where_of(server, token)
 
-    from storyloom.doors import open_client
+    from storyloom.cli.doors import open_client
+    from storyloom.cli.follow import run
     from storyloom.errors import ClientError
-    from storyloom.follow import run
 
     commands = commands_of(where)
 
@@ -175,9 +175,9 @@ def fork(
     title = bounded("--title", title, TITLE_CHARACTERS) if title is not None else None
     where = where_of(server, token)
 
-    from storyloom.doors import open_client
+    from storyloom.cli.doors import open_client
+    from storyloom.cli.follow import run
     from storyloom.errors import ClientError
-    from storyloom.follow import run
 
     commands = commands_of(where)
 
@@ -225,9 +225,9 @@ def rewrite(
     start, end = _place(range) if range is not None else (None, None)
     where = where_of(server, token)
 
-    from storyloom.doors import open_client
+    from storyloom.cli.doors import open_client
+    from storyloom.cli.follow import run
     from storyloom.errors import ClientError
-    from storyloom.follow import run
 
     commands = commands_of(where)
 
@@ -266,7 +266,7 @@ def _named(file: str) -> str:
 
 def _without_title(content: str, story: Story) -> str:
     """The text without the heading that `show` put over it: it is none of the text's own."""
-    from storyloom.typeset import without_title
+    from storyloom.cli.typeset import without_title
 
     own = without_title(story.content, story.title) != story.content
     return (content if own else without_title(content, story.title)).strip()
@@ -360,8 +360,8 @@ async def _take(client: Client, commands: Commands, one: Alternative, session_id
 
 def _show(made: list[Alternative]) -> None:
     """Each under its number; the passage as it stands comes first."""
-    from storyloom.prose import clean
-    from storyloom.typeset import markdown, prose_width
+    from storyloom.cli.prose import clean
+    from storyloom.cli.typeset import markdown, prose_width
 
     console = plain_console()
     for heading, text in [("As it is", made[0].passage), *((f"[{one.number}]", one.content) for one in made)]:
@@ -375,7 +375,7 @@ def _show(made: list[Alternative]) -> None:
 
 async def _asked(made: list[Alternative]) -> Alternative | None:
     """The one that a person at a terminal takes; None for none, and where nobody can be asked."""
-    from storyloom.keyboard import ask, can_ask
+    from storyloom.cli.keyboard import ask, can_ask
 
     if not can_ask():
         return None

@@ -14,7 +14,12 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from storyloom.casting import BESIDE, colour_of, excerpt_lines, is_read_live, kind_of, name_of, waiting_text
+from storyloom.cli.casting import BESIDE, colour_of, excerpt_lines, is_read_live, kind_of, name_of, waiting_text
+from storyloom.cli.commands import Commands
+from storyloom.cli.panel import Panel
+from storyloom.cli.program import say
+from storyloom.cli.prose import Wrapper, clean, shorten
+from storyloom.cli.typeset import excerpt, markdown, prose_width, story_text, summary
 from storyloom.client.events import (
     AgentDelta,
     AgentMessage,
@@ -26,12 +31,7 @@ from storyloom.client.events import (
 )
 from storyloom.client.state import SessionState
 from storyloom.client.things import Approval, Message, Partial, Session, Story
-from storyloom.commands import Commands
 from storyloom.errors import ClientError
-from storyloom.panel import Panel
-from storyloom.program import say
-from storyloom.prose import Wrapper, clean, shorten
-from storyloom.typeset import excerpt, markdown, prose_width, story_text, summary
 
 
 class Display:

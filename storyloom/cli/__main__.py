@@ -1,0 +1,3 @@
+from storyloom.cli.app import main
+
+main()

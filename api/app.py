@@ -56,11 +56,11 @@ from coordinator.settings import Settings
 from coordinator.store import Store, schema
 from coordinator.store.direct import DirectTransport
 from coordinator.store.embedded import UNLOGGED, EmbeddedPostgres
-from coordinator.store.gateway import Transport
 from coordinator.store.keeper import Keeper
 from coordinator.store.limits import limits_of
 from coordinator.store.migrate import connected, migrate
 from coordinator.store.node import NodeLock
+from coordinator.store.transport import Transport
 from coordinator.supabase.hosted import check_keys, project_url
 from coordinator.telemetry.logs import about
 from coordinator.telemetry.traces import Traces

@@ -41,7 +41,8 @@ from coordinator.agents.seam import END, NoWayOn, Seam
 from coordinator.agents.tidy import is_refusal, tidy
 from coordinator.errors import Misconfigured
 from coordinator.llm.http import WAITING
-from coordinator.llm.models import OFFLINE, Models, OtherText
+from coordinator.llm.models import OFFLINE, Models
+from coordinator.llm.offline import OtherText
 from coordinator.llm.prices import Spent, Used, estimate
 from coordinator.story.brief import Brief, BriefKind
 from coordinator.story.budget import Guard

@@ -52,10 +52,6 @@ _TEMPERATURE_TO_ONE = frozenset({"anthropic", "bedrock", "bedrock-mantle", "mist
 """Providers that refuse a temperature above 1."""
 
 
-class OtherText(Exception):
-    """What was written so far is not how the built-in storyteller's answer begins."""
-
-
 class ModelInfo(BaseModel):
     """A model that a writer may choose."""
 
@@ -172,7 +168,7 @@ class Models:
         if name == OFFLINE:
             from coordinator.llm.offline import offline_model
 
-            return offline_model(brief, self._settings.offline_words_per_second, so_far)
+            return offline_model(name, brief, self._settings.offline_words_per_second, so_far)
         if self._shared is not None and self.own_key(name) is None:
             return self._shared.resolve(name, brief)
         if name not in self._models:

@@ -13,7 +13,6 @@ from pydantic import BaseModel
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, DeltaToolCalls, FunctionModel
 
-from coordinator.llm.models import OFFLINE, OtherText
 from coordinator.storable import storable
 
 if TYPE_CHECKING:
@@ -25,7 +24,11 @@ DELTAS_PER_SECOND = 50
 _CALL_ID = "offline"
 
 
-def offline_model(brief: Brief, words_per_second: float, so_far: str = "") -> FunctionModel:
+class OtherText(Exception):
+    """What was written so far is not how the built-in storyteller's answer begins."""
+
+
+def offline_model(name: str, brief: Brief, words_per_second: float, so_far: str = "") -> FunctionModel:
     """A model that answers this one brief; 0 words a second is all at once. Of prose it streams what comes after
     `so_far`, and raises OtherText where that is neither how it begins nor how a person has left it.
 
@@ -64,7 +67,7 @@ def offline_model(brief: Brief, words_per_second: float, so_far: str = "") -> Fu
         else:
             yield {0: DeltaToolCall(info.output_tools[0].name, output.model_dump_json(), tool_call_id=_CALL_ID)}
 
-    return FunctionModel(whole, stream_function=streamed, model_name=OFFLINE)
+    return FunctionModel(whole, stream_function=streamed, model_name=name)
 
 
 def rest_of(answer: str, so_far: str) -> str:

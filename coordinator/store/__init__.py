@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from coordinator.store.admin import AdminOperations
-from coordinator.store.gateway import Gateway, Transport
+from coordinator.store.gateway import Gateway
 from coordinator.store.keys import KeyOperations
 from coordinator.store.limits import LimitOperations
 from coordinator.store.nodes import NodeOperations
@@ -12,6 +12,7 @@ from coordinator.store.runs import RunOperations
 from coordinator.store.sessions import SessionOperations
 from coordinator.store.shares import ShareOperations
 from coordinator.store.signins import SignInOperations
+from coordinator.store.transport import Transport
 from coordinator.store.users import UserOperations
 from coordinator.store.versions import VersionOperations
 from coordinator.telemetry.metrics import Metrics

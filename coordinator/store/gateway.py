@@ -1,8 +1,4 @@
-"""The contract between the store and the database: one call of one function, as one identity.
-
-A transport (`direct` or `rpc`) carries a call and translates its driver's errors into ours. The gateway adds
-patience: how long a caller would rather wait than be told that the database is away.
-"""
+"""Calls of the database with patience: how long a caller would rather wait than be told that it is away."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
@@ -18,6 +14,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 from coordinator.errors import NotWritable, Unavailable
 from coordinator.models import SERVICE, Identity
 from coordinator.store.grouping import GROUPED, Grouping
+from coordinator.store.transport import Transport
 from coordinator.telemetry.metrics import Metrics
 from coordinator.telemetry.traces import span
 
@@ -65,27 +62,6 @@ class Rows(Generic[Item]):
                 wrong = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors()[:5])
                 logger.error("%s: the row %s can't be read (%s) and is left out", listed, _named(row), wrong)
         return found
-
-
-class Transport(Protocol):
-    async def call(
-        self, function: str, args: Mapping[str, Any], identity: Identity, shape: TypeAdapter[Any] | None = None
-    ) -> Any:
-        """What `public.<function>` answers, in one transaction of its own run as `identity`: decoded from JSON, or
-        validated as a `shape`, which is quicker than first the one and then the other.
-
-        Raises the errors of `coordinator.errors` only: NotFound, Conflict, Fenced, InvalidMessage, Forbidden,
-        Unauthorized, RateLimited, Misconfigured, Unavailable (nothing or everything of the call may have happened;
-        `retry_after_s` where the other side says how long it wants to be left alone), Internal.
-        """
-
-    def listen(self) -> AsyncIterator[str] | None:
-        """What the functions notify the nodes of, until it breaks with Unavailable. An empty text: it has begun.
-
-        None where this way to the database has no notifications.
-        """
-
-    async def close(self) -> None: ...
 
 
 class Gateway:

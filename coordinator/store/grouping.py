@@ -12,15 +12,13 @@ import math
 from collections import deque
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from coordinator.errors import Internal, StoryloomError, Unavailable
 from coordinator.models import SERVICE
 from coordinator.store.faults import fault
+from coordinator.store.transport import Transport
 from coordinator.store.values import JsonText, json_text, parameter
-
-if TYPE_CHECKING:
-    from coordinator.store.gateway import Transport
 
 logger = logging.getLogger(__name__)
 

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from storyloom.client.backoff import Reconnect
 from storyloom.client.events import Event
+from storyloom.client.link import Link
 from storyloom.client.rest import Address, Http, Notice, TokenProvider
 from storyloom.client.signin import Anonymous
 from storyloom.client.things import Alternative, Draft, Message, Page, Session, Step, Story, Thing
@@ -50,13 +51,10 @@ class Client:
         on_lost: Notice | None = None,
         timeout_s: float = 30,
     ) -> None:
-        self.address = Address(url)
-        self.reconnect = reconnect or Reconnect()
-        self.on_lost = on_lost
-        self._provider = token_provider or (_static(token) if token else None)
-        self._renewable = token_provider is not None
+        provider = token_provider or (_static(token) if token else None)
+        self._link = Link(Address(url), provider, token_provider is not None, reconnect or Reconnect(), on_lost)
         self._http = Http(
-            self.address, self._provider, timeout_s=timeout_s, backoff=self.reconnect, notice=self._wait_told
+            self._link.address, provider, timeout_s=timeout_s, backoff=self._link.reconnect, notice=on_lost
         )
         self._watches: set[Watch] = set()
 
@@ -109,7 +107,7 @@ class Client:
             "project_id": str(project_id) if project_id else None,
             "config": dict(config) if config else None,
         }
-        return self._follow(Watch(self, start=start))
+        return self._follow(Watch(self._link, start=start))
 
     async def watch(
         self, session_id: UUID | str, epoch: int | None = None, after_seq: int | None = None
@@ -120,7 +118,7 @@ class Client:
         """
         if after_seq is not None and (await self.session(session_id)).finished:
             epoch = after_seq = None
-        watch = Watch(self, session_id=UUID(str(session_id)), epoch=epoch, after_seq=after_seq)
+        watch = Watch(self._link, session_id=UUID(str(session_id)), epoch=epoch, after_seq=after_seq)
         async for event in self._follow(watch):
             yield event
 
@@ -132,21 +130,6 @@ class Client:
         finally:
             self._watches.discard(watch)
             await watch.close()
-
-    async def token(self, renew: bool = False) -> str:
-        """The token to send now. Raises ClientError `unauthorized` where there is none, or no other one."""
-        if self._provider is None or (renew and not self._renewable):
-            raise ClientError("unauthorized", "The server wants a token, and there is none to give that it accepts.")
-        return await self._provider(renew)
-
-    def _wait_told(self, error: ClientError, wait_s: float) -> None:
-        if self.on_lost is not None:
-            self.on_lost(error, wait_s)
-
-    @property
-    def renewable(self) -> bool:
-        """Whether a refused token can be exchanged for another."""
-        return self._renewable
 
     # Sessions
 

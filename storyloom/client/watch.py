@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from storyloom.client.connection import Lost, Socket, refusal
 from storyloom.client.events import Event, SessionSnapshot, SessionStatus, parse
+from storyloom.client.link import Link
 from storyloom.errors import ClientError
-
-if TYPE_CHECKING:
-    from storyloom.client import Client
 
 
 class Watch:
@@ -20,14 +18,14 @@ class Watch:
 
     def __init__(
         self,
-        client: Client,
+        link: Link,
         *,
         start: Mapping[str, Any] | None = None,
         session_id: UUID | None = None,
         epoch: int | None = None,
         after_seq: int | None = None,
     ) -> None:
-        self._client = client
+        self._link = link
         self._start = start
         self._session_id = session_id
         self._epoch = epoch
@@ -42,7 +40,7 @@ class Watch:
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """Events until the session is finished. Raises ClientError when it is refused, or no server is to be had within
-        the client's bounds. A server that was never reached is not waited for."""
+        the link's bounds. A server that was never reached is not waited for."""
         tries = 0
         broken_at: float | None = None
         renew = renewed = reached = False
@@ -63,13 +61,13 @@ class Watch:
             finally:
                 await self.close()
             if error.code == "unauthorized":
-                if renewed or not self._client.renewable:
+                if renewed or not self._link.renewable:
                     raise error
                 renew = renewed = True
                 continue
             if not reached and error.status is None:
                 raise error
-            policy = self._client.reconnect
+            policy = self._link.reconnect
             now = loop.time()
             if now - opened_at > policy.cap_s:
                 # It held for a while, only nothing happened in the session: that is progress as well.
@@ -79,17 +77,17 @@ class Watch:
             tries += 1
             if tries > policy.attempts or now - broken_at + wait_s > policy.total_s:
                 raise error
-            if self._client.on_lost is not None:
-                self._client.on_lost(error, wait_s)
+            if self._link.on_lost is not None:
+                self._link.on_lost(error, wait_s)
             await asyncio.sleep(wait_s)
 
     async def _open(self, renew: bool) -> Socket:
         try:
-            token = await self._client.token(renew)
+            token = await self._link.token(renew)
         except ClientError as error:
             # The server that renews tokens is the one that went away.
             raise Lost(error) if error.retryable else error from error
-        address = self._client.address
+        address = self._link.address
         return await Socket.open(f"{address.ws}/ws/stories", token, proxy=not address.local)
 
     def _request(self) -> dict[str, Any]:

@@ -22,8 +22,8 @@ from coordinator.models import Identity
 from coordinator.store import Store, schema
 from coordinator.store.direct import DirectTransport
 from coordinator.store.embedded import EmbeddedPostgres
-from coordinator.store.gateway import Transport
 from coordinator.store.migrate import migrate
+from coordinator.store.transport import Transport
 from tests.conftest import Database, _on, cloned, identity_of, new_user, quick_folder
 from tests.lite_server import Lite, serving_lite
 

@@ -12,7 +12,7 @@ import pytest
 from coordinator.errors import Conflict, Fenced, NotFound, Unavailable
 from coordinator.models import SERVICE, Identity, StoryConfig
 from coordinator.store import Store, grouping
-from coordinator.store.gateway import Transport
+from coordinator.store.transport import Transport
 from tests.store.conftest import BOTH
 
 

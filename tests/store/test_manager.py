@@ -20,7 +20,7 @@ from coordinator.sessions.memory import FRESH_S, HELD_FRESH_S
 from coordinator.sessions.streams import Attachment, Reader, Streams
 from coordinator.store import Store
 from coordinator.store.direct import DirectTransport
-from coordinator.store.gateway import Transport
+from coordinator.store.transport import Transport
 from tests.conftest import Database
 from tests.store.test_store import step
 

@@ -21,7 +21,7 @@ from coordinator.settings import Settings
 from coordinator.store import Store, migrate, schema
 from coordinator.store.direct import DirectTransport
 from coordinator.store.embedded import EmbeddedPostgres
-from coordinator.store.gateway import Transport
+from coordinator.store.transport import Transport
 from tests.conftest import Database
 from tests.pooler import Pooler
 from tests.service import PROMPT, serving

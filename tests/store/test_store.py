@@ -12,8 +12,8 @@ import pytest
 from coordinator.errors import Conflict, Fenced, Forbidden, InvalidMessage, NotFound, Unavailable
 from coordinator.models import SERVICE, Failure, Identity, StoryConfig
 from coordinator.store import Store
-from coordinator.store.gateway import Transport
 from coordinator.store.sessions import Changed
+from coordinator.store.transport import Transport
 from tests.conftest import Database, identity_of
 from tests.store.conftest import BOTH
 

@@ -250,9 +250,8 @@ def test_debug_shows_the_traceback(run: Run) -> None:
 STOPPABLE = f"""
 import asyncio, sys
 from contextlib import asynccontextmanager
-from storyloom import doors
-from storyloom.cli import main
-from storyloom.events import parse
+from storyloom.cli import doors, main
+from storyloom.client.events import parse
 
 session = {SESSION_JSON!r}
 

@@ -17,8 +17,8 @@ import asyncio
 from uuid import UUID
 
 from storyloom.client import Client, ClientError, Reconnect
-from storyloom.events import AgentDelta, Event
-from storyloom.things import Draft, Page, Session
+from storyloom.client.events import AgentDelta, Event
+from storyloom.client.things import Draft, Page, Session
 
 
 def lost(error: ClientError, wait_s: float) -> None:

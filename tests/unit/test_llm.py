@@ -213,7 +213,7 @@ async def test_the_storyteller_streams_its_answer_made_off_the_event_loop(monkey
         return text
 
     monkeypatch.setattr(storyteller, "answer", answer, raising=False)
-    model = offline_model(brief(), 100_000)
+    model = offline_model(OFFLINE, brief(), 100_000)
     assert model.model_name == OFFLINE
     messages: list[ModelMessage] = [ModelRequest(parts=[UserPromptPart("ask")])]
     pieces: list[str] = []

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 """SIGHUP is a terminal that was closed: what was started must still be ended in order."""
@@ -36,13 +36,18 @@ class Departure:
 
 @contextmanager
 def on_signals(act: Callable[[int], None]) -> Iterator[None]:
-    """`act` gets each signal that ends a program, but those that whoever started it had ignored, as `nohup` does."""
+    """`act` gets each signal that ends a program, but those that whoever started it had ignored, as `nohup` does.
+
+    Not every platform's loop can: there a KeyboardInterrupt comes instead.
+    """
     loop = asyncio.get_running_loop()
     heeded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-    for number in heeded:
-        loop.add_signal_handler(number, act, number)
+    with suppress(NotImplementedError):
+        for number in heeded:
+            loop.add_signal_handler(number, act, number)
     try:
         yield
     finally:
-        for number in heeded:
-            loop.remove_signal_handler(number)
+        with suppress(NotImplementedError):
+            for number in heeded:
+                loop.remove_signal_handler(number)

@@ -1,4 +1,4 @@
-"""The command `export`: a story as a file."""
+"""The command that exports: a story as a file."""
 
 from __future__ import annotations
 
@@ -8,20 +8,41 @@ import re
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
-from storyloom.cli.options import tell
+import typer
+
+from storyloom.cli.options import Json, Server, SessionId, Token, tell, where_of
 from storyloom.cli.program import Failed, Wrong, say
+from storyloom.cli.work import asked
 
 if TYPE_CHECKING:
-    from storyloom.cli.doors import Where
+    from storyloom.client import Client
 
 FORMATS = ("md", "txt", "html", "epub", "docx", "pdf", "json")
 STANDARD_OUTPUT = "-"
 
 
-def wanted_format(named: str | None, output: str | None) -> str:
+def export(
+    session_id: SessionId,
+    format: Annotated[
+        str | None, typer.Option("-f", "--format", metavar="FORMAT", help="md, txt, html, epub, docx, pdf or json.")
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Otherwise named by the title; - is standard output."),
+    ] = None,
+    server: Server = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Write a story to a file."""
+    wanted = _wanted_format(format, output)
+    asked(where_of(server, token), lambda client: _export(client, session_id, wanted, output, as_json))
+
+
+def _wanted_format(named: str | None, output: str | None) -> str:
     """The format that was named, else what the file's ending says, else md. Raises Wrong for one that is none."""
     ending = Path(output).suffix.removeprefix(".").lower() if output else ""
     format = named.lower() if named else ending or "md"
@@ -30,11 +51,9 @@ def wanted_format(named: str | None, output: str | None) -> str:
     return format
 
 
-async def export(where: Where, session_id: UUID, format: str, output: str | None, as_json: bool) -> int:
+async def _export(client: Client, session_id: UUID, format: str, output: str | None, as_json: bool) -> None:
     """Writes the file whole or not at all, and says where; `-` is standard output. Without a name it gets that of the
     story, and replaces nothing. Raises Failed where the file can't be written."""
-    from storyloom.cli.doors import open_client
-
     notes: list[str] = []
     name = f"{session_id}.{format}"
 
@@ -45,23 +64,21 @@ async def export(where: Where, session_id: UUID, format: str, output: str | None
         if warning := re.fullmatch(r'299 - "(.*)"', headers.get("warning", "")):
             notes.append(warning[1])
 
-    async with open_client(where, run_stories=False) as client:
-        with tempfile.TemporaryFile() as whole:
-            async for piece in client.export(session_id, format, told=told):
-                whole.write(piece)
-            whole.seek(0)
-            if output == STANDARD_OUTPUT:
-                while piece := whole.read(1 << 16):
-                    sys.stdout.buffer.write(piece)
-                sys.stdout.buffer.flush()
-            else:
-                content = whole.read()
-                _write(Path(output or name), content, replace=output is not None)
-                about = {"file": output or name, "format": format, "bytes": len(content), "warnings": notes}
-                tell(about if as_json else f"Wrote {output or name}.")
+    with tempfile.TemporaryFile() as whole:
+        async for piece in client.export(session_id, format, told=told):
+            whole.write(piece)
+        whole.seek(0)
+        if output == STANDARD_OUTPUT:
+            while piece := whole.read(1 << 16):
+                sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.flush()
+        else:
+            content = whole.read()
+            _write(Path(output or name), content, replace=output is not None)
+            about = {"file": output or name, "format": format, "bytes": len(content), "warnings": notes}
+            tell(about if as_json else f"Wrote {output or name}.")
     for note in notes if not as_json else []:
         say(note)
-    return 0
 
 
 def _write(path: Path, content: bytes, *, replace: bool) -> None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self
 from uuid import UUID
 
 from storyloom.cli.casting import waiting_text
 from storyloom.cli.commands import Commands
 from storyloom.cli.gates import Ask, Gates
-from storyloom.cli.program import DONE, Failed, Stopped
+from storyloom.cli.program import DONE, Failed
 from storyloom.client import Client
 from storyloom.client.events import Event
 from storyloom.client.state import SessionState
@@ -21,10 +20,6 @@ from storyloom.client.things import Approval, Story
 from storyloom.errors import ClientError
 
 TICK_S = 1 / 12
-Result = TypeVar("Result")
-
-SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-"""SIGHUP is a terminal that was closed: the service in this process must still stop in order."""
 
 
 class View(Protocol):
@@ -158,34 +153,3 @@ def _waiting(state: SessionState, session_id: UUID, commands: Commands) -> str:
         return f"The story is paused. Go on with: {commands.line('resume', session_id)}"
     what = waiting_text(state.approval.step) if state.approval else "something"
     return f"{what.capitalize()} waits for your answer. Give it with: {commands.line('approve', session_id)}"
-
-
-def run(work: Callable[[], Awaitable[Result]]) -> Result:
-    """Runs a command's coroutine. One of `SIGNALS` cancels it, so that everything is closed in order, and raises
-    Stopped; a second SIGINT doesn't wait for that. One that is ignored, as with `nohup`, stays so."""
-
-    async def stoppable() -> Result:
-        loop = asyncio.get_running_loop()
-        task = asyncio.current_task()
-        assert task is not None
-        received: list[int] = []
-
-        def stop(number: int) -> None:
-            received.append(number)
-            loop.remove_signal_handler(signal.SIGINT)
-            task.cancel()
-
-        for number in SIGNALS:
-            if signal.getsignal(number) is signal.SIG_IGN:
-                continue
-            # Not every platform's loop can: there a KeyboardInterrupt comes instead.
-            with contextlib.suppress(NotImplementedError):
-                loop.add_signal_handler(number, stop, number)
-        try:
-            return await work()
-        except asyncio.CancelledError:
-            if received:
-                raise Stopped(received[0]) from None
-            raise
-
-    return asyncio.run(stoppable())

@@ -51,10 +51,11 @@ class Client:
         on_lost: Notice | None = None,
         timeout_s: float = 30,
     ) -> None:
+        self.on_lost = on_lost
         provider = token_provider or (_static(token) if token else None)
-        self._link = Link(Address(url), provider, token_provider is not None, reconnect or Reconnect(), on_lost)
+        self._link = Link(Address(url), provider, token_provider is not None, reconnect or Reconnect(), self._told_lost)
         self._http = Http(
-            self._link.address, provider, timeout_s=timeout_s, backoff=self._link.reconnect, notice=on_lost
+            self._link.address, provider, timeout_s=timeout_s, backoff=self._link.reconnect, notice=self._told_lost
         )
         self._watches: set[Watch] = set()
 
@@ -130,6 +131,10 @@ class Client:
         finally:
             self._watches.discard(watch)
             await watch.close()
+
+    def _told_lost(self, error: ClientError, wait_s: float) -> None:
+        if self.on_lost is not None:
+            self.on_lost(error, wait_s)
 
     # Sessions
 

@@ -16,7 +16,7 @@ class Link:
     renewable: bool
     """Whether a refused token can be exchanged for another."""
     reconnect: Reconnect
-    on_lost: Notice | None
+    on_lost: Notice
 
     async def token(self, renew: bool = False) -> str:
         """The token to send now. Raises ClientError `unauthorized` where there is none, or no other one."""

@@ -77,8 +77,7 @@ class Watch:
             tries += 1
             if tries > policy.attempts or now - broken_at + wait_s > policy.total_s:
                 raise error
-            if self._link.on_lost is not None:
-                self._link.on_lost(error, wait_s)
+            self._link.on_lost(error, wait_s)
             await asyncio.sleep(wait_s)
 
     async def _open(self, renew: bool) -> Socket:

@@ -171,14 +171,20 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
 
         held = Held(settings.held_bytes)
         manager = StorySessionManager(
-            store, Streams(), node=lock.node_id, ttl_s=int(settings.session_ttl_s), flush_s=settings.event_flush_s,
-            cache_sessions=settings.cache_sessions, cache_idle_s=settings.cache_idle_s,
+            store,
+            Streams(),
+            node=lock.node_id,
+            ttl_s=int(settings.session_ttl_s),
+            flush_s=settings.event_flush_s,
+            cache_sessions=settings.cache_sessions,
+            cache_idle_s=settings.cache_idle_s,
             cache_bytes=settings.cache_bytes,
             keep={
-                "failed": settings.keep_failed_s, "cancelled": settings.keep_cancelled_s,
+                "failed": settings.keep_failed_s,
+                "cancelled": settings.keep_cancelled_s,
                 "expired": settings.keep_expired_s,
             },
-        )  # fmt: skip
+        )
         if run_stories:
             await store.limits.set(limits_of(settings))
         secrets = await asyncio.to_thread(secrets_of, settings)
@@ -198,11 +204,15 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
             from coordinator.running.workflow import StoryWorkflow
 
             engine = await Engine.launch(
-                manager, StoryWorkflow(manager, models, library, vault, workers, traces), lock,
-                stories=settings.stories_per_node, per_user=settings.stories_per_user, dead_s=settings.node_dead_s,
+                manager,
+                StoryWorkflow(manager, models, library, vault, workers, traces),
+                lock,
+                stories=settings.stories_per_node,
+                per_user=settings.stories_per_user,
+                dead_s=settings.node_dead_s,
                 drain_s=settings.drain_s,
                 about=lambda: {"version": app_version(), "address": f"{settings.host}:{settings.port}"},
-            )  # fmt: skip
+            )
             stack.push_async_callback(engine.close)
             runs = engine
         wakeups = Wakeups(manager, engine, settings.event_flush_s)
@@ -218,12 +228,32 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         snapshots = Snapshots(manager.snapshot, catching_up)
         stack.push_async_callback(snapshots.close)
         yield State(
-            settings, app_version(), auth, manager, coordinator, accounts, library, models, vault, engine, sign_in,
-            Rates(settings), Connections(settings, held), Addresses(store.limits, secrets[0]), traces, press, Records(),
-            Shares(store.shares), Administration(manager, runs, settings.node_dead_s),
-            workers, erasures, Departure(proxied=bool(settings.trusted_proxies)), keeper,
-            snapshots, catching_up,
-        )  # fmt: skip
+            settings,
+            app_version(),
+            auth,
+            manager,
+            coordinator,
+            accounts,
+            library,
+            models,
+            vault,
+            engine,
+            sign_in,
+            Rates(settings),
+            Connections(settings, held),
+            Addresses(store.limits, secrets[0]),
+            traces,
+            press,
+            Records(),
+            Shares(store.shares),
+            Administration(manager, runs, settings.node_dead_s),
+            workers,
+            erasures,
+            Departure(proxied=bool(settings.trusted_proxies)),
+            keeper,
+            snapshots,
+            catching_up,
+        )
 
 
 def _prepare_stories() -> None:
@@ -244,9 +274,14 @@ async def _auth(settings: Settings, stack: AsyncExitStack) -> LocalAuth | Supaba
     http = httpx.AsyncClient(limits=httpx.Limits(max_connections=4), timeout=AUTH_TIMEOUT_S)
     stack.push_async_callback(http.aclose)
     auth = SupabaseAuth(
-        url, http, jwt_secret=jwt_secret, audience=settings.supabase_jwt_audience, issuer=settings.supabase_jwt_issuer,
-        admins=listed_ids(settings.admin_user_ids), api_key=public,
-    )  # fmt: skip
+        url,
+        http,
+        jwt_secret=jwt_secret,
+        audience=settings.supabase_jwt_audience,
+        issuer=settings.supabase_jwt_issuer,
+        admins=listed_ids(settings.admin_user_ids),
+        api_key=public,
+    )
     stack.push_async_callback(auth.close)
     await auth.prepare()
     return auth
@@ -293,9 +328,11 @@ async def _store_over_rpc(settings: Settings) -> Store:
             "STORYLOOM_TRANSPORT is rpc, which needs SUPABASE_URL, SUPABASE_SECRET_KEY and SUPABASE_PUBLISHABLE_KEY."
         )
     transport = await RpcTransport.open(
-        project_url(settings.supabase_url), settings.supabase_secret_key, settings.supabase_publishable_key,
+        project_url(settings.supabase_url),
+        settings.supabase_secret_key,
+        settings.supabase_publishable_key,
         connections=settings.database_pool,
-    )  # fmt: skip
+    )
     return _store_on(transport, settings)
 
 
@@ -308,9 +345,12 @@ def _sign_in(store: Store) -> Callable[[Identity], Awaitable[None]]:
         """The user exists on return. Local auth keeps its users where Supabase Auth would."""
         try:
             await store.gateway.write(
-                "local_sign_in", SERVICE, user_id=identity.user_id,
-                is_anonymous=bool(identity.claims.get("is_anonymous")), app_metadata={"provider": "local"},
-            )  # fmt: skip
+                "local_sign_in",
+                SERVICE,
+                user_id=identity.user_id,
+                is_anonymous=bool(identity.claims.get("is_anonymous")),
+                app_metadata={"provider": "local"},
+            )
         except Misconfigured as error:
             raise Misconfigured(
                 "This database belongs to a Supabase project, whose users sign in there: set SUPABASE_URL as well."

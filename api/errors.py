@@ -18,13 +18,18 @@ STATUS = {
     "rate_limited": 429, "budget_exceeded": 402, "too_large": 413, "unavailable": 503, "internal": 500,
 }  # fmt: skip
 MEANING = {
-    "unauthorized": "No token, or one that is not valid", "forbidden": "Not this user's right",
-    "not_found": "Absent, or somebody else's", "invalid_message": "The request itself is wrong",
-    "conflict": "The state does not allow it", "expired": "The session's time is over",
-    "rate_limited": "Too much, too fast", "budget_exceeded": "The session's own limit is reached",
-    "too_large": "Over the limit of size", "unavailable": "Not now: the database or a model can't be reached",
+    "unauthorized": "No token, or one that is not valid",
+    "forbidden": "Not this user's right",
+    "not_found": "Absent, or somebody else's",
+    "invalid_message": "The request itself is wrong",
+    "conflict": "The state does not allow it",
+    "expired": "The session's time is over",
+    "rate_limited": "Too much, too fast",
+    "budget_exceeded": "The session's own limit is reached",
+    "too_large": "Over the limit of size",
+    "unavailable": "Not now: the database or a model can't be reached",
     "internal": "The service's fault",
-}  # fmt: skip
+}
 PROBLEM_JSON = "application/problem+json"
 NAME_SHOWN = 80
 """Of a field's name that the client made up, so much is told back."""
@@ -68,9 +73,13 @@ def error_frame(
 ) -> dict[str, Any]:
     """The `error` frame of the socket."""
     frame = ErrorFrame(
-        code=error.code, message=error.message, request_id=request_id, session_id=session_id,
-        retryable=error.retryable, retry_after_s=error.retry_after_s,
-    )  # fmt: skip
+        code=error.code,
+        message=error.message,
+        request_id=request_id,
+        session_id=session_id,
+        retryable=error.retryable,
+        retry_after_s=error.retry_after_s,
+    )
     return frame.model_dump(exclude_none=True)
 
 
@@ -121,9 +130,13 @@ def problem(
     """An error as the answer to a request."""
     status = status or STATUS[code]
     told = Problem(
-        title=code.replace("_", " ").capitalize(), status=status, detail=detail, code=code, retryable=retryable,
+        title=code.replace("_", " ").capitalize(),
+        status=status,
+        detail=detail,
+        code=code,
+        retryable=retryable,
         retry_after_s=retry_after_s,
-    )  # fmt: skip
+    )
     headers = {"Retry-After": str(math.ceil(retry_after_s))} if retry_after_s else {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"

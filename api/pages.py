@@ -17,9 +17,15 @@ from coordinator.supabase.hosted import project_url
 router = APIRouter(include_in_schema=False)
 
 PAGES = (
-    "/", "/dashboard", "/sign-in", "/s/{session_id}", "/s/{session_id}/read", "/shared/{token}", "/admin",
+    "/",
+    "/dashboard",
+    "/sign-in",
+    "/s/{session_id}",
+    "/s/{session_id}/read",
+    "/shared/{token}",
+    "/admin",
     "/admin/{rest:path}",
-)  # fmt: skip
+)
 KINDS = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
 """What is served, and as what: a machine's own list of types may be anything."""
 HOST = re.compile(r"[A-Za-z0-9.-]{1,255}(?::\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::\d{1,5})?", re.ASCII)
@@ -59,10 +65,12 @@ async def file(path: str, request: Request) -> Response:
 async def page(request: Request, service: Service) -> Response:
     """The studio's document."""
     headers = {
-        **SAFE, "Content-Security-Policy": policy(request.headers.get("host", ""), service.settings.supabase_url),
-        "Cross-Origin-Opener-Policy": "same-origin", "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+        **SAFE,
+        "Content-Security-Policy": policy(request.headers.get("host", ""), service.settings.supabase_url),
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
         "X-Frame-Options": "DENY",
-    }  # fmt: skip
+    }
     return _answer(request, files()["index.html"], headers)
 
 
@@ -80,11 +88,18 @@ def policy(host: str, project: str | None) -> str:
     if project is not None:
         connect.append(project_url(project))
     rules = {
-        "default-src": "'none'", "script-src": "'self'", "style-src": "'self'", "img-src": "'self'",
-        "font-src": "'self'", "connect-src": " ".join(connect), "form-action": "'self'", "base-uri": "'none'",
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": "'self'",
+        "font-src": "'self'",
+        "connect-src": " ".join(connect),
+        "form-action": "'self'",
+        "base-uri": "'none'",
         "frame-ancestors": "'none'",
-        "require-trusted-types-for": "'script'", "trusted-types": "'none'",
-    }  # fmt: skip
+        "require-trusted-types-for": "'script'",
+        "trusted-types": "'none'",
+    }
     return "; ".join(f"{name} {value}" for name, value in rules.items())
 
 

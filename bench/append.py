@@ -42,13 +42,18 @@ async def one(ground: Ground, effort: Effort) -> list[Figure]:
             trips = await wire.counted(lambda: remote.save_message(None, session_id, "user", MESSAGE))
     return [
         measured(
-            "one awaited append", "ms", took["ours"], floors=took["bare"], target="≤ 1.25 × bare call", most_ratio=1.25,
+            "one awaited append",
+            "ms",
+            took["ours"],
+            floors=took["bare"],
+            target="≤ 1.25 × bare call",
+            most_ratio=1.25,
             note="`manager.save_message` of 800 bytes. The bare call is one plpgsql function over one psycopg connection: "
             "counter, insert, commit. Ours also stores the event that readers are told. The same SQL function called "
             f"bare takes {median(took['same']):.3g} ms, so {median(took['ours']) - median(took['same']):.2g} ms are Python's.",
         ),
         measured("round trips of one append", "", [trips], target="1", most=1),
-    ]  # fmt: skip
+    ]
 
 
 async def many(ground: Ground, effort: Effort) -> list[Figure]:
@@ -73,10 +78,15 @@ async def many(ground: Ground, effort: Effort) -> list[Figure]:
         rates = await in_turn(effort, {"bare": bare, "ours": ours})
     return [
         measured(
-            "64 sessions appending at once", "messages/s", rates["ours"], floors=rates["bare"], target="≥ 2 × floor",
-            least_ratio=2, note="The floor: 64 tasks that share ten connections, one bare call a message.",
+            "64 sessions appending at once",
+            "messages/s",
+            rates["ours"],
+            floors=rates["bare"],
+            target="≥ 2 × floor",
+            least_ratio=2,
+            note="The floor: 64 tasks that share ten connections, one bare call a message.",
         )
-    ]  # fmt: skip
+    ]
 
 
 async def size(ground: Ground, effort: Effort) -> list[Figure]:
@@ -91,11 +101,15 @@ async def size(ground: Ground, effort: Effort) -> list[Figure]:
         taken = (await _bytes(database) - before) / (each * SESSIONS)
     return [
         measured(
-            "bytes in tables for an 800-byte message", "bytes", [taken], target="≤ 1.3 kB", most=1300,
+            "bytes in tables for an 800-byte message",
+            "bytes",
+            [taken],
+            target="≤ 1.3 kB",
+            most=1300,
             note=f"{each * SESSIONS:,} messages in {SESSIONS} sessions; message, event and every index counted, "
             "and what the sessions' updates leave behind until the vacuum.",
         )
-    ]  # fmt: skip
+    ]
 
 
 async def bare_session(database: Database) -> UUID:

@@ -65,9 +65,16 @@ class Bare:
 def main() -> None:
     port, per_second = int(sys.argv[1]), float(sys.argv[2])
     config = uvicorn.Config(
-        Bare(per_second), host="127.0.0.1", port=port, ws="websockets-sansio", ws_per_message_deflate=False, lifespan="off",
-        log_level="warning", access_log=False, timeout_graceful_shutdown=1,
-    )  # fmt: skip
+        Bare(per_second),
+        host="127.0.0.1",
+        port=port,
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=1,
+    )
     uvloop.run(uvicorn.Server(config).serve())
 
 

@@ -142,9 +142,16 @@ class Crowd:
                 self._all_lost.set()
 
     async def open(
-        self, host: str, port: int, path: str, count: int, token: str = "", frames: list[str] | None = None, wanted: str = "",
+        self,
+        host: str,
+        port: int,
+        path: str,
+        count: int,
+        token: str = "",
+        frames: list[str] | None = None,
+        wanted: str = "",
         per_second: float = 0,
-    ) -> dict[str, Any]:  # fmt: skip
+    ) -> dict[str, Any]:
         """Opens so many; each sends its first frame (they are given in turn) and is ready with the first that has `wanted`."""
         self._place = (host, port)
         self.first_wanted, self._frames = wanted.encode(), frames or []

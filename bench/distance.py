@@ -61,10 +61,14 @@ async def measure(ground: Ground, effort: Effort) -> list[Figure]:
             expected = 2 if name == "claim a run" else 1
             figures.append(
                 Figure(
-                    f"round trips: {name}", trips, "", target=str(expected), met=trips == expected,
+                    f"round trips: {name}",
+                    trips,
+                    "",
+                    target=str(expected),
+                    met=trips == expected,
                     note=f"{told} ms added" + (", with the creation of its session" if expected == 2 else ""),
                 )
-            )  # fmt: skip
+            )
         wire.delay_s = 0
         await manager.runs.release(run.journal)
     return figures

@@ -32,9 +32,18 @@ class Figure:
 
 
 def measured(
-    name: str, unit: str, values: Sequence[float], *, floors: Sequence[float] = (), target: str = "", most: float | None = None,
-    least: float | None = None, most_ratio: float | None = None, least_ratio: float | None = None, note: str = "",
-) -> Figure:  # fmt: skip
+    name: str,
+    unit: str,
+    values: Sequence[float],
+    *,
+    floors: Sequence[float] = (),
+    target: str = "",
+    most: float | None = None,
+    least: float | None = None,
+    most_ratio: float | None = None,
+    least_ratio: float | None = None,
+    note: str = "",
+) -> Figure:
     """Of repetitions, and of their floor's, which were measured in turn with them. Met where any bound holds."""
     middle = median(values)
     ratio = median(value / floor for value, floor in zip(values, floors, strict=True)) if floors else None
@@ -46,9 +55,17 @@ def measured(
     ]
     told = [bound for bound in bounds if bound is not None]
     return Figure(
-        name, middle, unit, min(values), max(values), median(floors) if floors else None, ratio, target,
-        any(told) if told else None, note,
-    )  # fmt: skip
+        name,
+        middle,
+        unit,
+        min(values),
+        max(values),
+        median(floors) if floors else None,
+        ratio,
+        target,
+        any(told) if told else None,
+        note,
+    )
 
 
 def show(figures: Sequence[Figure], title: str) -> None:
@@ -59,10 +76,14 @@ def show(figures: Sequence[Figure], title: str) -> None:
     for figure in figures:
         spread = "" if figure.low is None or figure.high is None else f"{short(figure.low)} to {short(figure.high)}"
         table.add_row(
-            figure.name, f"{short(figure.value)} {figure.unit}", spread,
-            "" if figure.floor is None else short(figure.floor), "" if figure.ratio is None else f"{figure.ratio:.2f} ×",
-            figure.target, {True: "yes", False: "NO", None: ""}[figure.met],
-        )  # fmt: skip
+            figure.name,
+            f"{short(figure.value)} {figure.unit}",
+            spread,
+            "" if figure.floor is None else short(figure.floor),
+            "" if figure.ratio is None else f"{figure.ratio:.2f} ×",
+            figure.target,
+            {True: "yes", False: "NO", None: ""}[figure.met],
+        )
     console = Console(width=160)
     console.print(table)
     for figure in figures:

@@ -140,10 +140,18 @@ async def new_session(store: Store, owner: Identity, **more: Any) -> UUID:
     made = await store.sessions.create(
         owner.user_id,
         **{
-            "kind": "chat", "title": None, "prompt": "A prompt.", "template": "short-story", "config": StoryConfig(),
-            "model": "offline:storyteller", "ttl_s": 7200, "request_id": None, "progress": {}, **more,
+            "kind": "chat",
+            "title": None,
+            "prompt": "A prompt.",
+            "template": "short-story",
+            "config": StoryConfig(),
+            "model": "offline:storyteller",
+            "ttl_s": 7200,
+            "request_id": None,
+            "progress": {},
+            **more,
         },
-    )  # fmt: skip
+    )
     return made.session.id
 
 

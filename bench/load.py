@@ -49,12 +49,16 @@ async def cold(ground: Ground, effort: Effort) -> list[Figure]:
         took = await in_turn(effort, {"bare": bare, "ours": ours})
     return [
         measured(
-            "cold load of 300 messages", "ms", took["ours"], floors=took["bare"], target="≤ 1.3 × one SELECT",
+            "cold load of 300 messages",
+            "ms",
+            took["ours"],
+            floors=took["bare"],
+            target="≤ 1.3 × one SELECT",
             most_ratio=1.3,
             note="`store.record.messages` as the owner, under row level security, to 300 validated `Message`s. "
             "The floor: one SELECT of the same rows and columns as the tables' owner, to tuples.",
         )
-    ]  # fmt: skip
+    ]
 
 
 async def memory(ground: Ground, effort: Effort) -> list[Figure]:
@@ -65,8 +69,11 @@ async def memory(ground: Ground, effort: Effort) -> list[Figure]:
         sessions = [await new_session(store, owner) for _ in range(SESSIONS)]
         for one in sessions:
             await store.record.append_draft(one, None, version=1, author="writer", content=MESSAGE * 4, word_count=600)
-        gates = [store.record.append_message(one, None, message_id=uuid4(), role="user", content=MESSAGE)
-                 for one in sessions for _ in range(19)]  # fmt: skip
+        gates = [
+            store.record.append_message(one, None, message_id=uuid4(), role="user", content=MESSAGE)
+            for one in sessions
+            for _ in range(19)
+        ]
         for first in range(0, len(gates), 2000):
             await asyncio.gather(*gates[first : first + 2000])
         del gates
@@ -82,11 +89,15 @@ async def memory(ground: Ground, effort: Effort) -> list[Figure]:
         assert manager.memory.stats.size == SESSIONS
     return [
         measured(
-            "1,000 cached sessions of 20 messages", "MB", [taken / 1e6], target="≤ 25 MB", most=25,
+            "1,000 cached sessions of 20 messages",
+            "MB",
+            [taken / 1e6],
+            target="≤ 25 MB",
+            most=25,
             note="Session and current draft (3,200 characters) of each, by tracemalloc. Messages are not kept in memory: "
             "they are read when somebody asks for them, which the figure above is the price of.",
         )
-    ]  # fmt: skip
+    ]
 
 
 async def _each(loads: int, once) -> float:  # type: ignore[no-untyped-def]

@@ -64,18 +64,28 @@ async def node(data_dir: Path, database_url: str, **settings: Any) -> AsyncItera
 
 
 async def begun(
-    data_dir: Path, database_url: str, *, module: str = "storyloom.cli", port: int = 0,
-    environment: Mapping[str, str] | None = None, **settings: Any,
-) -> Served:  # fmt: skip
+    data_dir: Path,
+    database_url: str,
+    *,
+    module: str = "storyloom.cli",
+    port: int = 0,
+    environment: Mapping[str, str] | None = None,
+    **settings: Any,
+) -> Served:
     """A service in a process of its own, ready, with no limits. `module` is what runs, and may stand something in."""
     port = port or free_port()
     environment = {
-        "STORYLOOM_DATA_DIR": str(data_dir), "DATABASE_URL": database_url, "STORYLOOM_LOG_LEVEL": "warning",
-        "STORYLOOM_CONNECTIONS_PER_USER": "100000", "STORYLOOM_CONNECTIONS_PER_ADDRESS": "100000",
-        "STORYLOOM_PAGES_AT_WORK": "1000000", "STORYLOOM_SESSIONS_PER_USER": "1000000", **(environment or {}),
+        "STORYLOOM_DATA_DIR": str(data_dir),
+        "DATABASE_URL": database_url,
+        "STORYLOOM_LOG_LEVEL": "warning",
+        "STORYLOOM_CONNECTIONS_PER_USER": "100000",
+        "STORYLOOM_CONNECTIONS_PER_ADDRESS": "100000",
+        "STORYLOOM_PAGES_AT_WORK": "1000000",
+        "STORYLOOM_SESSIONS_PER_USER": "1000000",
+        **(environment or {}),
         **{f"STORYLOOM_{name.upper()}": "off" for name in RATES},
         **{f"STORYLOOM_{name.upper()}": str(value) for name, value in settings.items()},
-    }  # fmt: skip
+    }
     code = (
         "from storyloom.cli import main; main()" if module == "storyloom.cli" else f"from {module} import main; main()"
     )
@@ -134,9 +144,13 @@ async def crowds(count: int = 1) -> AsyncIterator[list[Crowd]]:
     try:
         for _ in range(count):
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bench.crowd", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+                sys.executable,
+                "-m",
+                "bench.crowd",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
                 limit=LINE_BYTES,
-            )  # fmt: skip
+            )
             made.append(Crowd(process))
         yield made
     finally:
@@ -155,7 +169,9 @@ def free_port() -> int:
 
 async def _started(arguments: list[str], port: int, environment: Mapping[str, str]) -> Served:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *arguments, env={**os.environ, **environment}, stderr=asyncio.subprocess.DEVNULL
-        if "BENCH_LOG" not in os.environ else None,
-    )  # fmt: skip
+        sys.executable,
+        *arguments,
+        env={**os.environ, **environment},
+        stderr=asyncio.subprocess.DEVNULL if "BENCH_LOG" not in os.environ else None,
+    )
     return Served(process, port)

@@ -58,33 +58,57 @@ async def _ours(
         rates = [await _connects(clients, effort.of(CONNECTS, 20), served, token) for _ in range(effort.repetitions)]
         return [
             measured(
-                "open and attached sockets", "", [opened], target=f"{SOCKETS:,} without errors", least=SOCKETS,
-                note="" if opened == SOCKETS else f"{opened:,} of {count:,}; this machine allows {_files():,} open files a process.",
+                "open and attached sockets",
+                "",
+                [opened],
+                target=f"{SOCKETS:,} without errors",
+                least=SOCKETS,
+                note=""
+                if opened == SOCKETS
+                else f"{opened:,} of {count:,}; this machine allows {_files():,} open files a process.",
             ),
             measured(
-                f"memory of the node with {opened:,} sockets", "MiB", [resident / 2**20], target="≤ 1024", most=1024,
+                f"memory of the node with {opened:,} sockets",
+                "MiB",
+                [resident / 2**20],
+                target="≤ 1024",
+                most=1024,
                 note=f"{(resident - before) / opened / 1024:.0f} KiB a socket that is authenticated and watches a session; on the "
                 f"bare server {floor[1] / 1024:.0f} KiB.",
             ),
             measured(
-                "connects per second", "/s", rates, floors=[floor[0]] * len(rates), target="≥ 2,000/s", least=2000,
+                "connects per second",
+                "/s",
+                rates,
+                floors=[floor[0]] * len(rates),
+                target="≥ 2,000/s",
+                least=2000,
                 note=f"{CONNECTS:,} connections of one user at a time to the frame `ready`: handshake and token, "
                 f"{2 * OPENING} at once, clients on the same cores. The floor: the handshake alone.",
             ),
             measured(
-                "connects with attach and snapshot per second", "/s", [opened / seconds], floors=[floor[0]],
+                "connects with attach and snapshot per second",
+                "/s",
+                [opened / seconds],
+                floors=[floor[0]],
                 note="The same with a session watched: one call of the database for each.",
             ),
             measured(
-                f"one event to {opened:,} sockets", "ms", [one["max"] for one in told],
+                f"one event to {opened:,} sockets",
+                "ms",
+                [one["max"] for one in told],
                 note=f"From the call that made it to the last reader; the median reader has it after {median(one['p50'] for one in told):.0f} ms.",
             ),
             measured(
-                f"{back.back:,} sockets back after a restart", "s", [back.seconds], target=f"< {BACK_S} s", most=BACK_S,
+                f"{back.back:,} sockets back after a restart",
+                "s",
+                [back.seconds],
+                target=f"< {BACK_S} s",
+                most=BACK_S,
                 note=f"Each comes back within {JITTER_S:.0f} s at random and is replayed what it missed; from the moment that the new "
                 f"process was started. {back.tries:,} tries; the database answered {back.queries:,.0f} calls a second.",
             ),
-        ]  # fmt: skip
+        ]
     finally:
         await served.end()
 

@@ -48,19 +48,40 @@ async def measure(ground: Ground, effort: Effort) -> list[Figure]:
             idle = await _idle(effort, folder, database)
     return [
         measured(
-            "`make story` to the first token", "s", took["story"], target="< 3 s", most=3,
+            "`make story` to the first token",
+            "s",
+            took["story"],
+            target="< 3 s",
+            most=3,
             note="`storyloom write --json` with an embedded database that exists and is stopped: to its first `agent.delta`. make "
             "itself adds its own start, some 10 ms.",
         ),
-        measured("`storyloom --help`", "s", took["help"], floors=took["python"], target="< 0.3 s", most=0.3, note="The floor: `python -c pass`."),
         measured(
-            "`storyloom serve` ready", "s", ready, target="< 2 s", most=2, note="To the first answer of `/readyz` that is 200, on a running, migrated database."
+            "`storyloom --help`",
+            "s",
+            took["help"],
+            floors=took["python"],
+            target="< 0.3 s",
+            most=0.3,
+            note="The floor: `python -c pass`.",
         ),
         measured(
-            f"idle CPU with {WAITING:,} waiting sessions", "%", [idle], target="< 1 %", most=1,
+            "`storyloom serve` ready",
+            "s",
+            ready,
+            target="< 2 s",
+            most=2,
+            note="To the first answer of `/readyz` that is 200, on a running, migrated database.",
+        ),
+        measured(
+            f"idle CPU with {WAITING:,} waiting sessions",
+            "%",
+            [idle],
+            target="< 1 %",
+            most=1,
             note=f"Of one core, node and its database connections' processes, over {IDLE_S:.0f} s; the sessions wait for an approval.",
         ),
-    ]  # fmt: skip
+    ]
 
 
 async def _ended(command: list[str], environment: dict[str, str]) -> float:
@@ -73,9 +94,16 @@ async def _ended(command: list[str], environment: dict[str, str]) -> float:
 async def _first_word(environment: dict[str, str]) -> float:
     start = time.perf_counter()
     process = await asyncio.create_subprocess_exec(
-        str(STORYLOOM), "write", "--json", "--pages", "1", PROMPT, env=environment, stdout=asyncio.subprocess.PIPE,
+        str(STORYLOOM),
+        "write",
+        "--json",
+        "--pages",
+        "1",
+        PROMPT,
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+    )
     assert process.stdout is not None and process.stderr is not None
     try:
         while line := await process.stdout.readline():

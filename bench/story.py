@@ -90,40 +90,65 @@ async def measure(ground: Ground, effort: Effort) -> list[Figure]:
             rates = await in_turn(effort, {"bare": bare, "kept": kept, "whole": whole})
     return [
         measured(
-            "a 12-step story, durable part, 50 at once", "stories/s", rates["kept"], floors=rates["bare"],
-            target="≥ 300/s or ≥ 0.4 × floor", least=300, least_ratio=0.4,
+            "a 12-step story, durable part, 50 at once",
+            "stories/s",
+            rates["kept"],
+            floors=rates["bare"],
+            target="≥ 300/s or ≥ 0.4 × floor",
+            least=300,
+            least_ratio=0.4,
             note="Journal and store: claim, twelve steps of 800 characters (each with message, step row, usage, progress "
             "and five events; one draft), completion. The floor: twelve bare inserts of one row, ten connections. "
             "This is what peers' figures of twelve instant steps measure.",
         ),
         measured(
-            "a 12-step story, whole engine, 50 at once", "stories/s", rates["whole"], floors=rates["bare"],
-            target="≥ 300/s or ≥ 0.4 × floor", least=300, least_ratio=0.4,
+            "a 12-step story, whole engine, 50 at once",
+            "stories/s",
+            rates["whole"],
+            floors=rates["bare"],
+            target="≥ 300/s or ≥ 0.4 × floor",
+            least=300,
+            least_ratio=0.4,
             note="Engine, workflow and store on a real two-page story (15,000 characters), whose model answers at once: "
             "besides the above the plan, the search for repetition in each text, word counts, and `pydantic` of every answer.",
         ),
-    ]  # fmt: skip
+    ]
 
 
 async def sessions(manager: StorySessionManager, owner: Identity, count: int, kind: Kind) -> list[UUID]:
     made = await asyncio.gather(
         *(
             manager.create_session(
-                owner, recorded.PROMPT, template=recorded.TEMPLATE, model="offline:storyteller",
-                config=StoryConfig(pages=2, seed=7), kind=kind,
+                owner,
+                recorded.PROMPT,
+                template=recorded.TEMPLATE,
+                model="offline:storyteller",
+                config=StoryConfig(pages=2, seed=7),
+                kind=kind,
             )
             for _ in range(count)
         )
-    )  # fmt: skip
+    )
     return [change.session.id for change in made]
 
 
 def step_result(name: str, *, draft: bool) -> dict[str, object]:
     result: dict[str, object] = {
-        "step": name, "stage": "drafting", "agent": "writer", "attempt": 1, "started_at": "2026-01-01T00:00:00Z",
-        "duration_ms": 5, "tokens": 3, "cost_usd": 0.0, "message_id": str(uuid4()), "content": CONTENT, "model": "m",
-        "output": None, "metadata": {}, "progress": {"percent": 10},
-    }  # fmt: skip
+        "step": name,
+        "stage": "drafting",
+        "agent": "writer",
+        "attempt": 1,
+        "started_at": "2026-01-01T00:00:00Z",
+        "duration_ms": 5,
+        "tokens": 3,
+        "cost_usd": 0.0,
+        "message_id": str(uuid4()),
+        "content": CONTENT,
+        "model": "m",
+        "output": None,
+        "metadata": {},
+        "progress": {"percent": 10},
+    }
     return {**result, "draft": {"content": CONTENT, "word_count": 150, "current": True}} if draft else result
 
 

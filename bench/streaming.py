@@ -51,9 +51,13 @@ async def thousand(ground: Ground, effort: Effort) -> list[Figure]:
     floor = await _bare(effort, "/one", readers)
     opened, ours, first = await _stories(ground, effort, readers)
     begun = measured(
-        f"of {readers:,} stories begun on one node, with a word within {FIRST_S:.0f} s", "", [opened], target=f"{readers:,}",
-        least=readers, note="100 are begun a second, each then streams 20 words a second to its own reader.",
-    )  # fmt: skip
+        f"of {readers:,} stories begun on one node, with a word within {FIRST_S:.0f} s",
+        "",
+        [opened],
+        target=f"{readers:,}",
+        least=readers,
+        note="100 are begun a second, each then streams 20 words a second to its own reader.",
+    )
     return [begun, *_told(f"{opened:,} stories streaming", ours, floor, first)]
 
 
@@ -69,10 +73,13 @@ async def measure(ground: Ground, effort: Effort) -> list[Figure]:
     floor, ours = await _bare(effort, "/all", readers), await _one_story(ground, effort, readers)
     figures.append(
         measured(
-            f"one story, {readers} readers: CPU per delivered event", "µs", [one.cpu_us for one in ours],
-            floors=[one.cpu_us for one in floor], note="The floor: a bare uvicorn that sends one text to as many sockets.",
+            f"one story, {readers} readers: CPU per delivered event",
+            "µs",
+            [one.cpu_us for one in ours],
+            floors=[one.cpu_us for one in floor],
+            note="The floor: a bare uvicorn that sends one text to as many sockets.",
         )
-    )  # fmt: skip
+    )
     return figures
 
 
@@ -81,17 +88,24 @@ def _told(name: str, ours: list[Window], floor: list[Window], first: dict[str, f
     told = ", ".join(f"{what} after {ms:.1f} ms" for what, ms in first.items())
     return [
         measured(
-            f"{name}: added per delta", "ms", added, target="< 1 ms at the median", most=1,
+            f"{name}: added per delta",
+            "ms",
+            added,
+            target="< 1 ms at the median",
+            most=1,
             note=f"A word is {median(one.age_ms for one in ours):.2f} ms old at its reader (99 %: "
             f"{median(one.p99_ms for one in ours):.1f}), on the bare server {median(one.age_ms for one in floor):.2f} (99 %: "
             f"{median(one.p99_ms for one in floor):.1f}). {median(one.share for one in ours):.0%} of the words due came, there "
             f"{median(one.share for one in floor):.0%}. " + (f"One story more: {told}." if told else ""),
         ),
         measured(
-            f"{name}: CPU per delivered event", "µs", [one.cpu_us for one in ours], floors=[one.cpu_us for one in floor],
+            f"{name}: CPU per delivered event",
+            "µs",
+            [one.cpu_us for one in ours],
+            floors=[one.cpu_us for one in floor],
             note="All of the node: pydantic-ai's stream, journal, storing, sending. The floor makes and sends a frame.",
         ),
-    ]  # fmt: skip
+    ]
 
 
 async def _bare(effort: Effort, path: str, readers: int) -> list[Window]:
@@ -107,9 +121,16 @@ async def _stories(ground: Ground, effort: Effort, readers: int) -> tuple[int, l
     async def work(served: Served, token: str) -> tuple[int, list[Window], dict[str, float]]:
         async with crowds(2) as [crowd, other]:
             opened = await crowd.do(
-                "open", host="127.0.0.1", port=served.port, path="/ws/stories", count=readers, token=token,
-                frames=[_start() for _ in range(readers)], wanted='"agent.delta"', per_second=STARTS_PER_S,
-            )  # fmt: skip
+                "open",
+                host="127.0.0.1",
+                port=served.port,
+                path="/ws/stories",
+                count=readers,
+                token=token,
+                frames=[_start() for _ in range(readers)],
+                wanted='"agent.delta"',
+                per_second=STARTS_PER_S,
+            )
             windows = await _windows(effort, served, crowd, opened["open"])
             if opened["open"] < readers:
                 return opened["open"], windows, {}
@@ -128,14 +149,26 @@ async def _one_story(ground: Ground, effort: Effort, readers: int) -> list[Windo
     async def work(served: Served, token: str) -> list[Window]:
         async with crowds(2) as [crowd, writer]:
             await writer.do(
-                "open", host="127.0.0.1", port=served.port, path="/ws/stories", count=1, token=token, frames=[_start()],
+                "open",
+                host="127.0.0.1",
+                port=served.port,
+                path="/ws/stories",
+                count=1,
+                token=token,
+                frames=[_start()],
                 wanted='"agent.delta"',
-            )  # fmt: skip
+            )
             attach = json.dumps({"type": "session.attach", "session_id": await _newest(served, token)})
             opened = await crowd.do(
-                "open", host="127.0.0.1", port=served.port, path="/ws/stories", count=readers, token=token, frames=[attach],
+                "open",
+                host="127.0.0.1",
+                port=served.port,
+                path="/ws/stories",
+                count=readers,
+                token=token,
+                frames=[attach],
                 wanted='"session.snapshot"',
-            )  # fmt: skip
+            )
             assert opened["open"] == readers, opened
             return await _windows(effort, served, crowd, readers)
 
@@ -154,9 +187,12 @@ async def _with_node(ground: Ground, work: Callable[[Served, str], Awaitable[T]]
         async with ground.database() as database:
             knobs = {"stories_per_node": 2000, "stories_per_user": 2000, "model_concurrency": 1000, "drain_s": 0}
             async with node(
-                Path(folder), database.admin_url, module="bench.stamping_node",
-                environment={RATE: str(WORDS_PER_S), SECONDS: str(STREAM_S)}, **knobs,
-            ) as served:  # fmt: skip
+                Path(folder),
+                database.admin_url,
+                module="bench.stamping_node",
+                environment={RATE: str(WORDS_PER_S), SECONDS: str(STREAM_S)},
+                **knobs,
+            ) as served:
                 return await work(served, token)
 
 
@@ -168,10 +204,13 @@ async def _windows(effort: Effort, served: Served, crowd: Crowd, readers: int) -
         seen = await crowd.do("window", seconds=WINDOW_S)
         found.append(
             Window(
-                seen["ms"]["p50"], seen["ms"]["p99"], seen["stamps"] / (readers * WORDS_PER_S * WINDOW_S), seen["events"],
+                seen["ms"]["p50"],
+                seen["ms"]["p99"],
+                seen["stamps"] / (readers * WORDS_PER_S * WINDOW_S),
+                seen["events"],
                 (served.cpu_s - cpu) / seen["events"] * 1e6,
             )
-        )  # fmt: skip
+        )
     return found
 
 

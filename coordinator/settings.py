@@ -26,10 +26,22 @@ from coordinator.errors import Misconfigured
 ENV_FILE = ".env"
 CommaList = Annotated[list[str], NoDecode]
 RATES = (
-    "rate_start", "rate_start_address", "rate_start_all", "rate_rewrite", "rate_rewrite_address", "rate_rewrite_all",
-    "rate_export", "rate_export_address", "rate_export_all", "rate_rest", "rate_body_bytes", "rate_sign_in",
-    "rate_sign_in_all", "rate_connect", "rate_frame",
-)  # fmt: skip
+    "rate_start",
+    "rate_start_address",
+    "rate_start_all",
+    "rate_rewrite",
+    "rate_rewrite_address",
+    "rate_rewrite_all",
+    "rate_export",
+    "rate_export_address",
+    "rate_export_all",
+    "rate_rest",
+    "rate_body_bytes",
+    "rate_sign_in",
+    "rate_sign_in_all",
+    "rate_connect",
+    "rate_frame",
+)
 """Settings in the notation of limits."""
 YEAR_S = 366 * 24 * 3600
 HOST_NAME = re.compile(r"(?:\*\.)?[^\s:/?#@\[\]*,]+")

@@ -165,9 +165,13 @@ def settings(database: Database, tmp_path: Path) -> Settings:
     """Of a service on the test's database, whose storyteller writes at once."""
     return Settings(
         _env_file=None,  # type: ignore[call-arg]
-        data_dir=tmp_path / "data", database_url=database.admin_url, offline_words_per_second=0, log_level="warning",
-        event_flush_s=0.02, database_pool=6,
-    )  # fmt: skip
+        data_dir=tmp_path / "data",
+        database_url=database.admin_url,
+        offline_words_per_second=0,
+        log_level="warning",
+        event_flush_s=0.02,
+        database_pool=6,
+    )
 
 
 @pytest.fixture

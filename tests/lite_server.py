@@ -49,8 +49,14 @@ class Lite:
     def token(self, user_id: UUID, *, ttl_s: float = 3600, **claims: Any) -> str:
         """Signed as its own auth API signs."""
         now = time.time()
-        payload = {"sub": str(user_id), "role": "authenticated", "aud": "authenticated", "iat": int(now) - 5,
-                   "exp": int(now + ttl_s), **claims}  # fmt: skip
+        payload = {
+            "sub": str(user_id),
+            "role": "authenticated",
+            "aud": "authenticated",
+            "iat": int(now) - 5,
+            "exp": int(now + ttl_s),
+            **claims,
+        }
         return jwt.encode(payload, self.jwt_secret, algorithm="HS256")
 
 
@@ -63,16 +69,26 @@ def serving_lite(socket_folder: str, database: str, scratch: Path) -> Iterator[L
     lite = Lite(f"http://127.0.0.1:{port}", scratch / "lite.log")
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("SUPABASE_", "PG"))},
-        "LITE_SOCKET_FOLDER": socket_folder, "LITE_DATABASE": database, "LITE_PORT": str(port),
-        "LITE_SECRET_KEY": lite.service_key, "LITE_PUBLISHABLE_KEY": lite.public_key,
-        "LITE_JWT_SECRET": lite.jwt_secret, "LITE_TELEMETRY": "0", "DO_NOT_TRACK": "1", "NO_COLOR": "1",
-    }  # fmt: skip
+        "LITE_SOCKET_FOLDER": socket_folder,
+        "LITE_DATABASE": database,
+        "LITE_PORT": str(port),
+        "LITE_SECRET_KEY": lite.service_key,
+        "LITE_PUBLISHABLE_KEY": lite.public_key,
+        "LITE_JWT_SECRET": lite.jwt_secret,
+        "LITE_TELEMETRY": "0",
+        "DO_NOT_TRACK": "1",
+        "NO_COLOR": "1",
+    }
     program = folder / "node_modules" / "@supabase" / "lite" / "dist" / "cli" / "index.js"
     with lite.log.open("wb") as log:
         process = subprocess.Popen(
             [node, str(program), "start", "--no-admin", "--config", "config.mjs"],
-            cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-        )  # fmt: skip
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
     try:
         _wait(lite, process)
         yield lite

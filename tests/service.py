@@ -109,9 +109,11 @@ def bearer(token: str) -> dict[str, str]:
 
 
 LIMITS: dict[str, Any] = {
-    **dict.fromkeys(RATES, "off"), "connections_per_user": 100_000, "connections_per_address": 100_000,
+    **dict.fromkeys(RATES, "off"),
+    "connections_per_user": 100_000,
+    "connections_per_address": 100_000,
     "pages_at_work": 1_000_000,
-}  # fmt: skip
+}
 
 
 @asynccontextmanager

@@ -293,8 +293,6 @@ class SocketConnection(WebSocketsSansIOProtocol):
 
 def _encoded(refusal: Response) -> bytes:
     status = HTTPStatus(refusal.status_code)
-    headers = {
-        **dict(refusal.headers), "Connection": "close", "X-Request-ID": secrets.token_hex(8),
-    }  # fmt: skip
+    headers = {**dict(refusal.headers), "Connection": "close", "X-Request-ID": secrets.token_hex(8)}
     lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items())]
     return "\r\n".join([*lines, "", ""]).encode() + bytes(refusal.body)

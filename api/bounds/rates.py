@@ -139,16 +139,15 @@ class Door:
         self._told = told
 
     def refused(self, name: str) -> dict[str, int]:
-        return {
-            name: self._user.refused, f"{name}_address": self._address.refused, f"{name}_all": self._all.refused,
-        }  # fmt: skip
+        return {name: self._user.refused, f"{name}_address": self._address.refused, f"{name}_all": self._all.refused}
 
     async def enter(self, user: str, host: str | None) -> None:
         """Counts one, for all three or for none. Raises RateLimited with the seconds to wait."""
         asked = [
-            (self._user, user, self._told.user), (self._address, address_key(host), self._told.address),
+            (self._user, user, self._told.user),
+            (self._address, address_key(host), self._told.address),
             (self._all, "", self._told.everybody),
-        ]  # fmt: skip
+        ]
         try:
             for rate, key, sentence in asked:
                 if wait_s := await rate.wait(key):
@@ -186,11 +185,17 @@ class Rates:
     def refused(self) -> dict[str, int]:
         """How often each door has refused somebody, so far."""
         return {
-            **self._start.refused("start"), **self._rewrite.refused("rewrite"), **self._export.refused("export"),
-            "rest": self._rest.refused, "body": self._body.refused, "sign_in": self._sign_in.refused,
-            "sign_in_all": self._sign_in_all.refused, "connect": self._connect.refused,
-            "frame": self._frame.refused, "user_connections": self._refused_users,
-        }  # fmt: skip
+            **self._start.refused("start"),
+            **self._rewrite.refused("rewrite"),
+            **self._export.refused("export"),
+            "rest": self._rest.refused,
+            "body": self._body.refused,
+            "sign_in": self._sign_in.refused,
+            "sign_in_all": self._sign_in_all.refused,
+            "connect": self._connect.refused,
+            "frame": self._frame.refused,
+            "user_connections": self._refused_users,
+        }
 
     async def rest(self, caller: Identity | None, host: str | None) -> None:
         """A call of a user or, where it is not known to be anybody's, of an address."""

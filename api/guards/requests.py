@@ -28,9 +28,11 @@ SANE = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 SESSION = re.compile(r"/api/(?:admin/)?sessions/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:/|$)", re.ASCII)
 SHARED = re.compile(r"/(?:api/)?shared(?:/|$)")
 PRIVATE = {
-    "Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Robots-Tag": "noindex, nofollow",
     "X-Content-Type-Options": "nosniff",
-}  # fmt: skip
+}
 """Of every answer that has to do with a link, and of the page that shows a story: nobody else is to learn of it."""
 UNKNOWN = "unknown path"
 ANSWERS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
@@ -100,8 +102,10 @@ def _traced(scope: Scope, request_id: str) -> Iterator[traces.Span]:
         yield traces.Span("")
         return
     facts: dict[str, traces.Fact | None] = {
-        "http.request.method": scope["method"], "url.scheme": scope["scheme"], "storyloom.request_id": request_id,
-    }  # fmt: skip
+        "http.request.method": scope["method"],
+        "url.scheme": scope["scheme"],
+        "storyloom.request_id": request_id,
+    }
     made = state_of(HTTPConnection(scope)).traces
     with made.begin(scope["method"], facts, kind="server", parent=Headers(scope=scope).get("traceparent")) as span:
         yield span

@@ -75,21 +75,36 @@ class LocalAuth:
         """Tokens in the shape of Supabase Auth's answer to a sign-in; without `sign_in` none that renews them."""
         now = int(time.time())
         claims = {
-            "iss": ISSUER, "sub": str(user_id), "aud": AUDIENCE, "role": "authenticated", "iat": now,
-            "exp": now + self._ttl_s, "is_anonymous": anonymous,
-            "app_metadata": {"provider": "local", **({"role": "admin"} if admin else {})}, "user_metadata": {},
-        }  # fmt: skip
+            "iss": ISSUER,
+            "sub": str(user_id),
+            "aud": AUDIENCE,
+            "role": "authenticated",
+            "iat": now,
+            "exp": now + self._ttl_s,
+            "is_anonymous": anonymous,
+            "app_metadata": {"provider": "local", **({"role": "admin"} if admin else {})},
+            "user_metadata": {},
+        }
         renewed_by = {}
         if sign_in is not None:
             claims["session_id"] = str(sign_in.id)
             refresh = {**claims, "aud": REFRESH_AUDIENCE, "exp": now + REFRESH_TTL_S, "jti": sign_in.number}
             renewed_by = {"refresh_token": self._sign(refresh)}
         return {
-            "access_token": self._sign(claims), "token_type": "bearer", "expires_in": self._ttl_s,
-            "expires_at": claims["exp"], **renewed_by,
-            "user": {"id": str(user_id), "aud": AUDIENCE, "role": "authenticated", "is_anonymous": anonymous,
-                     "app_metadata": claims["app_metadata"], "user_metadata": {}},
-        }  # fmt: skip
+            "access_token": self._sign(claims),
+            "token_type": "bearer",
+            "expires_in": self._ttl_s,
+            "expires_at": claims["exp"],
+            **renewed_by,
+            "user": {
+                "id": str(user_id),
+                "aud": AUDIENCE,
+                "role": "authenticated",
+                "is_anonymous": anonymous,
+                "app_metadata": claims["app_metadata"],
+                "user_metadata": {},
+            },
+        }
 
     def refreshing(self, refresh_token: str) -> dict[str, Any]:
         """The claims of a refresh token. Raises Unauthorized where it is not one, or has expired."""
@@ -117,9 +132,14 @@ class LocalAuth:
         try:
             # The algorithm is ours to say, never the token's.
             claims: dict[str, Any] = jwt.decode(
-                token, self._secret, algorithms=[ALGORITHM], audience=audience, issuer=ISSUER, leeway=LEEWAY_S,
+                token,
+                self._secret,
+                algorithms=[ALGORITHM],
+                audience=audience,
+                issuer=ISSUER,
+                leeway=LEEWAY_S,
                 options={"require": ["exp", "iat", "sub", "aud", "iss"]},
-            )  # fmt: skip
+            )
             UUID(claims["sub"])
         except jwt.ExpiredSignatureError:
             raise Unauthorized("The token has expired. Sign in again.") from None

@@ -37,19 +37,28 @@ NOT_SIGNED_IN = "The token is of nobody who is signed in: its role is not `authe
 PUBLIC_KEY = "That is the project's {} key, not a user's token: sign in with it, and send the token that comes back."
 SECRET_KEY = "That is the project's {} key, not a user's token: sign in as a user, and keep this key to the server."  # noqa: S105
 _API_KEYS = {
-    "publishable": PUBLIC_KEY.format("publishable"), "anon": PUBLIC_KEY.format("anon"),
-    "secret": SECRET_KEY.format("secret"), "service_role": SECRET_KEY.format("service_role"),
-}  # fmt: skip
+    "publishable": PUBLIC_KEY.format("publishable"),
+    "anon": PUBLIC_KEY.format("anon"),
+    "secret": SECRET_KEY.format("secret"),
+    "service_role": SECRET_KEY.format("service_role"),
+}
 
 
 class SupabaseAuth:
     """Verifies a project's tokens: by its public keys (ES256, RS256, EdDSA), or by the older shared secret (HS256)."""
 
     def __init__(
-        self, url: str, http: httpx.AsyncClient, *, jwt_secret: str | None = None, audience: str = AUDIENCE,
-        issuer: str | None = None, admins: Collection[UUID] = (), api_key: str | None = None,
+        self,
+        url: str,
+        http: httpx.AsyncClient,
+        *,
+        jwt_secret: str | None = None,
+        audience: str = AUDIENCE,
+        issuer: str | None = None,
+        admins: Collection[UUID] = (),
+        api_key: str | None = None,
         keys: KeySet | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """`issuer` is `<url>/auth/v1` unless the project says otherwise, as behind a custom domain. `api_key`, the
         publishable one, goes with the request for the public keys: some self-hosted gateways ask for it. `http` is
         not closed here. Raises Misconfigured for an address that can't be right."""
@@ -100,9 +109,11 @@ class SupabaseAuth:
         claims = self._verified(token, key)
         user_id = _user_id(claims)
         identity = Identity(
-            user_id=user_id, role="authenticated", claims=with_list(claims, listed=user_id in self._admins),
+            user_id=user_id,
+            role="authenticated",
+            claims=with_list(claims, listed=user_id in self._admins),
             token=SecretStr(token),
-        )  # fmt: skip
+        )
         self._tokens.put(token, Verified(identity, algorithm, key_id, key))
         return identity
 
@@ -129,9 +140,14 @@ class SupabaseAuth:
         issuer = self._issuer if isinstance(key, VerifyingKey) else None
         try:
             claims: dict[str, Any] = jwt.decode(
-                token, key.key if isinstance(key, VerifyingKey) else key, algorithms=[algorithm],
-                audience=self._audience, issuer=issuer, leeway=LEEWAY_S, options={"require": required},
-            )  # fmt: skip
+                token,
+                key.key if isinstance(key, VerifyingKey) else key,
+                algorithms=[algorithm],
+                audience=self._audience,
+                issuer=issuer,
+                leeway=LEEWAY_S,
+                options={"require": required},
+            )
         except jwt.ExpiredSignatureError:
             raise Unauthorized(EXPIRED) from None
         except jwt.ImmatureSignatureError:

@@ -30,8 +30,9 @@ async def get_asyncapi(service: Service) -> dict[str, Any]:
 def document(version: str) -> dict[str, Any]:
     """What a client may send (`validation` schemas) and what it is told (`serialization` schemas) on `/ws/stories`."""
     models: list[tuple[type[BaseModel], JsonSchemaMode]] = [
-        *((model, "validation") for model in FROM_CLIENT), *((model, "serialization") for model in TO_CLIENT),
-    ]  # fmt: skip
+        *((model, "validation") for model in FROM_CLIENT),
+        *((model, "serialization") for model in TO_CLIENT),
+    ]
     refs, schemas = models_json_schema(models, ref_template=_SCHEMAS)
     messages = {kind_of(model): _message(model, refs[model, mode]) for model, mode in models}
     return {

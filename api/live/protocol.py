@@ -120,10 +120,18 @@ class Ping(Frame):
 
 
 ClientFrame = Annotated[
-    Auth | StoryStart | SessionAttach | SessionDetach | SessionSteer | SessionApprove | SessionPause | SessionResume
-    | SessionCancel | Ping,
+    Auth
+    | StoryStart
+    | SessionAttach
+    | SessionDetach
+    | SessionSteer
+    | SessionApprove
+    | SessionPause
+    | SessionResume
+    | SessionCancel
+    | Ping,
     Field(discriminator="type"),
-]  # fmt: skip
+]
 _FRAME: TypeAdapter[ClientFrame] = TypeAdapter(ClientFrame)
 
 

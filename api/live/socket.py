@@ -65,9 +65,12 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._why: asyncio.Future[Exception] = self._loop.create_future()
         self._reader = Reader(
-            state.settings.reader_queue, partial(_settle, self._why, TooSlow()), most_bytes=state.settings.reader_bytes,
-            held=state.connections.held, owner=address_key(host_of(websocket)),
-        )  # fmt: skip
+            state.settings.reader_queue,
+            partial(_settle, self._why, TooSlow()),
+            most_bytes=state.settings.reader_bytes,
+            held=state.connections.held,
+            owner=address_key(host_of(websocket)),
+        )
         self._turn = asyncio.Lock()
         self._identity: Identity | None = None
         self._number = 0
@@ -148,9 +151,11 @@ class Connection:
     def _ready(self) -> str:
         assert self._identity is not None and self._identity.user_id is not None
         ready = protocol.Ready(
-            user_id=self._identity.user_id, role=self._identity.role, version=self._state.version,
+            user_id=self._identity.user_id,
+            role=self._identity.role,
+            version=self._state.version,
             heartbeat_s=self._state.settings.heartbeat_s,
-        )  # fmt: skip
+        )
         return ready.model_dump_json()
 
     # -- While it lasts ----------------------------------------------------------------------------------------------
@@ -279,9 +284,13 @@ class Connection:
         self._check_room()
         await admitted(self._state, self._caller, host_of(self._websocket), frame.request_id)
         session, _ = await self._state.coordinator.create(
-            self._identity, frame.prompt, template=frame.template, title=frame.title, config=frame.config,
+            self._identity,
+            frame.prompt,
+            template=frame.template,
+            title=frame.title,
+            config=frame.config,
             request_id=frame.request_id,
-        )  # fmt: skip
+        )
         # Watched before it runs; a repeated request is told its story from the beginning.
         self._attach(session.id, 0, 0)
         self._state.coordinator.begin(session)

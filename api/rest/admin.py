@@ -50,18 +50,32 @@ class Inspection(BaseModel):
 
 @router.get("/sessions", responses=responses("unauthorized", "forbidden", "invalid_message"))
 async def list_every_session(
-    admin: Admin, service: Service, status: Status | None = None, kind: Kind | None = None, user_id: UUID | None = None,
+    admin: Admin,
+    service: Service,
+    status: Status | None = None,
+    kind: Kind | None = None,
+    user_id: UUID | None = None,
     template: Annotated[Name | None, Query()] = None,
     since: Annotated[datetime | None, Query(description="created at or after")] = None,
-    q: Search = None, limit: Limit = 20, cursor: Cursor = None,
-) -> Items[Session]:  # fmt: skip
+    q: Search = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+) -> Items[Session]:
     """Sessions of all users, newest activity first."""
     return page(
         await service.manager.list_sessions(
-            admin, everybody=True, owner=user_id, status=status, kind=kind, template=template,
-            since=since.isoformat() if since else None, q=q, limit=limit, cursor=cursor,
+            admin,
+            everybody=True,
+            owner=user_id,
+            status=status,
+            kind=kind,
+            template=template,
+            since=since.isoformat() if since else None,
+            q=q,
+            limit=limit,
+            cursor=cursor,
         )
-    )  # fmt: skip
+    )
 
 
 @router.get("/sessions/{session_id}", responses=responses("unauthorized", "forbidden", "not_found"))
@@ -93,9 +107,10 @@ async def expire_any_session(session_id: UUID, ending: Ending, admin: Admin, ser
 
 @router.get("/stats", responses=responses("unauthorized", "forbidden", "invalid_message"))
 async def get_stats(
-    admin: Admin, service: Service,
+    admin: Admin,
+    service: Service,
     days: Annotated[int, Query(ge=1, le=365, description="days in UTC, today included")] = 30,
-) -> Stats:  # fmt: skip
+) -> Stats:
     """Sessions now by status; of the last days what was started, completed, used and failed."""
     return await service.administration.stats(days)
 
@@ -108,15 +123,26 @@ async def list_nodes(admin: Admin, service: Service) -> Nodes:
 
 @router.get("/audit", responses=responses("unauthorized", "forbidden", "invalid_message"))
 async def list_audit(
-    admin: Admin, service: Service, session_id: UUID | None = None, admin_id: UUID | None = None,
-    user_id: Annotated[UUID | None, Query(description="the sessions' owner")] = None, action: Action | None = None,
-    since: Annotated[datetime | None, Query(description="at or after")] = None, limit: Limit = 20,
+    admin: Admin,
+    service: Service,
+    session_id: UUID | None = None,
+    admin_id: UUID | None = None,
+    user_id: Annotated[UUID | None, Query(description="the sessions' owner")] = None,
+    action: Action | None = None,
+    since: Annotated[datetime | None, Query(description="at or after")] = None,
+    limit: Limit = 20,
     cursor: Cursor = None,
-) -> Items[AuditEntry]:  # fmt: skip
+) -> Items[AuditEntry]:
     """What admins did to sessions of others, newest first."""
     return page(
         await service.administration.audit(
-            admin, session_id=session_id, admin_id=admin_id, user_id=user_id, action=action, since=since, limit=limit,
+            admin,
+            session_id=session_id,
+            admin_id=admin_id,
+            user_id=user_id,
+            action=action,
+            since=since,
+            limit=limit,
             cursor=cursor,
         )
-    )  # fmt: skip
+    )

@@ -87,12 +87,17 @@ async def list_templates(service: Service) -> list[TemplateInfo]:
     """The templates that a story can be written with."""
     return [
         TemplateInfo(
-            name=one.name, title=one.title, description=one.description, example_prompt=one.example_prompt,
-            default=one.name == DEFAULT_TEMPLATE, theme=one.theme, cast=list(one.agents),
+            name=one.name,
+            title=one.title,
+            description=one.description,
+            example_prompt=one.example_prompt,
+            default=one.name == DEFAULT_TEMPLATE,
+            theme=one.theme,
+            cast=list(one.agents),
             steps=[step.kind for step in one.steps],
         )
         for one in service.library.all()
-    ]  # fmt: skip
+    ]
 
 
 @router.get("/models", tags=["catalog"])
@@ -113,10 +118,13 @@ async def get_config(service: Service) -> ServiceConfig:
             auth="supabase", url=settings.supabase_url, publishable_key=key.get_secret_value() if key else None
         )
     return ServiceConfig(
-        version=service.version, sign_in=sign_in, default_template=DEFAULT_TEMPLATE,
-        default_model=service.settings.default_model, frame_bytes=service.settings.frame_bytes,
+        version=service.version,
+        sign_in=sign_in,
+        default_template=DEFAULT_TEMPLATE,
+        default_model=service.settings.default_model,
+        frame_bytes=service.settings.frame_bytes,
         heartbeat_s=service.settings.heartbeat_s,
-    )  # fmt: skip
+    )
 
 
 def _local(service: State) -> Renewals:
@@ -133,9 +141,11 @@ MAY_SIGN_IN = [Depends(_may_sign_in)]
 
 
 @router.post(
-    "/auth/anonymous", tags=["auth"], responses=responses("forbidden", "not_found", "unavailable"),
+    "/auth/anonymous",
+    tags=["auth"],
+    responses=responses("forbidden", "not_found", "unavailable"),
     dependencies=MAY_SIGN_IN,
-)  # fmt: skip
+)
 async def sign_in_anonymously(service: Service) -> Tokens:
     """A new anonymous writer. 403 where the service takes none."""
     local, user_id = _local(service), uuid4()

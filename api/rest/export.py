@@ -32,11 +32,14 @@ BINARY = {"schema": {"type": "string", "format": "binary"}}
         200: {"description": "The file", "content": dict.fromkeys(MEDIA, BINARY)},
         **responses("unauthorized", "not_found", "invalid_message", "conflict", "too_large", "unavailable"),
     },
-)  # fmt: skip
+)
 async def export_session(
-    session_id: UUID, caller: Caller, service: Service, host: Host,
+    session_id: UUID,
+    caller: Caller,
+    service: Service,
+    host: Host,
     format: Annotated[ExportFormat, Query(description="`json` is all that is kept of it, the others the story")],
-) -> Response:  # fmt: skip
+) -> Response:
     """The story as a file, named by its title. Before the first draft: 409, but for `json`. A `Warning` header says
     what in the file is not as in the story: letters of a PDF that no font of the server has, or marks of the text that
     are more than the format can hold."""
@@ -44,9 +47,11 @@ async def export_session(
     session = await service.manager.get_session(caller, session_id)
     # The page that shows a download must not be able to run it, whatever a browser thinks that it is.
     headers = {
-        "Content-Disposition": disposition(session.title, format), "Cache-Control": "no-store",
-        "X-Content-Type-Options": "nosniff", "Content-Security-Policy": SANDBOX,
-    }  # fmt: skip
+        "Content-Disposition": disposition(session.title, format),
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": SANDBOX,
+    }
     if format == "json":
         pieces = await service.records.whole(service.manager, caller, session_id)
         return StreamingResponse(pieces, media_type=JSON, headers=headers)

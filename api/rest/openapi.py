@@ -10,12 +10,14 @@ from api.errors import PROBLEM_JSON
 
 _PROBLEM = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _OTHERS = {
-    "description": "Any other problem: `internal`, or `unavailable`, which may be tried again.", "content": _PROBLEM,
-}  # fmt: skip
+    "description": "Any other problem: `internal`, or `unavailable`, which may be tried again.",
+    "content": _PROBLEM,
+}
 _TOO_FAST = {
-    "description": "`rate_limited`: Too much, too fast.", "content": _PROBLEM,
+    "description": "`rate_limited`: Too much, too fast.",
+    "content": _PROBLEM,
     "headers": {"Retry-After": {"description": "seconds to wait", "schema": {"type": "integer", "minimum": 1}}},
-}  # fmt: skip
+}
 _SCHEMAS = "#/components/schemas/"
 _FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
 

@@ -116,22 +116,26 @@ def page(found: Page[T]) -> Items[T]:
 
 
 @router.post(
-    "", status_code=201,
+    "",
+    status_code=201,
     responses={
         200: {"model": Session, "description": "The session that this key made before"},
         **responses("unauthorized", "invalid_message", "too_large", "conflict"),
     },
-)  # fmt: skip
+)
 async def start_story(
-    story: NewStory, caller: Caller, service: Service, host: Host, response: Response,
-    idempotency_key: Key = None,
-) -> Session:  # fmt: skip
+    story: NewStory, caller: Caller, service: Service, host: Host, response: Response, idempotency_key: Key = None
+) -> Session:
     """Start a story. The same `Idempotency-Key` from the same writer answers the session that it made before (200)."""
     await admitted(service, caller, host, idempotency_key)
     session, new = await service.coordinator.create(
-        caller, story.prompt, template=story.template, title=story.title, config=story.config,
+        caller,
+        story.prompt,
+        template=story.template,
+        title=story.title,
+        config=story.config,
         request_id=idempotency_key,
-    )  # fmt: skip
+    )
     service.coordinator.begin(session)
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/api/sessions/{session.id}"
@@ -140,9 +144,14 @@ async def start_story(
 
 @router.get("", responses=responses("unauthorized", "invalid_message"))
 async def list_sessions(
-    caller: Caller, service: Service, status: Status | None = None, kind: Kind | None = None, q: Search = None,
-    limit: Limit = 20, cursor: Cursor = None,
-) -> Items[Session]:  # fmt: skip
+    caller: Caller,
+    service: Service,
+    status: Status | None = None,
+    kind: Kind | None = None,
+    q: Search = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+) -> Items[Session]:
     """The caller's own sessions, newest activity first."""
     return page(await service.manager.list_sessions(caller, status=status, kind=kind, q=q, limit=limit, cursor=cursor))
 
@@ -187,7 +196,7 @@ async def cancel_session(session_id: UUID, caller: Caller, service: Service) -> 
 )
 async def resume_session(
     session_id: UUID, caller: Caller, service: Service, wanted: Resumption | None = None
-) -> Session:  # fmt: skip
+) -> Session:
     """Go on with a story that is paused, failed or expired, from its last finished step. 402 where its budget is used
     up: give another."""
     return await service.coordinator.resume(caller, session_id, wanted.budget if wanted else None)
@@ -200,9 +209,10 @@ async def pause_session(session_id: UUID, caller: Caller, service: Service) -> S
 
 
 @router.post(
-    "/{session_id}/steer", status_code=202,
+    "/{session_id}/steer",
+    status_code=202,
     responses=responses("unauthorized", "not_found", "conflict", "invalid_message", "too_large"),
-)  # fmt: skip
+)
 async def steer_session(
     session_id: UUID, steering: Steering, caller: Caller, service: Service, idempotency_key: Key = None
 ) -> Message:
@@ -238,9 +248,13 @@ async def list_messages(
 
 @router.get("/{session_id}/drafts", responses=responses("unauthorized", "not_found", "invalid_message"))
 async def list_drafts(
-    session_id: UUID, caller: Caller, service: Service, limit: Limit = 20, cursor: Cursor = None,
+    session_id: UUID,
+    caller: Caller,
+    service: Service,
+    limit: Limit = 20,
+    cursor: Cursor = None,
     content: Annotated[bool, Query(description="false leaves the text out")] = True,
-) -> Items[Draft] | Items[DraftHead]:  # fmt: skip
+) -> Items[Draft] | Items[DraftHead]:
     """All versions of the text, oldest first."""
     if content:
         found = await service.manager.list_drafts(caller, session_id, limit, cursor)
@@ -265,10 +279,12 @@ async def list_steps(
 
 @router.get("/{session_id}/events", responses=responses("unauthorized", "not_found", "invalid_message"))
 async def list_events(
-    session_id: UUID, caller: Caller, service: Service,
+    session_id: UUID,
+    caller: Caller,
+    service: Service,
     after_seq: Annotated[int, Query(ge=0, le=2**31 - 1, description="the last event already seen")] = 0,
     limit: Limit = 100,
-) -> Items[dict[str, Any]]:  # fmt: skip
+) -> Items[dict[str, Any]]:
     """What happened after an event, in order; `next_cursor` is the `after_seq` of the next page."""
     found = await service.manager.list_events(caller, session_id, after_seq, limit)
     for event in found.items:

@@ -35,13 +35,18 @@ class MadeShare(Share):
 
 
 @router.post(
-    "/api/sessions/{session_id}/shares", status_code=201,
+    "/api/sessions/{session_id}/shares",
+    status_code=201,
     responses=responses("unauthorized", "not_found", "invalid_message", "too_large", "conflict"),
-)  # fmt: skip
+)
 async def create_share(
-    session_id: UUID, caller: Caller, service: Service, request: Request, response: Response,
+    session_id: UUID,
+    caller: Caller,
+    service: Service,
+    request: Request,
+    response: Response,
     wanted: NewShare | None = None,
-) -> MadeShare:  # fmt: skip
+) -> MadeShare:
     """Make a link that shows the story, as it is when it is read, to whoever has it."""
     made, token = await service.shares.create(caller, session_id, (wanted or NewShare()).expires_in_s)
     response.headers.update(PRIVATE)

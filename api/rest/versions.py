@@ -77,13 +77,14 @@ class Written(BaseModel):
 # Before the paths with a session's id, of which it would be one.
 @router.get("/estimate", responses=responses("unauthorized", "invalid_message"))
 async def estimate_story(
-    caller: Caller, service: Service,
+    caller: Caller,
+    service: Service,
     pages: Annotated[int, Query(ge=1, le=100)] = 3,
     template: Annotated[Name | None, Query()] = None,
     model: Annotated[ShortText | None, Query()] = None,
     max_revisions: Annotated[int, Query(ge=0, le=5)] = 2,
     prompt_words: Annotated[int, Query(ge=1, le=20_000, description="length of the prompt")] = 50,
-) -> Estimate:  # fmt: skip
+) -> Estimate:
     """What a story will take in steps, tokens and money, before it is started."""
     config = StoryConfig(pages=pages, max_revisions=max_revisions)
     chosen = service.library.get(template or DEFAULT_TEMPLATE)
@@ -93,24 +94,36 @@ async def estimate_story(
 
 
 @router.post(
-    "/{session_id}/fork", status_code=201,
+    "/{session_id}/fork",
+    status_code=201,
     responses={
         200: {"model": Session, "description": "The session that this key made before"},
         **responses("unauthorized", "not_found", "invalid_message", "conflict", "too_large"),
     },
-)  # fmt: skip
+)
 async def fork_session(
-    session_id: UUID, wanted: NewFork, caller: Caller, service: Service, host: Host, response: Response,
+    session_id: UUID,
+    wanted: NewFork,
+    caller: Caller,
+    service: Service,
+    host: Host,
+    response: Response,
     idempotency_key: Key = None,
-) -> Session:  # fmt: skip
+) -> Session:
     """A new session that shares the past of this one, up to a step or a version, and goes its own way. This one is not
     changed. The same `Idempotency-Key` from the same writer answers the session that it made before (200)."""
     await admitted(service, caller, host, idempotency_key)
     changes = wanted.config.model_dump(exclude_unset=True) if wanted.config else {}
     session, new = await service.coordinator.fork(
-        caller, session_id, from_step=wanted.from_step, from_version=wanted.from_version, title=wanted.title,
-        changes=changes, start=wanted.start, request_id=idempotency_key,
-    )  # fmt: skip
+        caller,
+        session_id,
+        from_step=wanted.from_step,
+        from_version=wanted.from_version,
+        title=wanted.title,
+        changes=changes,
+        start=wanted.start,
+        request_id=idempotency_key,
+    )
     service.coordinator.begin(session)
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/api/sessions/{session.id}"
@@ -128,9 +141,10 @@ async def edit_draft(session_id: UUID, draft: NewDraft, caller: Caller, service:
 
 
 @router.get(
-    "/{session_id}/drafts/{a}/diff/{b}", response_model=Difference,
+    "/{session_id}/drafts/{a}/diff/{b}",
+    response_model=Difference,
     responses=responses("unauthorized", "not_found", "too_large", "unavailable"),
-)  # fmt: skip
+)
 async def compare_drafts(session_id: UUID, a: Version, b: Version, caller: Caller, service: Service) -> Response:
     """What is different between two versions, by paragraph, and by word within a paragraph that was changed."""
     old, new = [(await service.manager.get_draft(caller, session_id, version)).content for version in (a, b)]
@@ -139,11 +153,12 @@ async def compare_drafts(session_id: UUID, a: Version, b: Version, caller: Calle
 
 
 @router.post(
-    "/{session_id}/rewrite", status_code=201,
+    "/{session_id}/rewrite",
+    status_code=201,
     responses=responses(
         "unauthorized", "not_found", "invalid_message", "conflict", "budget_exceeded", "too_large", "unavailable"
     ),
-)  # fmt: skip
+)
 async def rewrite_passage(
     session_id: UUID, wanted: NewAlternatives, caller: Caller, service: Service, host: Host, request: Request
 ) -> Written:
@@ -153,10 +168,16 @@ async def rewrite_passage(
     written = await _while_here(
         request,
         _alternatives(service).write(
-            caller, session_id, version=wanted.version, instruction=wanted.instruction, count=wanted.alternatives,
-            start=wanted.start, end=wanted.end, section=wanted.section,
+            caller,
+            session_id,
+            version=wanted.version,
+            instruction=wanted.instruction,
+            count=wanted.alternatives,
+            start=wanted.start,
+            end=wanted.end,
+            section=wanted.section,
         ),
-    )  # fmt: skip
+    )
     return Written(items=written)
 
 

@@ -23,9 +23,13 @@ from bench.wire import Wire
 FOLDER = Path(__file__).parents[1]
 PYTHON = FOLDER / ".peers-venv" / "bin" / "python"
 OURS: dict[str, tuple[Callable[[Ground, Effort], Awaitable[list[Figure]]], int]] = {
-    "append": (append.one, 200), "many": (append.many, 20), "size": (append.size, 50), "load": (load.cold, 20),
-    "memory": (load.memory, 200), "story": (story.measure, 100),
-}  # fmt: skip
+    "append": (append.one, 200),
+    "many": (append.many, 20),
+    "size": (append.size, 50),
+    "load": (load.cold, 20),
+    "memory": (load.memory, 200),
+    "story": (story.measure, 100),
+}
 """Of each figure what measures ours, and how much one repetition of a peer's does."""
 UNITS = {
     "append": "ms",
@@ -97,9 +101,18 @@ async def _measure(name: str, what: str, url: str, count: int) -> dict[str, Any]
 
 async def _started(name: str, what: str, url: str, count: int) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        str(PYTHON), "-m", "bench.peers.measure", name, what, url, str(count), cwd=FOLDER.parent, env={**os.environ, **QUIET},
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+        str(PYTHON),
+        "-m",
+        "bench.peers.measure",
+        name,
+        what,
+        url,
+        str(count),
+        cwd=FOLDER.parent,
+        env={**os.environ, **QUIET},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
 
 
 def _tcpless(database: Database) -> str:

@@ -174,9 +174,15 @@ async def perform(
 
 class _Call:
     def __init__(
-        self, brief: Brief, models: Models, listener: Listener, attempt: int, spent: Spent, guard: Guard | None,
+        self,
+        brief: Brief,
+        models: Models,
+        listener: Listener,
+        attempt: int,
+        spent: Spent,
+        guard: Guard | None,
         metrics: Metrics,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._brief = brief
         self._models = models
         self._listener = listener
@@ -287,9 +293,13 @@ class _Call:
 
     def _fault_of(self, error: AgentRunError | UserError, name: str) -> Fault:
         return faults.fault_of(
-            error, name, self._brief.kind, tries=self._models.attempts, begun=self._begun,
+            error,
+            name,
+            self._brief.kind,
+            tries=self._models.attempts,
+            begun=self._begun,
             own_key=self._models.own_key(name),
-        )  # fmt: skip
+        )
 
     async def _prose(self, name: str, tries: int) -> str:
         # One request and its answer: no agent loop, which would ask again on its own and on the same message.
@@ -503,9 +513,11 @@ def _asker(output_type: type[BaseModel], tools: bool) -> Agent[_QuoteCheck, Any]
     """Asks for one type of answer, whoever is asked: as a call of a tool, or in words as JSON. Kept, because deriving
     the schema takes milliseconds."""
     asker: Agent[_QuoteCheck, Any] = Agent(
-        output_type=output_type if tools else PromptedOutput(output_type), deps_type=_QuoteCheck, name="cast",
+        output_type=output_type if tools else PromptedOutput(output_type),
+        deps_type=_QuoteCheck,
+        name="cast",
         retries={"output": OUTPUT_RETRIES},
-    )  # fmt: skip
+    )
 
     @asker.output_validator
     def _quotes(context: RunContext[_QuoteCheck], output: Any) -> Any:

@@ -68,9 +68,16 @@ class Fault(Exception):
     """One call that failed: what happened, what a person can do, and whether the same model may be asked again."""
 
     def __init__(
-        self, what: str, remedy: str, *, again: bool = False, pause: bool = False, last: bool = False,
-        spoilt: bool = False, retry_after_s: float | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        what: str,
+        remedy: str,
+        *,
+        again: bool = False,
+        pause: bool = False,
+        last: bool = False,
+        spoilt: bool = False,
+        retry_after_s: float | None = None,
+    ) -> None:
         """`again` where asking once more may help; `pause` where a moment should pass before that; `last` where no
         other model may take over; `spoilt` where what was written so far is nothing to go on from."""
         super().__init__(what)
@@ -87,8 +94,9 @@ def refused(model: str, kind: BriefKind) -> Fault:
     return Fault(
         f"The model {model} refused to write {THINGS[kind]}.",
         "Change the prompt or choose another model, then resume the story.",
-        again=True, spoilt=True,
-    )  # fmt: skip
+        again=True,
+        spoilt=True,
+    )
 
 
 def empty(model: str, kind: BriefKind) -> Fault:
@@ -142,9 +150,14 @@ def is_without_tools(error: AgentRunError | UserError) -> bool:
 
 
 def fault_of(
-    error: AgentRunError | UserError, model: str, kind: BriefKind, *, tries: int, begun: bool,
+    error: AgentRunError | UserError,
+    model: str,
+    kind: BriefKind,
+    *,
+    tries: int,
+    begun: bool,
     own_key: str | None = None,
-) -> Fault:  # fmt: skip
+) -> Fault:
     """What a library's error means. `tries` is how often the HTTP client asked; `begun`, whether an answer had begun:
     only then was nothing tried again yet; `own_key` the provider, where the call was made with the writer's own key."""
     if own_key is not None and (fault := _own_key_fault(error, model, own_key)) is not None:

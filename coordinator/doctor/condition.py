@@ -20,9 +20,11 @@ def clock(at: datetime, ours: datetime, whose: str) -> Check:
     if abs(ahead_s) <= SKEW_S:
         return Check("clock", True, how)
     return Check(
-        "clock", False, f"{how}: tokens are refused, and sessions expire at the wrong moment.",
+        "clock",
+        False,
+        f"{how}: tokens are refused, and sessions expire at the wrong moment.",
         "Set this machine's clock by a time server (NTP).",
-    )  # fmt: skip
+    )
 
 
 def functions_check(state: schema.State, wanted: schema.Expected) -> Check:

@@ -23,9 +23,11 @@ SETTINGS_PATH = "/auth/v1/settings"
 """Answers to any good key, whatever schema the project has."""
 COPY = "Copy it anew from the settings of the same project."
 _KIND = {
-    "publishable": "a publishable key", "anon": "an anon key", "secret": "a secret key",
+    "publishable": "a publishable key",
+    "anon": "an anon key",
+    "secret": "a secret key",
     "service_role": "a service_role key",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,16 @@ class Keys:
 
     @classmethod
     def of(cls, settings: Settings) -> Keys:
-        return cls(*(
-            key.get_secret_value().strip() if key else None
-            for key in (settings.supabase_publishable_key, settings.supabase_secret_key, settings.supabase_jwt_secret)
-        ))  # fmt: skip
+        return cls(
+            *(
+                key.get_secret_value().strip() if key else None
+                for key in (
+                    settings.supabase_publishable_key,
+                    settings.supabase_secret_key,
+                    settings.supabase_jwt_secret,
+                )
+            )
+        )
 
 
 async def examine_project(settings: Settings) -> list[Check]:
@@ -82,9 +90,11 @@ async def _reach(http: httpx.AsyncClient, url: str) -> Check | tuple[datetime, d
         response = await http.get(url + JWKS_PATH)
     except httpx.HTTPError as error:
         return Check(
-            "project", False, f"{url} can't be reached: {why(error)}.",
+            "project",
+            False,
+            f"{url} can't be reached: {why(error)}.",
             "Check SUPABASE_URL and the network, and that the project is not paused.",
-        )  # fmt: skip
+        )
     ours = datetime.fromtimestamp((before + time.time()) / 2, UTC)
     status, kind = response.status_code, response.headers.get("content-type", "")
     if status == 540:
@@ -127,9 +137,11 @@ async def _signing(http: httpx.AsyncClient, url: str, keys: Keys) -> Check:
         reason = error.__cause__
         told = f"{reason}" if isinstance(reason, ValueError) else why(reason or error)
         return Check(
-            name, False, f"The project's public keys can't be fetched: {told}.",
+            name,
+            False,
+            f"The project's public keys can't be fetched: {told}.",
             "Check SUPABASE_URL, or set SUPABASE_JWT_SECRET where the project signs with its JWT secret.",
-        )  # fmt: skip
+        )
     public = f"{count} public key{'s' if count > 1 else ''}" if count else ""
     if not (public or secret):
         return Check.failed(name, "The project has no public signing keys: set SUPABASE_JWT_SECRET to its JWT secret.")

@@ -72,9 +72,14 @@ def book_of(session: Session, story: Story, author: str = "") -> Book:
     content = clean(story.content)
     title = " ".join(clean(story.title).split()) or UNTITLED
     return Book(
-        session.id, title, " ".join(clean(author).split()), language_of(session.config.language, f"{title}\n{content}"),
-        clean(story.model), story.created_at.date(), content,
-    )  # fmt: skip
+        session.id,
+        title,
+        " ".join(clean(author).split()),
+        language_of(session.config.language, f"{title}\n{content}"),
+        clean(story.model),
+        story.created_at.date(),
+        content,
+    )
 
 
 def clean(text: str) -> str:

@@ -35,18 +35,32 @@ _SAMPLE = 4000
 
 # Words so frequent that a page of prose in the language has several of them, and no other language here has.
 _FREQUENT = {
-    "en": "the and of was her his that with had not she", "fr": "les une dans est pas qui elle était avec pour",
-    "de": "der und das nicht ist sie ein mit den war auf", "es": "los una las con por había ella pero más como del",
-    "it": "il che di della con era gli non una sono nel", "pt": "os uma não com ela do da em mais seu ao",
-    "nl": "het een van niet dat zijn haar met was ze", "sv": "och att det som inte var hon han med på",
-    "pl": "nie się że jest na był jak ale jej do", "tr": "bir ve bu için ama gibi çok daha ne",
-}  # fmt: skip
+    "en": "the and of was her his that with had not she",
+    "fr": "les une dans est pas qui elle était avec pour",
+    "de": "der und das nicht ist sie ein mit den war auf",
+    "es": "los una las con por había ella pero más como del",
+    "it": "il che di della con era gli non una sono nel",
+    "pt": "os uma não com ela do da em mais seu ao",
+    "nl": "het een van niet dat zijn haar met was ze",
+    "sv": "och att det som inte var hon han med på",
+    "pl": "nie się że jest na był jak ale jej do",
+    "tr": "bir ve bu için ama gibi çok daha ne",
+}
 
 _MARKS = {
-    "“”‘’": "en zh ko ar tr pt nl hi th", "«»“”": "fr es it ca el", "«»„“": "ru uk", "«»‹›": "fa", "«»‘’": "nb",
-    "„“‚‘": "de cs sk sl bg et lt sr", "„”«»": "pl ro", "„”»«": "hu", "„”‚’": "hr", "””’’": "sv fi he", "»«›‹": "da",
+    "“”‘’": "en zh ko ar tr pt nl hi th",
+    "«»“”": "fr es it ca el",
+    "«»„“": "ru uk",
+    "«»‹›": "fa",
+    "«»‘’": "nb",
+    "„“‚‘": "de cs sk sl bg et lt sr",
+    "„”«»": "pl ro",
+    "„”»«": "hu",
+    "„”‚’": "hr",
+    "””’’": "sv fi he",
+    "»«›‹": "da",
     "「」『』": "ja",
-}  # fmt: skip
+}
 """Outer and inner quotation marks as the CLDR has them, for those that pairs of straight ones stand for."""
 _QUOTES = {tag: marks for marks, tags in _MARKS.items() for tag in tags.split()}
 

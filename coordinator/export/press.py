@@ -102,9 +102,13 @@ class Press:
     async def _print(self, book: Book, format: Format, *, plain: bool) -> Printed:
         reference = str(await self._reference()) if format == "docx" else ""
         request = {
-            "book": book.as_json(), "format": format, "plain": plain, "pandoc": pypandoc.get_pandoc_path(),
-            "reference": reference, "system_fonts": self._system_fonts,
-        }  # fmt: skip
+            "book": book.as_json(),
+            "format": format,
+            "plain": plain,
+            "pandoc": pypandoc.get_pandoc_path(),
+            "reference": reference,
+            "system_fonts": self._system_fonts,
+        }
         # -I: nothing of this service's folder or environment is where the process finds its modules.
         answer = await _run(
             [sys.executable, "-I", "-c", PROGRAM, str(Path(__file__).parents[2])], json.dumps(request).encode()

@@ -163,14 +163,23 @@ PRINTERS: dict[str, Printer] = {"txt": _txt, "html": _html, "epub": _epub, "docx
 
 def _typesetters(request: Request, book: Book, blocks: list[Node]) -> dict[str, Any]:
     return {
-        "system_fonts": request.system_fonts, "font_folders": fonts.folders(),
-        "timestamp": book.midnight, "book": {
-            "title": book.title, "authors": [book.author] if book.author else [], "colophon": book.colophon,
-            "language": primary(book.language), "region": _region(book.language), "direction": book.direction,
-            "families": fonts.families(book.language), "blocks": blocks,
-            "year": book.date.year, "month": book.date.month, "day": book.date.day,
+        "system_fonts": request.system_fonts,
+        "font_folders": fonts.folders(),
+        "timestamp": book.midnight,
+        "book": {
+            "title": book.title,
+            "authors": [book.author] if book.author else [],
+            "colophon": book.colophon,
+            "language": primary(book.language),
+            "region": _region(book.language),
+            "direction": book.direction,
+            "families": fonts.families(book.language),
+            "blocks": blocks,
+            "year": book.date.year,
+            "month": book.date.month,
+            "day": book.date.day,
         },
-    }  # fmt: skip
+    }
 
 
 def _document(book: Book, version: list[int], blocks: list[Node]) -> Node:
@@ -221,10 +230,16 @@ def _rewritten(made: bytes, book: Book) -> bytes:
 
 def _metadata(book: Book) -> Node:
     texts = {
-        "title": book.title, "author": book.author, "lang": book.language, "dir": book.direction,
-        "date": f"{book.date:%Y-%m-%d}", "generator": GENERATOR, "description": book.colophon,
-        "identifier": f"urn:uuid:{book.id}", "contributor": GENERATOR,
-    }  # fmt: skip
+        "title": book.title,
+        "author": book.author,
+        "lang": book.language,
+        "dir": book.direction,
+        "date": f"{book.date:%Y-%m-%d}",
+        "generator": GENERATOR,
+        "description": book.colophon,
+        "identifier": f"urn:uuid:{book.id}",
+        "contributor": GENERATOR,
+    }
     if book.direction == "rtl":
         texts["page-progression-direction"] = "rtl"
     return {name: _inlines([{"t": "Str", "c": text}]) for name, text in texts.items() if text}

@@ -19,9 +19,7 @@ STANDARD: Literal["ua-1"] = "ua-1"
 def typeset(request: dict[str, Any]) -> tuple[set[str], bytes]:
     """The characters that no font has, and the PDF; empty where there are such characters."""
     fonts = typst.Fonts(include_system_fonts=request["system_fonts"], font_paths=request["font_folders"])
-    compiler = typst.Compiler(
-        TEMPLATE.read_bytes(), font_paths=fonts, sys_inputs={"book": json.dumps(request["book"])},
-    )  # fmt: skip
+    compiler = typst.Compiler(TEMPLATE.read_bytes(), font_paths=fonts, sys_inputs={"book": json.dumps(request["book"])})
     options: dict[str, Any] = {"format": "pdf", "timestamp": request["timestamp"]}
     try:
         return set(), _bytes(compiler.compile(pdf_standards=STANDARD, **options))

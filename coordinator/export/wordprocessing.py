@@ -64,8 +64,8 @@ CHANGES = {
     "word/styles.xml": [
         (_BODY, _HEAD + PARAGRAPH),
         (_FIRST, f'<w:basedOn w:val="BodyText" /><w:next w:val="BodyText" /><w:qFormat />{NOT_INDENTED}</w:style>'),
-        ('(?<=<w:rPrDefault>).*?<w:rFonts[^>]*/>', f"<w:rPr>{FONTS}"),
+        ("(?<=<w:rPrDefault>).*?<w:rFonts[^>]*/>", f"<w:rPr>{FONTS}"),
         ("</w:styles>", f"{STYLES}</w:styles>"),
     ],
-}  # fmt: skip
+}
 """In each file of the document: what is found by a pattern, and what comes in its place."""

@@ -83,9 +83,12 @@ class Door(WrapperModel):
 
     @asynccontextmanager
     async def request_stream(
-        self, messages: list[ModelMessage], model_settings: ModelSettings | None,
-        model_request_parameters: ModelRequestParameters, run_context: RunContext[Any] | None = None,
-    ) -> AsyncGenerator[StreamedResponse]:  # fmt: skip
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+        run_context: RunContext[Any] | None = None,
+    ) -> AsyncGenerator[StreamedResponse]:
         async with AsyncExitStack() as stack:
             with _readable(self.model_name):
                 stream = await stack.enter_async_context(
@@ -130,15 +133,21 @@ class _Cleaned(StreamedResponse):
                 yield self._parts_manager.handle_part(vendor_part_id=index, part=replace(part))
             case PartDeltaEvent(index=index, delta=ThinkingPartDelta() as more):
                 yield from self._parts_manager.handle_thinking_delta(
-                    vendor_part_id=index, content=more.content_delta, signature=more.signature_delta,
-                    provider_name=more.provider_name, provider_details=more.provider_details,
-                )  # fmt: skip
+                    vendor_part_id=index,
+                    content=more.content_delta,
+                    signature=more.signature_delta,
+                    provider_name=more.provider_name,
+                    provider_details=more.provider_details,
+                )
             case PartDeltaEvent(index=index, delta=ToolCallPartDelta() as more):
                 yield from self._parts_manager.handle_tool_call_delta_events(
-                    vendor_part_id=index, tool_name=more.tool_name_delta, args=more.args_delta,
-                    tool_call_id=more.tool_call_id, provider_name=more.provider_name,
+                    vendor_part_id=index,
+                    tool_name=more.tool_name_delta,
+                    args=more.args_delta,
+                    tool_call_id=more.tool_call_id,
+                    provider_name=more.provider_name,
                     provider_details=more.provider_details,
-                )  # fmt: skip
+                )
 
     def _told(self, said: list[Said]) -> Iterator[ModelResponseStreamEvent]:
         for piece in said:
@@ -213,9 +222,10 @@ def _called(parts: list[ModelResponsePart], asked: ModelRequestParameters) -> li
         if any(isinstance(part, ToolCallPart) for part in parts):
             return [
                 _mended(part, part.tool_name if part.tool_name in names else tool.name, tool.parameters_json_schema)
-                if isinstance(part, ToolCallPart) else part
+                if isinstance(part, ToolCallPart)
+                else part
                 for part in parts
-            ]  # fmt: skip
+            ]
         written = arguments_in(text, tool.parameters_json_schema)
         if written is not None:
             others = [part for part in parts if not isinstance(part, TextPart)]

@@ -110,9 +110,12 @@ async def _read(response: httpx2.Response) -> httpx2.Response:
         await response.aclose()
     headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() not in _OF_BODY]
     return httpx2.Response(
-        response.status_code, headers=headers, content=bytes(body), request=response.request,
+        response.status_code,
+        headers=headers,
+        content=bytes(body),
+        request=response.request,
         extensions=response.extensions,
-    )  # fmt: skip
+    )
 
 
 def _judge(response: httpx2.Response) -> None:

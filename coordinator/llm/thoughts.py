@@ -26,9 +26,22 @@ MOST_TAKEN_BACK = 3
 """How often what was told is taken back as a thought. A text with more ends than that speaks of them."""
 
 _THOUGHTS = (
-    "think", "thinking", "thought", "thoughts", "reasoning", "reason", "reflection", "scratchpad", "analysis",
-    "planning", "inner_monologue", "seed:think", "mm:think", "antml:thinking", "longcat_think",
-)  # fmt: skip
+    "think",
+    "thinking",
+    "thought",
+    "thoughts",
+    "reasoning",
+    "reason",
+    "reflection",
+    "scratchpad",
+    "analysis",
+    "planning",
+    "inner_monologue",
+    "seed:think",
+    "mm:think",
+    "antml:thinking",
+    "longcat_think",
+)
 _WRAPPERS = ("answer", "final_answer", "response", "output", "story")
 """Some models set their answer into one of these; at its beginning it is taken off, and then its end."""
 

@@ -51,9 +51,11 @@ class ProjectSignIns:
             return {}, _remains(user_id, "the service has no secret key of the project")
         try:
             async for attempt in AsyncRetrying(
-                retry=retry_if_exception_type(Unavailable), stop=stop_after_attempt(ATTEMPTS),
-                wait=wait_random_exponential(multiplier=0.1, max=2), reraise=True,
-            ):  # fmt: skip
+                retry=retry_if_exception_type(Unavailable),
+                stop=stop_after_attempt(ATTEMPTS),
+                wait=wait_random_exponential(multiplier=0.1, max=2),
+                reraise=True,
+            ):
                 with attempt:
                     status = await self._delete(user_id, _headers(self._key.get_secret_value()))
         except Unavailable as error:

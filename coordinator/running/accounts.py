@@ -69,12 +69,15 @@ class Accounts:
             "admins.json": by_admins,
         }
         counts = Counter(
-            {"profiles": len(profile), "user_api_keys": len(keys), "session_shares": len(shares),
-             "sign_ins": len(sign_ins), "admin_audit": len(by_admins)}
-        )  # fmt: skip
-        manifest = {
-            "format": FORMAT, "user_id": str(owner), "exported_at": datetime.now(UTC), "schema_version": schema,
-        }  # fmt: skip
+            {
+                "profiles": len(profile),
+                "user_api_keys": len(keys),
+                "session_shares": len(shares),
+                "sign_ins": len(sign_ins),
+                "admin_audit": len(by_admins),
+            }
+        )
+        manifest = {"format": FORMAT, "user_id": str(owner), "exported_at": datetime.now(UTC), "schema_version": schema}
         return self._pieces(identity, whole, counts, manifest)
 
     async def erase(self, identity: Identity) -> Receipt:

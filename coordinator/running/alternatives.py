@@ -39,9 +39,17 @@ class Alternatives:
         self._workers = workers
 
     async def write(
-        self, identity: Identity, session_id: UUID, *, version: int, instruction: str, count: int,
-        start: int | None = None, end: int | None = None, section: int | None = None,
-    ) -> list[Alternative]:  # fmt: skip
+        self,
+        identity: Identity,
+        session_id: UUID,
+        *,
+        version: int,
+        instruction: str,
+        count: int,
+        start: int | None = None,
+        end: int | None = None,
+        section: int | None = None,
+    ) -> list[Alternative]:
         """`count` versions of a passage of the current version, written at once; durable on return. Those that fail are
         left out, and what they used counts; so it does where the call is cancelled, which ends the model's.
 
@@ -63,9 +71,13 @@ class Alternatives:
             )
         content = (await self._manager.get_draft(identity, session_id, version)).content
         work, _ = await restored(
-            self._workers, session.user_id, so_far.prompt, session.config, self._library.get(session.template),
+            self._workers,
+            session.user_id,
+            so_far.prompt,
+            session.config,
+            self._library.get(session.template),
             map(Done.stored, so_far.steps),
-        )  # fmt: skip
+        )
         passage = passages.find(work, content, start, end, section)
         check_budget(session, next_call=True)
         size = count * 2 * len(passage.text.encode())
@@ -86,9 +98,14 @@ class Alternatives:
         return await self._manager.edit_draft(identity, session_id, chosen.version, content, words, alternative_id)
 
     async def _written(
-        self, identity: Identity, session: Session, passage: Passage, instruction: str, briefs: list[Brief],
+        self,
+        identity: Identity,
+        session: Session,
+        passage: Passage,
+        instruction: str,
+        briefs: list[Brief],
         models: Models,
-    ) -> list[Alternative]:  # fmt: skip
+    ) -> list[Alternative]:
         # Late, because it takes a second to import.
         from coordinator.agents.cast import perform
 
@@ -102,9 +119,14 @@ class Alternatives:
             others = tuple(spent for spent in used if spent is not used[place])
             try:
                 answer = await perform(
-                    brief, models, session.model, _Nobody(), guard=_Shared(session, others), spent=used[place],
+                    brief,
+                    models,
+                    session.model,
+                    _Nobody(),
+                    guard=_Shared(session, others),
+                    spent=used[place],
                     metrics=self._manager.metrics,
-                )  # fmt: skip
+                )
                 texts[place], wrote[place] = passages.placed(passage.text, answer.text), answer.model
             except StoryloomError as error:
                 logger.warning("an alternative is not written: %s", error, extra={"session_id": str(session.id)})
@@ -116,9 +138,15 @@ class Alternatives:
                 for place, text in enumerate(texts)
             ]
             return await self._manager.add_alternatives(
-                identity, session.id, version=session.draft_version, start=passage.start, end=passage.end,
-                passage=passage.text, instruction=instruction, made=made,
-            )  # fmt: skip
+                identity,
+                session.id,
+                version=session.draft_version,
+                start=passage.start,
+                end=passage.end,
+                passage=passage.text,
+                instruction=instruction,
+                made=made,
+            )
 
         try:
             async with asyncio.TaskGroup() as calls:

@@ -37,9 +37,17 @@ class Engine:
     """Made by `launch`, ended by `close`, which leaves unfinished stories to other nodes or the next start."""
 
     def __init__(
-        self, manager: StorySessionManager, workflow: StoryWorkflow, lock: NodeLock, *, stories: int, per_user: int,
-        dead_s: float, drain_s: float, about: Callable[[], dict[str, Any]] = dict,
-    ) -> None:  # fmt: skip
+        self,
+        manager: StorySessionManager,
+        workflow: StoryWorkflow,
+        lock: NodeLock,
+        *,
+        stories: int,
+        per_user: int,
+        dead_s: float,
+        drain_s: float,
+        about: Callable[[], dict[str, Any]] = dict,
+    ) -> None:
         self.others = 0
         """Other nodes that live, as of the last beat."""
         self.trouble: str | None = None
@@ -162,9 +170,8 @@ class Engine:
         self._claim_wanted = False
         self._broken = {one: at for one, at in self._broken.items() if now - at < REST_S}
         found, self.waiting = await self._manager.runs.claim(
-            max(self._stories - len(self._runs), 0), self._per_user, [*self._runs, *self._broken],
-            self._dead_s,
-        )  # fmt: skip
+            max(self._stories - len(self._runs), 0), self._per_user, [*self._runs, *self._broken], self._dead_s
+        )
         for begun in found:
             # Each loads its own session: what one weighs, or that it can't be read, is no other's business.
             self._runs[begun.session_id] = asyncio.create_task(self._run(begun), name=f"story {begun.session_id}")

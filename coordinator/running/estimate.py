@@ -67,9 +67,14 @@ def estimate(template: Template, config: StoryConfig, model: str, price: Price |
     sizes = _Sizes(work, count, prompt_words)
     low, middle, high = (_amount(sizes, steps, model, price) for steps in (plain, likely, most))
     return Estimate(
-        model=model, template=template.name, pages=config.pages, words=work.target_words, low=low, high=high,
+        model=model,
+        template=template.name,
+        pages=config.pages,
+        words=work.target_words,
+        low=low,
+        high=high,
         **middle.model_dump(),
-    )  # fmt: skip
+    )
 
 
 def _amount(sizes: _Sizes, steps: Iterable[StepSpec], model: str, price: Price | None) -> Amount:
@@ -81,17 +86,23 @@ def _amount(sizes: _Sizes, steps: Iterable[StepSpec], model: str, price: Price |
         tokens_in, tokens_out = 0, round(sum(written))
     else:
         tokens_in = round(sum(sizes.read(kind, section) for kind, section in calls))
-        tokens_out = round(sum(
-            words * TOKENS_PER_WORD * (JSON_OVERHEAD if kind in prompts.OUTPUT_TYPES else 1)
-            for (kind, _), words in zip(calls, written, strict=True)
-        ))  # fmt: skip
+        tokens_out = round(
+            sum(
+                words * TOKENS_PER_WORD * (JSON_OVERHEAD if kind in prompts.OUTPUT_TYPES else 1)
+                for (kind, _), words in zip(calls, written, strict=True)
+            )
+        )
     cost = 0.0 if model == OFFLINE else None
     if price is not None:
         cost = round(tokens_in * price.read + tokens_out * price.written, 6)
     return Amount(
-        steps=len(steps), calls=len(calls), tokens_in=tokens_in, tokens_out=tokens_out, tokens=tokens_in + tokens_out,
+        steps=len(steps),
+        calls=len(calls),
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
+        tokens=tokens_in + tokens_out,
         cost_usd=cost,
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -171,9 +182,16 @@ class _Sizes:
         step = self.work.template.step(kind)
         assert step is not None
         brief = Brief(
-            step=kind, kind=kind, agent=step.agent, template=self.work.template, prompt="", config=self.work.config,
-            section=1, sections=self.count, words=round(self.section),
-        )  # fmt: skip
+            step=kind,
+            kind=kind,
+            agent=step.agent,
+            template=self.work.template,
+            prompt="",
+            config=self.work.config,
+            section=1,
+            sections=self.count,
+            words=round(self.section),
+        )
         words = len(prompts.instructions(brief).split()) + len(prompts.request(brief).split())
         return words * TOKENS_PER_WORD + _form_tokens(kind)
 

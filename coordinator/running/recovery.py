@@ -20,9 +20,15 @@ STEPS_AT_ONCE = 20
 
 
 async def restored(
-    workers: Workers, user: UUID, prompt: str, config: StoryConfig, template: Template, done: Iterable[Done],
-    *, patient: bool = False,
-) -> tuple[Work, list[Done]]:  # fmt: skip
+    workers: Workers,
+    user: UUID,
+    prompt: str,
+    config: StoryConfig,
+    template: Template,
+    done: Iterable[Done],
+    *,
+    patient: bool = False,
+) -> tuple[Work, list[Done]]:
     """As `plan.restore`, and the steps with what that found out about a person's edits, so that it need not be found
     again. Long edits are matched to their sections in a worker process.
 

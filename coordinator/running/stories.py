@@ -60,9 +60,15 @@ class StoryCoordinator:
         self._workers = workers
 
     async def create(
-        self, identity: Identity, prompt: str, *, template: str | None, title: str | None, config: StoryConfig,
+        self,
+        identity: Identity,
+        prompt: str,
+        *,
+        template: str | None,
+        title: str | None,
+        config: StoryConfig,
         request_id: str | None,
-    ) -> tuple[Session, bool]:  # fmt: skip
+    ) -> tuple[Session, bool]:
         """A new story session, durable on return, and whether it is new. `begin` sets it going.
 
         Raises InvalidMessage where the template, an option or the model is not one that can be chosen.
@@ -79,16 +85,29 @@ class StoryCoordinator:
         work = Work(prompt, config, chosen)
         first = plan.next_step(work)
         made = await self.manager.create_session(
-            identity, prompt, template=chosen.name, model=model, config=config, title=title, request_id=request_id,
+            identity,
+            prompt,
+            template=chosen.name,
+            model=model,
+            config=config,
+            title=title,
+            request_id=request_id,
             progress=progress.of(work, first.name if first else None, 0),
-        )  # fmt: skip
+        )
         return made.session, made.changed
 
     async def fork(
-        self, identity: Identity, session_id: UUID, *, from_step: str | None = None, from_version: int | None = None,
-        title: str | None = None, changes: Mapping[str, Any] | None = None, start: bool = True,
+        self,
+        identity: Identity,
+        session_id: UUID,
+        *,
+        from_step: str | None = None,
+        from_version: int | None = None,
+        title: str | None = None,
+        changes: Mapping[str, Any] | None = None,
+        start: bool = True,
         request_id: str | None = None,
-    ) -> tuple[Session, bool]:  # fmt: skip
+    ) -> tuple[Session, bool]:
         """A new session that shares the past of another, up to a step or a version (all of it where neither is named),
         and whether it is new. Durable on return; it waits for its turn, or is paused where it is not to `start`.
 
@@ -109,9 +128,16 @@ class StoryCoordinator:
         )
         # In a thread: of a story of a hundred pages it folds the steps several times, in a fifth of a second.
         made = await asyncio.to_thread(
-            fork, so_far.prompt, parent.config, template, done, so_far.versions, from_step=from_step,
-            from_version=from_version, changes=changes,
-        )  # fmt: skip
+            fork,
+            so_far.prompt,
+            parent.config,
+            template,
+            done,
+            so_far.versions,
+            from_step=from_step,
+            from_version=from_version,
+            changes=changes,
+        )
         work = made.work
         _check_gates(work.config, template)
         model = await self.model_for(identity, work.config.model) if "model" in changes else parent.model
@@ -119,12 +145,20 @@ class StoryCoordinator:
         first = plan.next_step(work)
         words = count_words(text_of(work))
         change = await self.manager.fork_session(
-            identity, session_id, steps=made.steps, until=made.until, title=title, config=work.config,
+            identity,
+            session_id,
+            steps=made.steps,
+            until=made.until,
+            title=title,
+            config=work.config,
             context={"bible": work.bible.model_dump(mode="json"), "summary": work.summary} if work.outline else {},
-            progress=progress.of(work, first.name if first else None, words), scores=work.scores,
-            draft_version=work.current_version, model=model, status="active" if start else "paused",
+            progress=progress.of(work, first.name if first else None, words),
+            scores=work.scores,
+            draft_version=work.current_version,
+            model=model,
+            status="active" if start else "paused",
             request_id=request_id,
-        )  # fmt: skip
+        )
         return change.session, change.changed
 
     async def edit(self, identity: Identity, session_id: UUID, content: str, base_version: int) -> Draft:

@@ -57,9 +57,14 @@ class StoryWorkflow:
     """Runs stories. One instance a node; `run` is called by the engine, at most once at a time for a session."""
 
     def __init__(
-        self, manager: StorySessionManager, models: Models, library: Library, vault: Vault, workers: Workers,
+        self,
+        manager: StorySessionManager,
+        models: Models,
+        library: Library,
+        vault: Vault,
+        workers: Workers,
         traces: Traces | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._manager = manager
         self._models = models
         self._library = library
@@ -135,9 +140,11 @@ class StoryWorkflow:
             logger.exception("the run broke")
             self._manager.metrics.runs_broken.inc()
             await self._fail(
-                journal, spec, spent,
+                journal,
+                spec,
+                spent,
                 Internal("Something went wrong in the service; its owner can read what in the log. Resume the story."),
-            )  # fmt: skip
+            )
 
     async def _step(
         self, work: Work, step: _Step, journal: Journal, session: Session, models: Models
@@ -160,9 +167,16 @@ class StoryWorkflow:
         metrics = self._manager.metrics
         try:
             answer = await perform(
-                brief, models, session.model, listener, first_attempt=attempt, begun=step.begun, guard=Guard(session),
-                spent=step.spent, metrics=metrics,
-            )  # fmt: skip
+                brief,
+                models,
+                session.model,
+                listener,
+                first_attempt=attempt,
+                begun=step.begun,
+                guard=Guard(session),
+                spent=step.spent,
+                metrics=metrics,
+            )
         finally:
             for name, used in step.spent.by_model.items():
                 metrics.tokens(label(models, name), spec.agent).inc(used.tokens)
@@ -171,47 +185,70 @@ class StoryWorkflow:
         done = _answered(spec, answer, duration_ms)
         after = plan.advance(work, done)
         result = {
-            "step": spec.name, "stage": spec.stage, "agent": spec.agent, "attempt": listener.attempt,
-            "started_at": begun.isoformat(), "duration_ms": duration_ms, "tokens": answer.tokens,
-            "cost_usd": answer.cost_usd, "message_id": listener.message_id, "content": answer.text,
-            "model": answer.model, "output": done.output, "metadata": _shares(answer),
+            "step": spec.name,
+            "stage": spec.stage,
+            "agent": spec.agent,
+            "attempt": listener.attempt,
+            "started_at": begun.isoformat(),
+            "duration_ms": duration_ms,
+            "tokens": answer.tokens,
+            "cost_usd": answer.cost_usd,
+            "message_id": listener.message_id,
+            "content": answer.text,
+            "model": answer.model,
+            "output": done.output,
+            "metadata": _shares(answer),
             **_made(work, after, spec, answer, reading),
-        }  # fmt: skip
+        }
         change = await _patiently(lambda: self._manager.runs.finish_step(journal, result))
         metrics.steps(spec.kind).observe(duration_ms / 1000)
         logger.info(
             "the step is done",
             extra={
-                "agent": spec.agent, "model": answer.model, "attempt": listener.attempt, "duration_ms": duration_ms,
+                "agent": spec.agent,
+                "model": answer.model,
+                "attempt": listener.attempt,
+                "duration_ms": duration_ms,
                 "tokens": answer.tokens,
             },
-        )  # fmt: skip
+        )
         return after, change
 
     async def _open_gate(self, work: Work, spec: StepSpec, journal: Journal, reading: _Reading) -> None:
         outline = spec.gate == "outline"
         words = reading.words(newest_texts(work).values())
         asked = {
-            "step": spec.name, "stage": spec.stage, "gate": spec.gate,
+            "step": spec.name,
+            "stage": spec.stage,
+            "gate": spec.gate,
             "content": render(work.outline) if outline and work.outline else text_of(work),
             "draft_version": None if outline else work.current_version,
             "progress": progress.of(work, spec.name, words).model_dump(mode="json"),
-        }  # fmt: skip
+        }
         await _patiently(lambda: self._manager.runs.open_gate(journal, asked))
         logger.info("the story waits for its writer")
 
     async def _fail(
-        self, journal: Journal, spec: StepSpec | None, spent: Spent, error: StoryloomError,
+        self,
+        journal: Journal,
+        spec: StepSpec | None,
+        spent: Spent,
+        error: StoryloomError,
         to: Literal["failed", "paused"] = "failed",
-    ) -> None:  # fmt: skip
+    ) -> None:
         failure = Failure(code=error.code, message=error.message)
         traces.note({"error.type": error.code}, failed=True)
         await _patiently(
             lambda: self._manager.runs.fail(
-                journal.session_id, failure, spec.name if spec else None, agent=spec.agent if spec else None,
-                tokens=spent.tokens, cost_usd=spent.cost_usd, to=to,
-            ),
-        )  # fmt: skip
+                journal.session_id,
+                failure,
+                spec.name if spec else None,
+                agent=spec.agent if spec else None,
+                tokens=spent.tokens,
+                cost_usd=spent.cost_usd,
+                to=to,
+            )
+        )
         logger.warning("the story is %s: %s", to, error.code)
 
 

@@ -32,9 +32,14 @@ class Cache(Generic[Key, Value]):
     """Least recently used first out. An entry unused for `idle_s` is dropped when the cache is next touched."""
 
     def __init__(
-        self, size: int, idle_s: float, clock: Callable[[], float] = time.monotonic, *, most_bytes: int = 0,
+        self,
+        size: int,
+        idle_s: float,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        most_bytes: int = 0,
         weigh: Callable[[Value], int] = lambda _: 0,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Of `size` entries at the most, which together are no more than `most_bytes` as `weigh` finds each to be."""
         self._size = size
         self._idle_s = idle_s

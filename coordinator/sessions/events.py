@@ -166,10 +166,21 @@ class StoryCompleted(SessionEvent):
 
 
 AnyEvent = Annotated[
-    SessionCreated | SessionStatus | SessionSnapshot | StepStarted | AgentState | AgentDelta | AgentMessage | DraftSaved
-    | ProgressMade | ApprovalRequested | StepFinished | UsageCounted | StoryCompleted,
+    SessionCreated
+    | SessionStatus
+    | SessionSnapshot
+    | StepStarted
+    | AgentState
+    | AgentDelta
+    | AgentMessage
+    | DraftSaved
+    | ProgressMade
+    | ApprovalRequested
+    | StepFinished
+    | UsageCounted
+    | StoryCompleted,
     Field(discriminator="type"),
-]  # fmt: skip
+]
 EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 """Validates any session event."""
 

@@ -75,9 +75,12 @@ class Feed:
         """The session was deleted: it leaves the memory, and who watches it here is told."""
         self._memory.forget(session_id)
         gone = {
-            "type": "error", "code": "not_found", "message": "The session was deleted.", "session_id": str(session_id),
+            "type": "error",
+            "code": "not_found",
+            "message": "The session was deleted.",
+            "session_id": str(session_id),
             "retryable": False,
-        }  # fmt: skip
+        }
         self._streams.end(session_id, to_json(gone).decode())
 
     def _publish_stored(self, session_id: UUID, events: list[Json]) -> None:

@@ -35,9 +35,16 @@ class Journal:
     """
 
     def __init__(
-        self, session_id: UUID, epoch: int, seq: int, delta_from: int | None, runs: RunOperations, streams: Streams,
-        flush_s: float, metrics: Metrics,
-    ) -> None:  # fmt: skip
+        self,
+        session_id: UUID,
+        epoch: int,
+        seq: int,
+        delta_from: int | None,
+        runs: RunOperations,
+        streams: Streams,
+        flush_s: float,
+        metrics: Metrics,
+    ) -> None:
         self.session_id = session_id
         self.epoch = epoch
         self.fenced = False
@@ -115,16 +122,29 @@ class Journal:
         return await self._numbered_by_store(write, lambda answer: answer.events)
 
     async def fail(
-        self, error: Failure, step: str | None, agent: str | None, tokens: int, cost_usd: float,
+        self,
+        error: Failure,
+        step: str | None,
+        agent: str | None,
+        tokens: int,
+        cost_usd: float,
         to: Literal["failed", "paused"] = "failed",
-    ) -> Changed:  # fmt: skip
+    ) -> Changed:
         """Stores the pending events and the failure in one call."""
 
         async def write(pending: list[Json]) -> Changed:
             return await self._runs.fail(
-                self.session_id, None, error, epoch=self.epoch, step=step, events=pending, agent=agent, tokens=tokens,
-                cost_usd=cost_usd, to=to,
-            )  # fmt: skip
+                self.session_id,
+                None,
+                error,
+                epoch=self.epoch,
+                step=step,
+                events=pending,
+                agent=agent,
+                tokens=tokens,
+                cost_usd=cost_usd,
+                to=to,
+            )
 
         return await self._numbered_by_store(write, lambda answer: answer.events)
 

@@ -50,10 +50,19 @@ class StorySessionManager:
     """
 
     def __init__(
-        self, store: Store, streams: Streams, *, node: str, ttl_s: int = 7200, cache_sessions: int = 1000,
-        cache_idle_s: float = 900, flush_s: float = 0.1, clock: Callable[[], float] = time.monotonic,
-        keep: Mapping[Status, float] | None = None, cache_bytes: int = 67_108_864,
-    ) -> None:  # fmt: skip
+        self,
+        store: Store,
+        streams: Streams,
+        *,
+        node: str,
+        ttl_s: int = 7200,
+        cache_sessions: int = 1000,
+        cache_idle_s: float = 900,
+        flush_s: float = 0.1,
+        clock: Callable[[], float] = time.monotonic,
+        keep: Mapping[Status, float] | None = None,
+        cache_bytes: int = 67_108_864,
+    ) -> None:
         """`keep` is how long sessions of an end status are kept after their last activity, in seconds; 0 and none
         given is for ever."""
         held: dict[UUID, Journal] = {}
@@ -63,25 +72,39 @@ class StorySessionManager:
         self.memory = Memory(held, cache_sessions, cache_idle_s, clock, most_bytes=cache_bytes)
         self.feed = Feed(store, streams, self.memory, held)
         self._writes = Writes(self.memory, self.feed, held, store.metrics)
-        self.runs = NodeRuns(
-            store, streams, self.memory, self.feed, self._writes, held, node=node, flush_s=flush_s
-        )  # fmt: skip
+        self.runs = NodeRuns(store, streams, self.memory, self.feed, self._writes, held, node=node, flush_s=flush_s)
         self.sweep = Sweep(store, self._writes, self.feed, keep)
         self._ttl_s = ttl_s
 
     # -- For a person ------------------------------------------------------------------------------------------------
 
     async def create_session(
-        self, identity: Identity, prompt: str, *, template: str, model: str, config: StoryConfig | None = None,
-        title: str | None = None, request_id: str | None = None, kind: Kind = "story", progress: Progress | None = None,
-    ) -> Changed:  # fmt: skip
+        self,
+        identity: Identity,
+        prompt: str,
+        *,
+        template: str,
+        model: str,
+        config: StoryConfig | None = None,
+        title: str | None = None,
+        request_id: str | None = None,
+        kind: Kind = "story",
+        progress: Progress | None = None,
+    ) -> Changed:
         """A new session, or with a `request_id` used before the one it made then (`changed` is false)."""
         made = await self.store.sessions.create(
-            identity.writer(), kind=kind, title=title, prompt=prompt, template=template, config=config or StoryConfig(),
+            identity.writer(),
+            kind=kind,
+            title=title,
+            prompt=prompt,
+            template=template,
+            config=config or StoryConfig(),
             # Always one, so that a write whose answer was lost and is tried again makes no second session.
-            model=model, ttl_s=self._ttl_s, request_id=request_id or str(uuid4()),
+            model=model,
+            ttl_s=self._ttl_s,
+            request_id=request_id or str(uuid4()),
             progress=(progress or Progress()).model_dump(mode="json"),
-        )  # fmt: skip
+        )
         traces.note({"storyloom.session_id": str(made.session.id)})
         if made.changed:
             self.metrics.sessions_begun(kind).inc()
@@ -96,17 +119,33 @@ class StorySessionManager:
         return await self.memory.load(identity, session_id, lambda: self.store.sessions.get(identity, session_id))
 
     async def list_sessions(
-        self, identity: Identity, *, everybody: bool = False, owner: UUID | None = None, status: Status | None = None,
-        kind: Kind | None = None, template: str | None = None, since: str | None = None, q: str | None = None,
-        limit: int = 20, cursor: str | None = None,
-    ) -> Page[Session]:  # fmt: skip
+        self,
+        identity: Identity,
+        *,
+        everybody: bool = False,
+        owner: UUID | None = None,
+        status: Status | None = None,
+        kind: Kind | None = None,
+        template: str | None = None,
+        since: str | None = None,
+        q: str | None = None,
+        limit: int = 20,
+        cursor: str | None = None,
+    ) -> Page[Session]:
         """Newest activity first: the identity's own, or `everybody`'s for an admin (Forbidden for others)."""
         if everybody and not identity.is_admin:
             raise Forbidden("Only an admin may list everybody's sessions.")
         return await self.store.sessions.search(
-            identity, owner=owner if everybody else identity.writer(), status=status, kind=kind, template=template,
-            since=since, q=q, limit=limit, cursor=cursor,
-        )  # fmt: skip
+            identity,
+            owner=owner if everybody else identity.writer(),
+            status=status,
+            kind=kind,
+            template=template,
+            since=since,
+            q=q,
+            limit=limit,
+            cursor=cursor,
+        )
 
     async def rename_session(self, identity: Identity, session_id: UUID, title: str) -> Session:
         owner = identity.writer()
@@ -161,9 +200,13 @@ class StorySessionManager:
             self.memory.forget(session_id)
 
     async def change_status(
-        self, identity: Identity | None, session_id: UUID, to: Status, allowed: tuple[Status, ...],
+        self,
+        identity: Identity | None,
+        session_id: UUID,
+        to: Status,
+        allowed: tuple[Status, ...],
         reason: str | None = None,
-    ) -> Changed:  # fmt: skip
+    ) -> Changed:
         """Fences the session's run. Conflict where the present status is not among `allowed`. None is the service."""
         owner = identity.writer() if identity else None
         return await self._writes.move(
@@ -179,41 +222,77 @@ class StorySessionManager:
         )
 
     async def save_message(
-        self, identity: Identity | None, session_id: UUID, role: MessageRole, content: str, *,
-        message_id: UUID | None = None, agent: str | None = None, step: str | None = None, metadata: Json | None = None,
-    ) -> Message:  # fmt: skip
+        self,
+        identity: Identity | None,
+        session_id: UUID,
+        role: MessageRole,
+        content: str,
+        *,
+        message_id: UUID | None = None,
+        agent: str | None = None,
+        step: str | None = None,
+        metadata: Json | None = None,
+    ) -> Message:
         """The next message of the session. The same `message_id` again answers the message that it made before."""
         message, _ = await self._writes.through(
             session_id,
             lambda epoch: self.store.record.append_message(
-                session_id, identity.writer() if identity else None, message_id=message_id or uuid4(), role=role,
-                content=content, agent=agent, step=step, metadata=metadata, epoch=epoch,
+                session_id,
+                identity.writer() if identity else None,
+                message_id=message_id or uuid4(),
+                role=role,
+                content=content,
+                agent=agent,
+                step=step,
+                metadata=metadata,
+                epoch=epoch,
             ),
             lambda answer: answer[1],
             of_run=identity is None,
-        )  # fmt: skip
+        )
         return message
 
     async def save_draft(
-        self, identity: Identity | None, session_id: UUID, content: str, *, version: int, author: str = "writer",
-        current: bool = True, step: str | None = None, scores: dict[str, int] | None = None,
-    ) -> Draft:  # fmt: skip
+        self,
+        identity: Identity | None,
+        session_id: UUID,
+        content: str,
+        *,
+        version: int,
+        author: str = "writer",
+        current: bool = True,
+        step: str | None = None,
+        scores: dict[str, int] | None = None,
+    ) -> Draft:
         """A version of the text. Conflict where `version` is not the next; the same draft again changes nothing."""
         draft, _ = await self._writes.through(
             session_id,
             lambda epoch: self.store.record.append_draft(
-                session_id, identity.writer() if identity else None, version=version, author=author, content=content,
-                word_count=count_words(content), current=current, step=step, scores=scores, epoch=epoch,
+                session_id,
+                identity.writer() if identity else None,
+                version=version,
+                author=author,
+                content=content,
+                word_count=count_words(content),
+                current=current,
+                step=step,
+                scores=scores,
+                epoch=epoch,
             ),
             lambda answer: answer[1],
             of_run=identity is None,
-        )  # fmt: skip
+        )
         return draft
 
     async def edit_draft(
-        self, identity: Identity, session_id: UUID, base_version: int, content: str, word_count: int,
+        self,
+        identity: Identity,
+        session_id: UUID,
+        base_version: int,
+        content: str,
+        word_count: int,
         alternative_id: UUID | None = None,
-    ) -> Draft:  # fmt: skip
+    ) -> Draft:
         """The writer's own version of the text, current; with `alternative_id` that one is accepted by it.
 
         Conflict where `base_version` is not the current one, or a run holds the text. Again changes nothing.
@@ -222,26 +301,44 @@ class StorySessionManager:
         draft, _ = await self._writes.beside(
             session_id,
             self.store.versions.edit(
-                session_id, owner, base_version=base_version, content=content, word_count=word_count,
+                session_id,
+                owner,
+                base_version=base_version,
+                content=content,
+                word_count=word_count,
                 alternative_id=alternative_id,
             ),
             lambda answer: answer[1],
-        )  # fmt: skip
+        )
         return draft
 
     async def add_alternatives(
-        self, identity: Identity, session_id: UUID, *, version: int, start: int, end: int, passage: str,
-        instruction: str, made: Sequence[Made],
-    ) -> list[Alternative]:  # fmt: skip
+        self,
+        identity: Identity,
+        session_id: UUID,
+        *,
+        version: int,
+        start: int,
+        end: int,
+        passage: str,
+        instruction: str,
+        made: Sequence[Made],
+    ) -> list[Alternative]:
         """Keeps versions of a passage and counts what all of `made` used; answers those that have a text."""
         kept, _ = await self._writes.beside(
             session_id,
             self.store.versions.add_alternatives(
-                session_id, identity.writer(), version=version, start=start, end=end, passage=passage,
-                instruction=instruction, made=made,
+                session_id,
+                identity.writer(),
+                version=version,
+                start=start,
+                end=end,
+                passage=passage,
+                instruction=instruction,
+                made=made,
             ),
             lambda answer: answer[1],
-        )  # fmt: skip
+        )
         return kept
 
     async def list_alternatives(
@@ -258,16 +355,39 @@ class StorySessionManager:
         return found
 
     async def fork_session(
-        self, identity: Identity, session_id: UUID, *, steps: Sequence[str], until: str | None, title: str | None,
-        config: StoryConfig, context: Json, progress: Progress, scores: dict[int, dict[str, int]], draft_version: int,
-        model: str, status: Literal["active", "paused"], request_id: str | None,
-    ) -> Changed:  # fmt: skip
+        self,
+        identity: Identity,
+        session_id: UUID,
+        *,
+        steps: Sequence[str],
+        until: str | None,
+        title: str | None,
+        config: StoryConfig,
+        context: Json,
+        progress: Progress,
+        scores: dict[int, dict[str, int]],
+        draft_version: int,
+        model: str,
+        status: Literal["active", "paused"],
+        request_id: str | None,
+    ) -> Changed:
         """A session that begins with these steps of another, or with a `request_id` used before the one made then."""
         made = await self.store.versions.fork(
-            session_id, identity.writer(), steps=steps, until=until, title=title, config=config, context=context,
-            progress=progress.model_dump(mode="json"), scores=scores, draft_version=draft_version, model=model,
-            ttl_s=self._ttl_s, status=status, request_id=request_id or str(uuid4()),
-        )  # fmt: skip
+            session_id,
+            identity.writer(),
+            steps=steps,
+            until=until,
+            title=title,
+            config=config,
+            context=context,
+            progress=progress.model_dump(mode="json"),
+            scores=scores,
+            draft_version=draft_version,
+            model=model,
+            ttl_s=self._ttl_s,
+            status=status,
+            request_id=request_id or str(uuid4()),
+        )
         if made.changed:
             self.metrics.sessions_begun(made.session.kind).inc()
         return made

@@ -32,9 +32,14 @@ class Memory:
     """Of `size` sessions at the most. It is the reader's business whether what it gives may be seen by who asks."""
 
     def __init__(
-        self, held: Container[UUID], size: int = 1000, idle_s: float = 900,
-        clock: Callable[[], float] = time.monotonic, *, most_bytes: int = 67_108_864,
-    ) -> None:  # fmt: skip
+        self,
+        held: Container[UUID],
+        size: int = 1000,
+        idle_s: float = 900,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        most_bytes: int = 67_108_864,
+    ) -> None:
         """`held` are the sessions that this node runs, as of any moment."""
         self._held = held
         self._clock = clock

@@ -61,9 +61,17 @@ class NodeRuns:
     """What a method awaits is durable when it returns."""
 
     def __init__(
-        self, store: Store, streams: Streams, memory: Memory, feed: Feed, writes: Writes, held: dict[UUID, Journal], *,
-        node: str, flush_s: float,
-    ) -> None:  # fmt: skip
+        self,
+        store: Store,
+        streams: Streams,
+        memory: Memory,
+        feed: Feed,
+        writes: Writes,
+        held: dict[UUID, Journal],
+        *,
+        node: str,
+        flush_s: float,
+    ) -> None:
         """`held` are the journals of the runs here, by session: what is taken up comes to it, what is released goes."""
         self._store = store
         self._streams = streams
@@ -114,9 +122,15 @@ class NodeRuns:
         loaded = await self._store.runs.load(begun.session_id, begun.epoch)
         session = Session.model_validate(loaded["session"])
         journal = Journal(
-            session.id, session.epoch, begun.events[-1]["seq"], loaded["delta_from"], self._store.runs,
-            self._streams, self._flush_s, self._store.metrics,
-        )  # fmt: skip
+            session.id,
+            session.epoch,
+            begun.events[-1]["seq"],
+            loaded["delta_from"],
+            self._store.runs,
+            self._streams,
+            self._flush_s,
+            self._store.metrics,
+        )
         journal.before_telling = lambda: self._memory.forget(session.id)
         self._held[session.id] = journal
         self._memory.forget(session.id)
@@ -131,9 +145,13 @@ class NodeRuns:
         self._store.metrics.claims(begun.events[-1]["reason"]).inc()
         partial = loaded["partial"]
         return Recovered(
-            session, loaded["prompt"], loaded["steps"], loaded["notes"],
-            Partial(UUID(partial["message_id"]), partial["attempt"], partial["text"]) if partial else None, journal,
-        )  # fmt: skip
+            session,
+            loaded["prompt"],
+            loaded["steps"],
+            loaded["notes"],
+            Partial(UUID(partial["message_id"]), partial["attempt"], partial["text"]) if partial else None,
+            journal,
+        )
 
     async def broke(self, begun: Begun) -> bool:
         """The run broke by a fault of ours; answers whether it was once too often, and the session has failed."""
@@ -177,9 +195,16 @@ class NodeRuns:
         return self._writes.counted(change).session
 
     async def fail(
-        self, session_id: UUID, error: Failure, step: str | None = None, *, agent: str | None = None, tokens: int = 0,
-        cost_usd: float = 0, to: Literal["failed", "paused"] = "failed",
-    ) -> Session:  # fmt: skip
+        self,
+        session_id: UUID,
+        error: Failure,
+        step: str | None = None,
+        *,
+        agent: str | None = None,
+        tokens: int = 0,
+        cost_usd: float = 0,
+        to: Literal["failed", "paused"] = "failed",
+    ) -> Session:
         """Failed with a reason that its writer may read; it may be resumed. What the failed step used is counted."""
         journal = self._held.get(session_id)
         if journal is not None:

@@ -35,9 +35,14 @@ class Reader:
     """A bounded queue of frames, filled from the event loop, emptied by one task."""
 
     def __init__(
-        self, limit: int, on_too_slow: Callable[[], object] | None = None, *, most_bytes: int = 8_388_608,
-        held: Held | None = None, owner: str = "",
-    ) -> None:  # fmt: skip
+        self,
+        limit: int,
+        on_too_slow: Callable[[], object] | None = None,
+        *,
+        most_bytes: int = 8_388_608,
+        held: Held | None = None,
+        owner: str = "",
+    ) -> None:
         """`limit` is in frames, `most_bytes` of what waits and what is being sent. All of it counts in `held`, for
         `owner`."""
         self.too_slow = False

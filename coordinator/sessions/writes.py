@@ -28,9 +28,13 @@ class Writes:
         self._metrics = metrics
 
     async def through(
-        self, session_id: UUID, write: Callable[[int | None], Awaitable[T]], events: Callable[[T], list[Json]], *,
+        self,
+        session_id: UUID,
+        write: Callable[[int | None], Awaitable[T]],
+        events: Callable[[T], list[Json]],
+        *,
         of_run: bool = False,
-    ) -> T:  # fmt: skip
+    ) -> T:
         """A write that makes events: through the journal where a run here numbers them, else told as they are.
 
         Raises Fenced for one `of_run` whose run was replaced; a person's is done all the same.

@@ -111,15 +111,30 @@ class AdminOperations:
         await self._gateway.write("delete_as_admin", SERVICE, session_id=session_id, admin=admin)
 
     async def audit(
-        self, admin: Identity, *, session_id: UUID | None = None, admin_id: UUID | None = None,
-        user_id: UUID | None = None, action: Action | None = None, since: datetime | None = None, limit: int = 20,
+        self,
+        admin: Identity,
+        *,
+        session_id: UUID | None = None,
+        admin_id: UUID | None = None,
+        user_id: UUID | None = None,
+        action: Action | None = None,
+        since: datetime | None = None,
+        limit: int = 20,
         cursor: str | None = None,
-    ) -> Page[AuditEntry]:  # fmt: skip
+    ) -> Page[AuditEntry]:
         """Newest first; empty for anybody but an admin."""
         return await self._gateway.page(
-            "list_audit", reads_as(admin), _AUDIT, session_id=session_id, admin_id=admin_id, user_id=user_id,
-            action=action, since=since.isoformat() if since else None, limit=limit, cursor=cursor,
-        )  # fmt: skip
+            "list_audit",
+            reads_as(admin),
+            _AUDIT,
+            session_id=session_id,
+            admin_id=admin_id,
+            user_id=user_id,
+            action=action,
+            since=since.isoformat() if since else None,
+            limit=limit,
+            cursor=cursor,
+        )
 
     async def audit_of(self, owner: UUID) -> list[Json]:
         """What admins did to the owner's sessions, oldest first, as the owner may see it: not which admin."""

@@ -36,9 +36,13 @@ REFUSED = "The database refused a value: it is not of a kind, or in a range, tha
 
 # The function's own errors: SQLSTATE PTnnn, of which PostgREST makes HTTP nnn.
 _OURS: dict[str, type[StoryloomError]] = {
-    "PT404": NotFound, "PT409": Conflict, "PT410": Expired, "PT413": TooLarge, "PT422": InvalidMessage,
+    "PT404": NotFound,
+    "PT409": Conflict,
+    "PT410": Expired,
+    "PT413": TooLarge,
+    "PT422": InvalidMessage,
     "PT429": RateLimited,
-}  # fmt: skip
+}
 
 _STATES: dict[str, tuple[type[StoryloomError], str]] = {
     "42501": (Forbidden, "This identity has no right to do that."),
@@ -47,18 +51,25 @@ _STATES: dict[str, tuple[type[StoryloomError], str]] = {
     "53100": (NotWritable, FULL),
     # A standby, or one that has just become one: whoever connects again finds the new primary.
     "25006": (NotWritable, READ_ONLY),
-}  # fmt: skip
+}
 """States that say more than their class."""
 
 _CLASSES: dict[str, tuple[type[StoryloomError], str]] = {
     # Away, and back by itself: the connection, its login while passwords change, another transaction's turn, resources,
     # a server that stops or is asked to let go, its operating system.
-    "08": (Unavailable, AWAY), "28": (Unavailable, AWAY), "3D": (Unavailable, AWAY), "40": (Unavailable, AWAY),
-    "53": (Unavailable, AWAY), "55": (Unavailable, AWAY), "57": (Unavailable, AWAY), "58": (Unavailable, AWAY),
+    "08": (Unavailable, AWAY),
+    "28": (Unavailable, AWAY),
+    "3D": (Unavailable, AWAY),
+    "40": (Unavailable, AWAY),
+    "53": (Unavailable, AWAY),
+    "55": (Unavailable, AWAY),
+    "57": (Unavailable, AWAY),
+    "58": (Unavailable, AWAY),
     # Never: a value that no column takes, and what is beyond a limit of PostgreSQL however often it is tried.
-    "22": (InvalidMessage, REFUSED), "23": (InvalidMessage, REFUSED),
+    "22": (InvalidMessage, REFUSED),
+    "23": (InvalidMessage, REFUSED),
     "54": (TooLarge, "That is more than the database can keep in one piece. Make it shorter."),
-}  # fmt: skip
+}
 """By the first two characters of the state; of any other class (0A, 25, 2F, 42, P0, XX …) the fault is ours."""
 
 

@@ -101,9 +101,13 @@ class Gateway:
         return await self._call(function, identity, args, self._wait_s)
 
     async def _call(
-        self, function: str, identity: Identity, args: Mapping[str, Any], wait_s: float,
+        self,
+        function: str,
+        identity: Identity,
+        args: Mapping[str, Any],
+        wait_s: float,
         shape: TypeAdapter[Any] | None = None,
-    ) -> Any:  # fmt: skip
+    ) -> Any:
         with self._metrics.database_call(function):
             if function in UNTRACED:
                 return await self._patiently(function, identity, args, wait_s, shape)

@@ -16,11 +16,15 @@ from coordinator.store.gateway import Gateway
 def limits_of(settings: Settings) -> dict[str, float | None]:
     """By the names that the database's functions know; None is no limit."""
     return {
-        "user_bytes": settings.user_bytes, "session_bytes": settings.session_bytes,
-        "user_sessions": settings.sessions_per_user, "pages_at_work": settings.pages_at_work,
-        "day_tokens_user": settings.day_tokens_per_user, "day_usd_user": settings.day_usd_per_user,
-        "day_tokens": settings.day_tokens, "day_usd": settings.day_usd,
-    }  # fmt: skip
+        "user_bytes": settings.user_bytes,
+        "session_bytes": settings.session_bytes,
+        "user_sessions": settings.sessions_per_user,
+        "pages_at_work": settings.pages_at_work,
+        "day_tokens_user": settings.day_tokens_per_user,
+        "day_usd_user": settings.day_usd_per_user,
+        "day_tokens": settings.day_tokens,
+        "day_usd": settings.day_usd,
+    }
 
 
 class LimitOperations:

@@ -49,9 +49,11 @@ class NodeOperations:
             dead_s=dead_s,
         )
         return Beat(
-            [UUID(one) for one in answer["lost"]], [UUID(one) for one in answer["changed"]], answer["others"],
+            [UUID(one) for one in answer["lost"]],
+            [UUID(one) for one in answer["changed"]],
+            answer["others"],
             answer["work"],
-        )  # fmt: skip
+        )
 
     async def claim(
         self, node: str, *, room: int, per_user: int, held: Collection[UUID], dead_s: float | None

@@ -35,15 +35,38 @@ class RecordOperations:
         self._bytes = page_bytes
 
     async def append_message(
-        self, session_id: UUID, owner: UUID | None, *, message_id: UUID, role: MessageRole, content: str,
-        epoch: int | None = None, agent: str | None = None, step: str | None = None, metadata: Json | None = None,
-        model: str | None = None, tokens: int = 0, cost_usd: float = 0,
-    ) -> tuple[Message, list[Json]]:  # fmt: skip
+        self,
+        session_id: UUID,
+        owner: UUID | None,
+        *,
+        message_id: UUID,
+        role: MessageRole,
+        content: str,
+        epoch: int | None = None,
+        agent: str | None = None,
+        step: str | None = None,
+        metadata: Json | None = None,
+        model: str | None = None,
+        tokens: int = 0,
+        cost_usd: float = 0,
+    ) -> tuple[Message, list[Json]]:
         """Durable on return, with the events it made; the same `message_id` again answers the same message."""
         answer = await self._gateway.write(
-            "append_message", SERVICE, session_id=session_id, owner=owner, id=message_id, role=role, content=content,
-            epoch=epoch, agent=agent, step=step, metadata=metadata or {}, model=model, tokens=tokens, cost_usd=cost_usd,
-        )  # fmt: skip
+            "append_message",
+            SERVICE,
+            session_id=session_id,
+            owner=owner,
+            id=message_id,
+            role=role,
+            content=content,
+            epoch=epoch,
+            agent=agent,
+            step=step,
+            metadata=metadata or {},
+            model=model,
+            tokens=tokens,
+            cost_usd=cost_usd,
+        )
         return _said(answer)
 
     async def steer(self, session_id: UUID, owner: UUID, message_id: UUID, text: str) -> tuple[Message, list[Json]]:
@@ -54,36 +77,65 @@ class RecordOperations:
         return _said(answer)
 
     async def append_draft(
-        self, session_id: UUID, owner: UUID | None, *, version: int, author: str, content: str, word_count: int,
-        current: bool = True, step: str | None = None, scores: dict[str, int] | None = None, epoch: int | None = None,
-    ) -> tuple[Draft, list[Json]]:  # fmt: skip
+        self,
+        session_id: UUID,
+        owner: UUID | None,
+        *,
+        version: int,
+        author: str,
+        content: str,
+        word_count: int,
+        current: bool = True,
+        step: str | None = None,
+        scores: dict[str, int] | None = None,
+        epoch: int | None = None,
+    ) -> tuple[Draft, list[Json]]:
         """Durable on return. Raises Conflict where `version` is not the next one."""
         answer = await self._gateway.write(
-            "append_draft", SERVICE, session_id=session_id, owner=owner, version=version, author=author,
-            content=content, word_count=word_count, current=current, step=step, scores=scores, epoch=epoch,
-        )  # fmt: skip
+            "append_draft",
+            SERVICE,
+            session_id=session_id,
+            owner=owner,
+            version=version,
+            author=author,
+            content=content,
+            word_count=word_count,
+            current=current,
+            step=step,
+            scores=scores,
+            epoch=epoch,
+        )
         return Draft.model_validate(answer["draft"]), answer["events"]
 
     async def messages(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Message]:
         return await self._gateway.page(
-            "list_messages", reads_as(identity), _MESSAGES, session_id=session_id, limit=limit, cursor=cursor,
+            "list_messages",
+            reads_as(identity),
+            _MESSAGES,
+            session_id=session_id,
+            limit=limit,
+            cursor=cursor,
             bytes=self._bytes,
-        )  # fmt: skip
+        )
 
     async def drafts(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Draft]:
         return await self._gateway.page(
-            "list_drafts", reads_as(identity), _DRAFTS, session_id=session_id, limit=limit, cursor=cursor,
+            "list_drafts",
+            reads_as(identity),
+            _DRAFTS,
+            session_id=session_id,
+            limit=limit,
+            cursor=cursor,
             bytes=self._bytes,
-        )  # fmt: skip
+        )
 
     async def draft_heads(
         self, identity: Identity, session_id: UUID, limit: int, cursor: str | None
     ) -> Page[DraftHead]:
         """As `drafts`, without the text, which is not even read."""
         return await self._gateway.page(
-            "list_drafts", reads_as(identity), _HEADS, session_id=session_id, limit=limit, cursor=cursor,
-            content=False,
-        )  # fmt: skip
+            "list_drafts", reads_as(identity), _HEADS, session_id=session_id, limit=limit, cursor=cursor, content=False
+        )
 
     async def draft(self, identity: Identity, session_id: UUID, version: int | None) -> Draft | None:
         """A version, or NotFound; without one the current draft, None before the first."""
@@ -97,9 +149,13 @@ class RecordOperations:
 
     async def events(self, identity: Identity, session_id: UUID, after_seq: int, limit: int) -> Page[Json]:
         answer = await self._gateway.read(
-            "list_events", reads_as(identity), session_id=session_id, after_seq=after_seq, limit=limit,
+            "list_events",
+            reads_as(identity),
+            session_id=session_id,
+            after_seq=after_seq,
+            limit=limit,
             bytes=self._bytes,
-        )  # fmt: skip
+        )
         return Page(answer["items"], answer["next_cursor"])
 
     async def events_after(self, wanted: dict[UUID, int]) -> dict[UUID, list[Json] | None]:
@@ -122,9 +178,14 @@ class RecordOperations:
 
     async def replay(self, identity: Identity, session_id: UUID, epoch: int, after_seq: int, limit: int) -> Replay:
         answer: dict[str, Any] = await self._gateway.read(
-            "get_replay", reads_as(identity), session_id=session_id, epoch=epoch, after_seq=after_seq, limit=limit,
+            "get_replay",
+            reads_as(identity),
+            session_id=session_id,
+            epoch=epoch,
+            after_seq=after_seq,
+            limit=limit,
             bytes=self._bytes,
-        )  # fmt: skip
+        )
         return Replay(
             answer["items"], answer["next_cursor"] is not None, answer["epoch"], answer["last_seq"], answer["same_past"]
         )

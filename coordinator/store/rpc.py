@@ -62,9 +62,14 @@ class RpcTransport:
     with each call. `close` cuts calls short."""
 
     def __init__(
-        self, url: str, service_key: SecretStr, public_key: SecretStr, *, connections: int = 20,
+        self,
+        url: str,
+        service_key: SecretStr,
+        public_key: SecretStr,
+        *,
+        connections: int = 20,
         http_transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Connects to nothing yet. Raises Misconfigured for an address or keys that can't be right.
 
         `http_transport` is for what must stand between, as a recorder or a proxy; it is closed with this.

@@ -102,18 +102,36 @@ class RunOperations:
         )
 
     async def fail(
-        self, session_id: UUID, owner: UUID | None, error: Failure, *, epoch: int | None = None,
+        self,
+        session_id: UUID,
+        owner: UUID | None,
+        error: Failure,
+        *,
+        epoch: int | None = None,
         step: str | None = None,
-        events: list[Json] | None = None, agent: str | None = None, tokens: int = 0, cost_usd: float = 0,
+        events: list[Json] | None = None,
+        agent: str | None = None,
+        tokens: int = 0,
+        cost_usd: float = 0,
         to: Literal["failed", "paused"] = "failed",
-    ) -> Changed:  # fmt: skip
+    ) -> Changed:
         """The session failed, and with it the step at hand, which used `tokens` all the same; it may be resumed."""
         return changed(
             await self._gateway.write(
-                "fail_session", SERVICE, session_id=session_id, owner=owner, error=error.model_dump(), epoch=epoch,
-                step=step, events=events or [], agent=agent, tokens=tokens, cost_usd=cost_usd, to=to,
+                "fail_session",
+                SERVICE,
+                session_id=session_id,
+                owner=owner,
+                error=error.model_dump(),
+                epoch=epoch,
+                step=step,
+                events=events or [],
+                agent=agent,
+                tokens=tokens,
+                cost_usd=cost_usd,
+                to=to,
             )
-        )  # fmt: skip
+        )
 
 
 def _numbered(session_id: UUID, epoch: int, answer: Json) -> list[Json]:

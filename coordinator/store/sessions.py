@@ -43,18 +43,36 @@ class SessionOperations:
         self._gateway = gateway
 
     async def create(
-        self, owner: UUID, *, kind: Kind, title: str | None, prompt: str, template: str, config: StoryConfig,
+        self,
+        owner: UUID,
+        *,
+        kind: Kind,
+        title: str | None,
+        prompt: str,
+        template: str,
+        config: StoryConfig,
         model: str,
-        ttl_s: int, request_id: str | None, progress: Json,
-    ) -> Changed:  # fmt: skip
+        ttl_s: int,
+        request_id: str | None,
+        progress: Json,
+    ) -> Changed:
         """Durable on return. The same `request_id` of the same owner answers the session that it made before."""
         return changed(
             await self._gateway.write(
-                "create_session", SERVICE, user_id=owner, kind=kind, title=title, prompt=prompt, template=template,
-                config=config.model_dump(mode="json", exclude_none=True), model=model, ttl_s=ttl_s,
-                request_id=request_id, progress=progress,
+                "create_session",
+                SERVICE,
+                user_id=owner,
+                kind=kind,
+                title=title,
+                prompt=prompt,
+                template=template,
+                config=config.model_dump(mode="json", exclude_none=True),
+                model=model,
+                ttl_s=ttl_s,
+                request_id=request_id,
+                progress=progress,
             )
-        )  # fmt: skip
+        )
 
     async def get(self, identity: Identity, session_id: UUID) -> SessionDetail:
         """Raises NotFound where it is absent or not the identity's to see."""
@@ -62,10 +80,18 @@ class SessionOperations:
         return SessionDetail.model_validate(answer)
 
     async def search(
-        self, identity: Identity, *, owner: UUID | None, status: Status | None = None, kind: Kind | None = None,
-        template: str | None = None, since: str | None = None, q: str | None = None, limit: int = 20,
+        self,
+        identity: Identity,
+        *,
+        owner: UUID | None,
+        status: Status | None = None,
+        kind: Kind | None = None,
+        template: str | None = None,
+        since: str | None = None,
+        q: str | None = None,
+        limit: int = 20,
         cursor: str | None = None,
-    ) -> Page[Session]:  # fmt: skip
+    ) -> Page[Session]:
         """Newest activity first; `owner` None is every session that the identity may see."""
         # An admin's look at one other user is a read of anybody's rows, as the look at all is.
         caller = identity if owner is not None and owner == identity.user_id else reads_as(identity)
@@ -73,9 +99,18 @@ class SessionOperations:
             # Under row level security no index by words can be used.
             caller = SERVICE
         return await self._gateway.page(
-            "list_sessions", caller, _SESSIONS, user_id=owner, status=status, kind=kind, template=template, since=since,
-            q=q, limit=limit, cursor=cursor,
-        )  # fmt: skip
+            "list_sessions",
+            caller,
+            _SESSIONS,
+            user_id=owner,
+            status=status,
+            kind=kind,
+            template=template,
+            since=since,
+            q=q,
+            limit=limit,
+            cursor=cursor,
+        )
 
     async def inspect(self, admin: Identity, session_id: UUID) -> Json:
         """One session whole, with the first page of each of its lists. NotFound for anybody but an admin."""
@@ -83,16 +118,28 @@ class SessionOperations:
         return answer
 
     async def change_status(
-        self, session_id: UUID, owner: UUID | None, *, to: Status, allowed: tuple[Status, ...],
-        reason: str | None = None, error: Failure | None = None,
-    ) -> Changed:  # fmt: skip
+        self,
+        session_id: UUID,
+        owner: UUID | None,
+        *,
+        to: Status,
+        allowed: tuple[Status, ...],
+        reason: str | None = None,
+        error: Failure | None = None,
+    ) -> Changed:
         """Fences the session's run. Raises Conflict where the session's status is not among `allowed`."""
         return changed(
             await self._gateway.write(
-                "change_status", SERVICE, session_id=session_id, owner=owner, to=to, **{"from": allowed}, reason=reason,
+                "change_status",
+                SERVICE,
+                session_id=session_id,
+                owner=owner,
+                to=to,
+                **{"from": allowed},
+                reason=reason,
                 error=error.model_dump() if error else None,
             )
-        )  # fmt: skip
+        )
 
     async def rename(self, session_id: UUID, owner: UUID, title: str, epoch: int | None) -> Changed:
         return changed(
@@ -123,16 +170,25 @@ class SessionOperations:
         """Raises Conflict where that gate does not wait."""
         return changed(
             await self._gateway.write(
-                "answer_gate", SERVICE, session_id=session_id, owner=owner, step=step, approved=approved,
+                "answer_gate",
+                SERVICE,
+                session_id=session_id,
+                owner=owner,
+                step=step,
+                approved=approved,
                 # The same in every try of this one call, so that only a second answer is refused.
-                comment=comment, call=uuid4(),
+                comment=comment,
+                call=uuid4(),
             )
-        )  # fmt: skip
+        )
 
     async def set_budget(self, session_id: UUID, owner: UUID, budget: Budget | None) -> Changed:
         return changed(
             await self._gateway.write(
-                "set_budget", SERVICE, session_id=session_id, owner=owner,
+                "set_budget",
+                SERVICE,
+                session_id=session_id,
+                owner=owner,
                 budget=budget.model_dump(exclude_none=True) if budget else None,
             )
-        )  # fmt: skip
+        )

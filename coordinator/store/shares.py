@@ -40,9 +40,15 @@ class ShareOperations:
     ) -> Share:
         """Durable on return. Raises NotFound, and Conflict before the first draft or where the session has `most`."""
         answer = await self._gateway.write(
-            "create_share", SERVICE, id=share_id, session_id=session_id, owner=owner, token_hash=token_hash,
-            ttl_s=ttl_s, most=most,
-        )  # fmt: skip
+            "create_share",
+            SERVICE,
+            id=share_id,
+            session_id=session_id,
+            owner=owner,
+            token_hash=token_hash,
+            ttl_s=ttl_s,
+            most=most,
+        )
         return Share.model_validate(answer)
 
     async def of(self, owner: UUID, session_id: UUID | None = None) -> list[Share]:

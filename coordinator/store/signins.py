@@ -34,9 +34,14 @@ class SignInOperations:
     async def renew(self, sign_in: UUID, token_hash: str, next_hash: str, *, grace_s: int, ttl_s: int) -> Renewal:
         """Durable on return. Asked again with the same token within `grace_s` it answers the same."""
         answer = await self._gateway.write(
-            "renew_sign_in", SERVICE, id=sign_in, token_hash=token_hash, next_hash=next_hash, grace_s=grace_s,
+            "renew_sign_in",
+            SERVICE,
+            id=sign_in,
+            token_hash=token_hash,
+            next_hash=next_hash,
+            grace_s=grace_s,
             ttl_s=ttl_s,
-        )  # fmt: skip
+        )
         return Renewal(answer["renewed"], answer["reused"])
 
     async def is_current(self, sign_in: UUID, token_hash: str, *, grace_s: int) -> bool:

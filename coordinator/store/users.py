@@ -61,9 +61,16 @@ class UserOperations:
         while True:
             # With a write's patience: half an archive is of no use to anybody.
             page: Json = await self._gateway.write(
-                "export_rows", identity, table=rows.table, key=rows.key, owner=identity.user_id,
-                session_id=session_id, after=after, limit=size, bytes=PAGE_BYTES,
-            )  # fmt: skip
+                "export_rows",
+                identity,
+                table=rows.table,
+                key=rows.key,
+                owner=identity.user_id,
+                session_id=session_id,
+                after=after,
+                limit=size,
+                bytes=PAGE_BYTES,
+            )
             if page["items"]:
                 yield page["items"]
             after = page["next_cursor"]

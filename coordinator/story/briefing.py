@@ -29,9 +29,12 @@ WINDOW_WORDS = 2_500
 
 
 def brief_of(
-    work: Work, spec: StepSpec, repetition: Sequence[tuple[int, str]] = (), wishes: Sequence[str] = (),
+    work: Work,
+    spec: StepSpec,
+    repetition: Sequence[tuple[int, str]] = (),
+    wishes: Sequence[str] = (),
     count: Callable[[str], int] = count_words,
-) -> Brief:  # fmt: skip
+) -> Brief:
     """All that the agent of this step gets. `repetition` is what code found in the text: (section, note); `wishes` what
     the writer has noted while the story was under way; `count` is `count_words`, or one that remembers. Not for a gate.
     """

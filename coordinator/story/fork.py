@@ -29,9 +29,16 @@ class Fork:
 
 
 def fork(
-    prompt: str, config: StoryConfig, template: Template, done: Sequence[Done], versions: Mapping[int, str | None], *,
-    from_step: str | None = None, from_version: int | None = None, changes: Mapping[str, Any] | None = None,
-) -> Fork:  # fmt: skip
+    prompt: str,
+    config: StoryConfig,
+    template: Template,
+    done: Sequence[Done],
+    versions: Mapping[int, str | None],
+    *,
+    from_step: str | None = None,
+    from_version: int | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> Fork:
     """The past up to a step, or to the step that made a version, with the `changes` made to the config.
 
     `versions` are the steps that made them. Raises NotFound where there is no such step or version, InvalidMessage for

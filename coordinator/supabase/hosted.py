@@ -27,10 +27,13 @@ JWT_SECRET_CHARACTERS = 32
 _PUBLIC: frozenset[KeyKind] = frozenset({"publishable", "anon"})
 _SECRET: frozenset[KeyKind] = frozenset({"secret", "service_role"})
 _WHAT: dict[KeyKind, str] = {
-    "publishable": "the publishable key", "secret": "the secret key", "anon": "the anon key",
-    "service_role": "the service_role key", "user": "a user's token",
+    "publishable": "the publishable key",
+    "secret": "the secret key",
+    "anon": "the anon key",
+    "service_role": "the service_role key",
+    "user": "a user's token",
     "unknown": "something that is no key of Supabase's",
-}  # fmt: skip
+}
 _PROJECT_HOST = re.compile(r"([a-z0-9]+)\.supabase\.(?:co|in|net)")
 _EXAMPLE = "as https://<project>.supabase.co"
 _DEMO_SECRET = "super-secret-jwt-token-with-at-least-32-characters-long"  # noqa: S105 printed in Supabase's own docs
@@ -86,9 +89,13 @@ def project_url(url: str) -> str:
 
 
 def check_keys(
-    url: str, publishable_or_anon: str | None, secret_or_service: str | None, jwt_secret: str | None, *,
+    url: str,
+    publishable_or_anon: str | None,
+    secret_or_service: str | None,
+    jwt_secret: str | None,
+    *,
     both_needed: bool = False,
-) -> str:  # fmt: skip
+) -> str:
     """The project's address, with no slash at its end. Raises Misconfigured with a sentence for each fault.
 
     A key that is not given is a fault only where `both_needed`: over HTTP the database can't be asked without them.
@@ -100,9 +107,13 @@ def check_keys(
 
 
 def key_faults(
-    url: str, publishable_or_anon: str | None, secret_or_service: str | None, jwt_secret: str | None, *,
+    url: str,
+    publishable_or_anon: str | None,
+    secret_or_service: str | None,
+    jwt_secret: str | None,
+    *,
     both_needed: bool = False,
-) -> list[str]:  # fmt: skip
+) -> list[str]:
     """What is wrong, one sentence each, in the order in which to mend it."""
     try:
         address, faults = project_url(url), []
@@ -188,9 +199,11 @@ def _jwt_secret(address: str, secret: str | None, legacy: list[_Key]) -> Iterato
 def _signed(key: str, secret: str) -> bool:
     try:
         jwt.decode(
-            key, secret, algorithms=["HS256"],
+            key,
+            secret,
+            algorithms=["HS256"],
             options={"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False},
-        )  # fmt: skip
+        )
     except jwt.InvalidAlgorithmError:
         # Signed in another way, so it says nothing about this secret.
         return True

@@ -54,9 +54,15 @@ class KeySet:
     """
 
     def __init__(
-        self, url: str, http: httpx.AsyncClient, *, api_key: str | None = None, ttl_s: float = 600,
-        refresh_s: float = 10, clock: Callable[[], float] = time.monotonic,
-    ) -> None:  # fmt: skip
+        self,
+        url: str,
+        http: httpx.AsyncClient,
+        *,
+        api_key: str | None = None,
+        ttl_s: float = 600,
+        refresh_s: float = 10,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._url = url
         self._http = http
         self._api_key = api_key

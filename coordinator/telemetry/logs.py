@@ -19,9 +19,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 Format = Literal["text", "json"]
 
-EXTRA = (
-    "session_id", "run", "agent", "model", "attempt", "duration_ms", "tokens", "status", "database",
-)  # fmt: skip
+EXTRA = ("session_id", "run", "agent", "model", "attempt", "duration_ms", "tokens", "status", "database")
 """What lines of ours bring along in `extra`; what those of libraries bring is left out."""
 SHOWN = 300
 """Of what an exception says, so much is logged."""

@@ -79,9 +79,11 @@ class Metrics:
         )
         self.cost = counter("model_cost_usd", "US dollars for tokens, where the price is known", "model", "agent")
         self.event_batch = Histogram(
-            "storyloom_event_batch_events", "Events that a run had stored at once", buckets=BATCH_EVENTS,
+            "storyloom_event_batch_events",
+            "Events that a run had stored at once",
+            buckets=BATCH_EVENTS,
             registry=registry,
-        )  # fmt: skip
+        )
         self.replay = Histogram(
             "storyloom_replay_events", "Past events told to one who attached", buckets=REPLAY_EVENTS, registry=registry
         )

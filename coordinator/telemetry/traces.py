@@ -127,10 +127,12 @@ class Traces:
         return InstrumentedModel(
             model,
             InstrumentationSettings(
-                tracer_provider=self._provider, include_content=False, include_binary_content=False,
+                tracer_provider=self._provider,
+                include_content=False,
+                include_binary_content=False,
                 include_model_request_parameters=False,
             ),
-        )  # fmt: skip
+        )
 
     async def close(self) -> None:
         """Sends what is left, for `FLUSH_S` and one try more at the most."""

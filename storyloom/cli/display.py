@@ -230,9 +230,12 @@ class Display:
 
     def _area(self) -> Live:
         return Live(
-            console=self._console, get_renderable=self._below, auto_refresh=False, transient=True,
+            console=self._console,
+            get_renderable=self._below,
+            auto_refresh=False,
+            transient=True,
             vertical_overflow="crop",
-        )  # fmt: skip
+        )
 
     def _below(self) -> RenderableType:
         pending = _prose_line(self._wrapper.pending.rstrip(), self._style)

@@ -40,9 +40,13 @@ class View(Protocol):
 
 
 async def follow(
-    client: Client, events: AsyncGenerator[Event, None], view: View, commands: Commands, known: UUID | None = None,
+    client: Client,
+    events: AsyncGenerator[Event, None],
+    view: View,
+    commands: Commands,
+    known: UUID | None = None,
     ask: Ask | None = None,
-) -> int:  # fmt: skip
+) -> int:
     """Shows the events and then the story. Answers the exit code; raises Failed where the story came to no good end.
     `known` is the session's id where it is known.
 

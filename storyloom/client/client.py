@@ -281,22 +281,36 @@ class Client:
     # More than one run at a text
 
     async def estimate(
-        self, *, pages: int = 3, template: str | None = None, model: str | None = None,
-        max_revisions: int | None = None, prompt_words: int | None = None,
-    ) -> Any:  # fmt: skip
+        self,
+        *,
+        pages: int = 3,
+        template: str | None = None,
+        model: str | None = None,
+        max_revisions: int | None = None,
+        prompt_words: int | None = None,
+    ) -> Any:
         """What a story will take: steps, calls, tokens and cost_usd (None where the price is not known), likely and at
         the `low` and `high` end."""
         params = {
-            "pages": pages, "template": template, "model": model, "max_revisions": max_revisions,
+            "pages": pages,
+            "template": template,
+            "model": model,
+            "max_revisions": max_revisions,
             "prompt_words": prompt_words,
-        }  # fmt: skip
+        }
         return await self._http.call("GET", "/api/sessions/estimate", params=params, repeatable=True)
 
     async def fork(
-        self, session_id: UUID | str, *, from_step: str | None = None, from_version: int | None = None,
-        config: Mapping[str, Any] | None = None, title: str | None = None, start: bool = True,
+        self,
+        session_id: UUID | str,
+        *,
+        from_step: str | None = None,
+        from_version: int | None = None,
+        config: Mapping[str, Any] | None = None,
+        title: str | None = None,
+        start: bool = True,
         request_id: str | None = None,
-    ) -> Session:  # fmt: skip
+    ) -> Session:
         """A new session that shares this one's past, up to a step or a version, or all of it; this one is not changed.
 
         `start` False leaves it paused. `config` is what is to change; neither the template nor what would undo what is
@@ -304,9 +318,12 @@ class Client:
         change that can't be. The same `request_id` again answers the same session.
         """
         body = {
-            "from_step": from_step, "from_version": from_version, "config": dict(config) if config else None,
-            "title": title, "start": start,
-        }  # fmt: skip
+            "from_step": from_step,
+            "from_version": from_version,
+            "config": dict(config) if config else None,
+            "title": title,
+            "start": start,
+        }
         answer = await self._http.call(
             "POST",
             f"{_path(session_id)}/fork",
@@ -329,16 +346,28 @@ class Client:
         return await self._get(session_id, f"/drafts/{old}/diff/{new}")
 
     async def rewrite(
-        self, session_id: UUID | str, version: int, instruction: str, *, start: int | None = None,
-        end: int | None = None, section: int | None = None, alternatives: int = 2, timeout_s: float = 600,
-    ) -> list[Alternative]:  # fmt: skip
+        self,
+        session_id: UUID | str,
+        version: int,
+        instruction: str,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        section: int | None = None,
+        alternatives: int = 2,
+        timeout_s: float = 600,
+    ) -> list[Alternative]:
         """Has a passage of the current version written anew, 1 to 4 times: from `start` to `end`, in characters (code
         points) from 0, or a `section`, from 1. None is taken before `accept`. It counts as the session's own usage and
         takes as long as the model does, `timeout_s` at the most; leaving the call stops the model."""
         body = {
-            "version": version, "instruction": instruction, "start": start, "end": end, "section": section,
+            "version": version,
+            "instruction": instruction,
+            "start": start,
+            "end": end,
+            "section": section,
             "alternatives": alternatives,
-        }  # fmt: skip
+        }
         answer = await self._http.call(
             "POST",
             f"{_path(session_id)}/rewrite",

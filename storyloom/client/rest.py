@@ -62,9 +62,14 @@ class Http:
     """Calls with a bearer token, renewed once where it is refused."""
 
     def __init__(
-        self, address: Address, provider: TokenProvider | None, *, timeout_s: float, backoff: Reconnect | None = None,
+        self,
+        address: Address,
+        provider: TokenProvider | None,
+        *,
+        timeout_s: float,
+        backoff: Reconnect | None = None,
         notice: Notice | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._provider = provider
         self._notice: Notice = notice or (lambda error, wait_s: None)
         self._backoff = backoff or Reconnect()
@@ -138,9 +143,15 @@ class Http:
                 raise _refusal(response)
 
     async def _once(
-        self, method: str, path: str, json: Any, params: dict[str, Any] | None, headers: dict[str, str], renew: bool,
+        self,
+        method: str,
+        path: str,
+        json: Any,
+        params: dict[str, Any] | None,
+        headers: dict[str, str],
+        renew: bool,
         timeout_s: float | None,
-    ) -> Any:  # fmt: skip
+    ) -> Any:
         if self._provider is not None:
             headers = {**headers, **_bearer(await self._provider(renew))}
         wanted = {key: value for key, value in (params or {}).items() if value is not None}

@@ -82,9 +82,12 @@ class Anonymous:
     """
 
     def __init__(
-        self, address: Address, grant: Grant | None = None, keep: Callable[[Grant], None] | None = None,
+        self,
+        address: Address,
+        grant: Grant | None = None,
+        keep: Callable[[Grant], None] | None = None,
         recall: Callable[[], Grant | None] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._address = address
         self._grant = grant
         self._keep = keep or (lambda grant: None)

@@ -30,10 +30,18 @@ async def shared(
     async with cloned(postgres) as database:
         settings = Settings(
             _env_file=None,  # type: ignore[call-arg]
-            data_dir=tmp_path_factory.mktemp("data"), database_url=database.admin_url, offline_words_per_second=0,
-            log_level="warning", event_flush_s=0.02, database_pool=6, jwt_secret=SecretStr(JWT_SECRET),
-            models=["openai:test"], model_base_url=model.url, model_api_key=SecretStr("k"), model_attempts=1,
+            data_dir=tmp_path_factory.mktemp("data"),
+            database_url=database.admin_url,
+            offline_words_per_second=0,
+            log_level="warning",
+            event_flush_s=0.02,
+            database_pool=6,
+            jwt_secret=SecretStr(JWT_SECRET),
+            models=["openai:test"],
+            model_base_url=model.url,
+            model_api_key=SecretStr("k"),
+            model_attempts=1,
             model_timeout_s=30,
-        )  # fmt: skip
+        )
         async with serving(settings.model_copy(update=getattr(request.module, "SETTINGS", {}))) as service:
             yield service

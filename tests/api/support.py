@@ -28,9 +28,14 @@ def signed(*, secret: str = JWT_SECRET, algorithm: str = "HS256", **changed: Any
     """A good token but for what is changed; None leaves a claim out."""
     now = int(time.time())
     claims = {
-        "iss": "storyloom", "sub": str(uuid4()), "aud": "authenticated", "role": "authenticated", "iat": now,
-        "exp": now + 600, **changed,
-    }  # fmt: skip
+        "iss": "storyloom",
+        "sub": str(uuid4()),
+        "aud": "authenticated",
+        "role": "authenticated",
+        "iat": now,
+        "exp": now + 600,
+        **changed,
+    }
     return jwt.encode({key: value for key, value in claims.items() if value is not None}, secret, algorithm)
 
 

@@ -33,9 +33,13 @@ SECRET = "a secret of the project's that signs what its users bring"
 PROJECT = "https://abcdefghijkl.supabase.co"
 EMPTY = {"profile.json", "keys.json", "shares.json", "admins.json", "sign_ins.json", "manifest.json"}
 OF_SESSIONS = {
-    "messages": "session_messages", "drafts": "session_drafts", "steps": "session_steps", "events": "session_events",
-    "alternatives": "session_alternatives", "stories": "stories",
-}  # fmt: skip
+    "messages": "session_messages",
+    "drafts": "session_drafts",
+    "steps": "session_steps",
+    "events": "session_events",
+    "alternatives": "session_alternatives",
+    "stories": "stories",
+}
 
 
 @pytest.fixture
@@ -140,8 +144,9 @@ async def test_a_long_life_does_not_fill_the_memory(service: Service, database: 
         " insert into session_drafts (session_id, user_id, version, author, content, word_count)"
         " select made.id, %s, 1, 'writer',"
         "   (select string_agg(md5(made.id::text || n), ' ') from generate_series(1, 2000) n), 1 from made",
-        owner, owner,
-    )  # fmt: skip
+        owner,
+        owner,
+    )
     size = 0
     tracemalloc.start()
     try:
@@ -167,8 +172,9 @@ async def test_a_download_that_is_given_up_leaves_nothing_behind(service: Servic
         " select %s, %s, version, 'writer',"
         "   (select string_agg(md5(version::text || n), ' ') from generate_series(1, 6000) n), 1"
         " from generate_series(100, 200) version",
-        session_id, owner,
-    )  # fmt: skip
+        session_id,
+        owner,
+    )
     async with service.http.stream("GET", f"{ME}/export", headers=bearer(token)) as answer:
         await anext(answer.aiter_raw())
     assert set(await taken(service, token)) >= {f"sessions/{session_id}.json"}
@@ -313,10 +319,11 @@ async def project(settings: Settings, database: Database) -> AsyncIterator[tuple
     """A service whose users sign in at a project that is not there, on its database; one of them, with a token."""
     hosted = settings.model_copy(
         update={
-            "supabase_url": PROJECT, "supabase_jwt_secret": SecretStr(SECRET),
+            "supabase_url": PROJECT,
+            "supabase_jwt_secret": SecretStr(SECRET),
             "supabase_secret_key": SecretStr("sb_secret_1234"),
         }
-    )  # fmt: skip
+    )
     user_id = uuid4()
     await run(database, "insert into auth.users (id) values (%s)", user_id)
     token = signed(secret=SECRET, sub=str(user_id), iss=f"{PROJECT}/auth/v1")
@@ -364,11 +371,15 @@ LEGACY = signed(secret=SECRET, role="service_role", sub=None, aud=None, iss="sup
         ([httpx.Response(401)], LEGACY, {}, "refused", 1),
         ([], None, {}, "no secret key", 0),
     ],
-)  # fmt: skip
+)
 async def test_what_a_project_answers(
-    answers: list[Any], key: str | None, removed: dict[str, int], remains: str | None, tries: int,
+    answers: list[Any],
+    key: str | None,
+    removed: dict[str, int],
+    remains: str | None,
+    tries: int,
     caplog: pytest.LogCaptureFixture,
-) -> None:  # fmt: skip
+) -> None:
     user_id = uuid4()
     with respx.mock(assert_all_called=False) as mocked:
         route = mocked.delete(f"{PROJECT}/auth/v1/admin/users/{user_id}").mock(side_effect=answers)

@@ -111,10 +111,18 @@ async def test_what_an_admin_expired_its_writer_resumes(shared: Service, model: 
 @pytest.mark.parametrize("verb", ["cancel", "expire"])
 @pytest.mark.parametrize(
     "body",
-    [{}, {"reason": ""}, {"reason": " \n"}, {"reason": None}, {"reason": "x" * 501}, {"reason": "\x00\n"}, {"reason": 7},
-     {"reason": "Well.", "force": True}],
+    [
+        {},
+        {"reason": ""},
+        {"reason": " \n"},
+        {"reason": None},
+        {"reason": "x" * 501},
+        {"reason": "\x00\n"},
+        {"reason": 7},
+        {"reason": "Well.", "force": True},
+    ],
     ids=lambda body: ascii(body)[:40],
-)  # fmt: skip
+)
 async def test_without_a_reason_nothing_is_ended(
     shared: Service, model: ModelServer, verb: str, body: dict[str, Any]
 ) -> None:
@@ -179,8 +187,11 @@ async def test_an_admin_on_another_node_stops_the_call_at_once(
 @pytest.mark.parametrize("which", ADMINS)
 @pytest.mark.parametrize(
     "path",
-    ["/api/admin/sessions/{}", *(f"/api/sessions/{{}}{part}" for part in ("/story", "/messages", "/drafts", "/drafts/1", "/steps", "/events"))],
-)  # fmt: skip
+    [
+        "/api/admin/sessions/{}",
+        *(f"/api/sessions/{{}}{part}" for part in ("/story", "/messages", "/drafts", "/drafts/1", "/steps", "/events")),
+    ],
+)
 async def test_reading_anothers_session_is_noted_by_whichever_door(shared: Service, which: str, path: str) -> None:
     token, writer = admin_of(shared, which), await shared.new_token()
     session_id = await shared.story(writer, pages=1)
@@ -218,8 +229,9 @@ async def test_the_trail_outlives_session_and_user(shared: Service) -> None:
     # The writer takes away what was done to their stories, but not by whom.
     files = await taken(shared, writer)
     assert [(row["action"], row["session_id"]) for row in files["admins.json"]] == [
-        ("delete", deleted), ("inspect", looked_at),
-    ]  # fmt: skip
+        ("delete", deleted),
+        ("inspect", looked_at),
+    ]
     assert files["manifest.json"]["counts"]["admin_audit"] == 2
     assert str(shared.auth.local_user("admin")) not in str(files)
     before = await audit(shared, user_id=user_id)
@@ -300,9 +312,13 @@ async def test_the_pages_of_an_inspection_go_on_in_the_sessions_own_lists(shared
 
 async def test_a_failed_story_shows_its_error(settings: Settings) -> None:
     settings = settings.model_copy(
-        update={"models": [TEST_MODEL], "model_base_url": "http://127.0.0.1:9/v1", "model_api_key": SecretStr("k"),
-                "model_attempts": 1}
-    )  # fmt: skip
+        update={
+            "models": [TEST_MODEL],
+            "model_base_url": "http://127.0.0.1:9/v1",
+            "model_api_key": SecretStr("k"),
+            "model_attempts": 1,
+        }
+    )
     async with serving(settings) as service, service.socket() as socket:
         session_id = await socket.start(pages=1, model=TEST_MODEL)
         assert (await socket.until_finished(session_id))["status"] == "failed"
@@ -341,9 +357,14 @@ async def test_statistics_of_real_stories(service: Service) -> None:
 
 async def test_who_waits_in_the_queue(settings: Settings, model: ModelServer) -> None:
     settings = settings.model_copy(
-        update={"models": [TEST_MODEL], "model_base_url": model.url, "model_api_key": SecretStr("k"),
-                "model_attempts": 1, "stories_per_node": 1}
-    )  # fmt: skip
+        update={
+            "models": [TEST_MODEL],
+            "model_base_url": model.url,
+            "model_api_key": SecretStr("k"),
+            "model_attempts": 1,
+            "stories_per_node": 1,
+        }
+    )
     async with serving(settings) as service:
         async with held_story(service, model) as running, service.socket() as socket:
             waiting = [await socket.start("A bell.", pages=1) for _ in range(2)]

@@ -20,14 +20,33 @@ SCHEMAS = DOCUMENT["components"]["schemas"]
 MESSAGES = DOCUMENT["components"]["messages"]
 
 FROM_CLIENT = {
-    "auth", "story.start", "session.attach", "session.detach", "session.cancel", "session.resume", "session.pause",
-    "session.steer", "session.approve", "ping",
-}  # fmt: skip
+    "auth",
+    "story.start",
+    "session.attach",
+    "session.detach",
+    "session.cancel",
+    "session.resume",
+    "session.pause",
+    "session.steer",
+    "session.approve",
+    "ping",
+}
 CONNECTION = {"ready", "pong", "error"}
 EVENTS = {
-    "session.created", "session.status", "session.snapshot", "step.started", "agent.state", "agent.delta",
-    "agent.message", "draft.saved", "progress", "approval.requested", "step.finished", "usage", "story.completed",
-}  # fmt: skip
+    "session.created",
+    "session.status",
+    "session.snapshot",
+    "step.started",
+    "agent.state",
+    "agent.delta",
+    "agent.message",
+    "draft.saved",
+    "progress",
+    "approval.requested",
+    "step.finished",
+    "usage",
+    "story.completed",
+}
 
 
 async def test_the_document_is_served(shared: Service) -> None:
@@ -117,9 +136,14 @@ def test_the_check_finds_what_the_document_does_not_say() -> None:
 
 
 _TYPES: dict[str, Any] = {
-    "string": str, "integer": int, "number": (int, float), "boolean": bool, "null": type(None), "array": list,
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "null": type(None),
+    "array": list,
     "object": dict,
-}  # fmt: skip
+}
 
 
 def check(value: Any, schema: dict[str, Any], where: str) -> None:

@@ -79,13 +79,23 @@ async def test_pong_gives_back_what_ping_brought(shared: Service, t: Any) -> Non
 
 @pytest.mark.parametrize(
     "body",
-    ['{"prompt": "x", "config": {"budget": {"usd": NaN}}}', '{"prompt": "x", "config": {"budget": {"usd": Infinity}}}',
-     '{"prompt": "x", "config": {"budget": {"usd": 1e999}}}', '{"prompt": "x", "config": {"pages": ' + "9" * 5_000 + "}}",
-     '{"prompt": "x", "config": ' + "[" * 100_000 + "]" * 100_000 + "}", '{"prompt": "x", "prompt": "y"}',
-     '{"prompt": "x", "config": {"tone": "a", "tone": "b"}}', r'{"prompt": "x", "\ud800": 1}',
-     r'{"prompt": "x", "config": {"theme_options": {"\udfff": "y"}}}', '\ufeff{"prompt": "x"}', '{"prompt": "x"} {}', "[", "NaN"],
+    [
+        '{"prompt": "x", "config": {"budget": {"usd": NaN}}}',
+        '{"prompt": "x", "config": {"budget": {"usd": Infinity}}}',
+        '{"prompt": "x", "config": {"budget": {"usd": 1e999}}}',
+        '{"prompt": "x", "config": {"pages": ' + "9" * 5_000 + "}}",
+        '{"prompt": "x", "config": ' + "[" * 100_000 + "]" * 100_000 + "}",
+        '{"prompt": "x", "prompt": "y"}',
+        '{"prompt": "x", "config": {"tone": "a", "tone": "b"}}',
+        r'{"prompt": "x", "\ud800": 1}',
+        r'{"prompt": "x", "config": {"theme_options": {"\udfff": "y"}}}',
+        '\ufeff{"prompt": "x"}',
+        '{"prompt": "x"} {}',
+        "[",
+        "NaN",
+    ],
     ids=lambda value: ascii(value)[:60],
-)  # fmt: skip
+)
 async def test_a_body_that_two_programs_would_read_differently_is_refused(shared: Service, body: str) -> None:
     token = await shared.new_token()
     headers = {**bearer(token), "Content-Type": "application/json"}
@@ -214,9 +224,12 @@ async def test_a_prompt_of_20000_characters_is_kept_whole(shared: Service, model
 
 
 TAKING_PART = {
-    "session.cancel": {}, "session.resume": {"budget": {"tokens": 10}}, "session.pause": {},
-    "session.steer": {"text": "Make it rain."}, "session.approve": {"step": "approve-outline", "approved": True},
-}  # fmt: skip
+    "session.cancel": {},
+    "session.resume": {"budget": {"tokens": 10}},
+    "session.pause": {},
+    "session.steer": {"text": "Make it rain."},
+    "session.approve": {"step": "approve-outline", "approved": True},
+}
 
 
 @pytest.mark.parametrize("kind", ["session.attach", *TAKING_PART])
@@ -456,25 +469,48 @@ _JSON = st.recursive(
     max_leaves=8,
 )
 _KINDS = st.sampled_from(
-    ["auth", "story.start", "session.attach", "session.detach", "session.cancel", "session.resume", "session.steer",
-     "session.pause", "session.approve", "ping", "pong", "error"]
-)  # fmt: skip
+    [
+        "auth",
+        "story.start",
+        "session.attach",
+        "session.detach",
+        "session.cancel",
+        "session.resume",
+        "session.steer",
+        "session.pause",
+        "session.approve",
+        "ping",
+        "pong",
+        "error",
+    ]
+)
 _NUMBERS = st.integers(-2, 5) | st.sampled_from([2**31 - 1, 2**31, 2**63]) | _JSON
 _NEARLY = st.fixed_dictionaries(
     {"type": _KINDS},
     optional={
-        "session_id": st.just(ID) | st.uuids().map(str) | _JSON, "epoch": _NUMBERS, "after_seq": _NUMBERS, "t": _JSON,
-        "request_id": st.text(max_size=5) | _JSON, "prompt": st.just(PROMPT) | _JSON, "config": _JSON, "token": _JSON,
-        "title": _JSON, "text": st.just("Make it rain.") | _JSON, "step": st.just("approve-outline") | _JSON,
-        "approved": st.booleans() | _JSON, "comment": _JSON, "budget": st.just({"tokens": 1}) | _JSON,
+        "session_id": st.just(ID) | st.uuids().map(str) | _JSON,
+        "epoch": _NUMBERS,
+        "after_seq": _NUMBERS,
+        "t": _JSON,
+        "request_id": st.text(max_size=5) | _JSON,
+        "prompt": st.just(PROMPT) | _JSON,
+        "config": _JSON,
+        "token": _JSON,
+        "title": _JSON,
+        "text": st.just("Make it rain.") | _JSON,
+        "step": st.just("approve-outline") | _JSON,
+        "approved": st.booleans() | _JSON,
+        "comment": _JSON,
+        "budget": st.just({"tokens": 1}) | _JSON,
     },
-).map(lambda frame: {**frame, "template": "none"} if frame["type"] == "story.start" else frame)  # fmt: skip
+).map(lambda frame: {**frame, "template": "none"} if frame["type"] == "story.start" else frame)
 _FRAMES = st.lists(
     (_NEARLY | st.dictionaries(st.text(max_size=8), _JSON, max_size=4) | _JSON).map(json.dumps)
     | st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
     | st.binary(max_size=40),
-    min_size=1, max_size=12,
-)  # fmt: skip
+    min_size=1,
+    max_size=12,
+)
 
 
 @given(frames=_FRAMES)

@@ -98,9 +98,10 @@ async def test_reached_in_a_message_it_pauses_and_raised_it_goes_on_there(settin
             assert {attempt for attempt, _, _ in more} == {told[0][0]} == {1}
             assert more[0][1] == len(partial.text)
             message = next(
-                frame["message"] for frame in socket.frames
+                frame["message"]
+                for frame in socket.frames
                 if frame["type"] == "agent.message" and frame["message"]["id"] == str(partial.message_id)
-            )  # fmt: skip
+            )
             assert (partial.text + "".join(text for _, _, text in more)).strip() == message["content"]
 
         # Nothing is counted twice or lost, in the session, by agent and by step.
@@ -160,9 +161,10 @@ async def test_a_budget_that_is_lowered_holds_from_the_next_step_on(settings: Se
         session_id = await socket.start(PROMPT, pages=1)
         await socket.until("step.started", session_id=session_id, step="brainstorm")
         changed = await service.http.patch(
-            f"/api/sessions/{session_id}", headers={"Authorization": f"Bearer {service.token}"},
+            f"/api/sessions/{session_id}",
+            headers={"Authorization": f"Bearer {service.token}"},
             json={"budget": {"tokens": 50}},
-        )  # fmt: skip
+        )
         assert changed.status_code == 200, changed.text
         model.open.set()
         assert (await _until_paused(socket, session_id))["error"]["code"] == "budget_exceeded"

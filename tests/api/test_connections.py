@@ -111,9 +111,13 @@ async def test_who_asks_faster_than_it_reads_is_not_sent_away(settings: Settings
 async def test_events_that_are_told_and_not_yet_stored_are_had_too(settings: Settings) -> None:
     async with ModelServer(pace_s=0.0015) as model:
         late = settings.model_copy(
-            update={"models": [TEST_MODEL], "model_base_url": model.url, "model_api_key": SecretStr("k"),
-                    "event_flush_s": 60.0}
-        )  # fmt: skip
+            update={
+                "models": [TEST_MODEL],
+                "model_base_url": model.url,
+                "model_api_key": SecretStr("k"),
+                "event_flush_s": 60.0,
+            }
+        )
         async with serving(late) as service, service.socket() as owner, service.socket() as socket:
             session_id, told = await stuck(owner, model)
             assert not any(row["type"] == "agent.delta" for row in await log(service, session_id))

@@ -27,10 +27,18 @@ from tests.service import Service, bearer
 
 ID = "00000000-0000-4000-8000-000000000000"
 PUBLIC = {
-    "/healthz", "/readyz", "/asyncapi.json", "/api/templates", "/api/models", "/api/config", "/api/auth/anonymous",
-    "/api/auth/refresh", "/api/auth/sign-out", "/api/auth/device",
+    "/healthz",
+    "/readyz",
+    "/asyncapi.json",
+    "/api/templates",
+    "/api/models",
+    "/api/config",
+    "/api/auth/anonymous",
+    "/api/auth/refresh",
+    "/api/auth/sign-out",
+    "/api/auth/device",
     "/api/shared/{token}",
-}  # fmt: skip
+}
 
 
 def app(state: object = None) -> Documented:
@@ -85,9 +93,12 @@ async def call(service: Service, name: str, session_id: str, token: str | None) 
             query[parameter["name"]] = example(parameter["schema"])
     body = operation.get("requestBody", {}).get("content", {}).get("application/json")
     return await service.http.request(
-        method, path.format(**params), params=query, headers=bearer(token) if token else {},
+        method,
+        path.format(**params),
+        params=query,
+        headers=bearer(token) if token else {},
         json=example(body["schema"]) if body else None,
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")
@@ -129,13 +140,19 @@ async def test_a_writer_is_no_admin(shared: Service, theirs: str, name: str) -> 
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
-        ("GET", "/nothing", 404, "not_found"), ("GET", "/api", 404, "not_found"), ("GET", "/api/nothing", 404, "not_found"),
-        ("POST", "/api/sessions/x/y/z", 404, "not_found"), ("GET", "/docs", 404, "not_found"),
-        ("GET", "/api/sessions/%00", 404, "not_found"), ("GET", "/ws/stories", 404, "not_found"),
-        ("PUT", "/api/sessions", 405, "invalid_message"), ("DELETE", "/api/templates", 405, "invalid_message"),
-        ("POST", f"/api/sessions/{ID}", 405, "invalid_message"), ("PATCH", "/healthz", 405, "invalid_message"),
+        ("GET", "/nothing", 404, "not_found"),
+        ("GET", "/api", 404, "not_found"),
+        ("GET", "/api/nothing", 404, "not_found"),
+        ("POST", "/api/sessions/x/y/z", 404, "not_found"),
+        ("GET", "/docs", 404, "not_found"),
+        ("GET", "/api/sessions/%00", 404, "not_found"),
+        ("GET", "/ws/stories", 404, "not_found"),
+        ("PUT", "/api/sessions", 405, "invalid_message"),
+        ("DELETE", "/api/templates", 405, "invalid_message"),
+        ("POST", f"/api/sessions/{ID}", 405, "invalid_message"),
+        ("PATCH", "/healthz", 405, "invalid_message"),
     ],
-)  # fmt: skip
+)
 async def test_what_is_no_route_is_refused_alike(
     shared: Service, method: str, path: str, status: int, code: str
 ) -> None:
@@ -214,8 +231,11 @@ def test_every_operation_is_described(name: str) -> None:
 
 def test_the_document_knows_our_errors_alone() -> None:
     assert DOCUMENT["components"]["securitySchemes"]["bearer"] == {
-        "type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "a token of POST /api/auth/anonymous",
-    }  # fmt: skip
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "a token of POST /api/auth/anonymous",
+    }
     assert "HTTPValidationError" not in str(DOCUMENT) and "Problem" in DOCUMENT["components"]["schemas"]
     refs = set(_refs(DOCUMENT))
     assert {ref.rpartition("/")[2] for ref in refs} == set(DOCUMENT["components"]["schemas"])
@@ -265,9 +285,14 @@ async def test_what_is_answered_is_what_the_document_says(shared: Service, their
 
 
 TYPES: dict[str, Any] = {
-    "string": str, "integer": int, "number": (int, float), "boolean": bool, "null": type(None), "array": list,
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "null": type(None),
+    "array": list,
     "object": dict,
-}  # fmt: skip
+}
 
 
 def misfits(value: Any, schema: dict[str, Any], where: str = "") -> Iterator[str]:

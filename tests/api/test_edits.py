@@ -115,11 +115,21 @@ async def test_an_edit_has_a_megabyte_and_no_more(shared: Service) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"content": "x"}, {"base_version": 1}, {"content": "", "base_version": 1}, {"content": 7, "base_version": 1},
-     {"content": " \n\u0000", "base_version": 1}, {"content": "x", "base_version": 0}, {"content": "x", "base_version": "a"},
-     {"content": "x", "base_version": 2**31}, {"content": "x", "base_version": 1, "current": True}, {"content": None}],
+    [
+        {},
+        {"content": "x"},
+        {"base_version": 1},
+        {"content": "", "base_version": 1},
+        {"content": 7, "base_version": 1},
+        {"content": " \n\u0000", "base_version": 1},
+        {"content": "x", "base_version": 0},
+        {"content": "x", "base_version": "a"},
+        {"content": "x", "base_version": 2**31},
+        {"content": "x", "base_version": 1, "current": True},
+        {"content": None},
+    ],
     ids=str,
-)  # fmt: skip
+)
 async def test_what_is_no_edit_is_refused(shared: Service, body: dict[str, Any]) -> None:
     at = f"/api/sessions/{await finished(shared)}/drafts"
     problem(await shared.http.put(at, headers=bearer(shared.token), json=body), 422, "invalid_message")

@@ -49,9 +49,20 @@ def folder(tmp_path: Path) -> Path:
 
 async def command(service: Service, folder: Path, *arguments: str) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "storyloom.cli", "export", *arguments, "--server", service.url, "--token", service.token,
-        stdout=-1, stderr=-1, cwd=folder, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )  # fmt: skip
+        sys.executable,
+        "-m",
+        "storyloom.cli",
+        "export",
+        *arguments,
+        "--server",
+        service.url,
+        "--token",
+        service.token,
+        stdout=-1,
+        stderr=-1,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
     out, told = await process.communicate()
     return process.returncode or 0, out.decode(), told.decode()
 
@@ -85,8 +96,16 @@ async def test_the_record_of_a_session_is_whole(service: Service) -> None:
     assert answer.headers["content-type"] == "application/json"
     record = answer.json()
     assert set(record) == {
-        "format", "exported_at", "session", "story", "drafts", "messages", "alternatives", "steps", "events",
-    }  # fmt: skip
+        "format",
+        "exported_at",
+        "session",
+        "story",
+        "drafts",
+        "messages",
+        "alternatives",
+        "steps",
+        "events",
+    }
     for part in ("drafts", "messages", "steps", "events"):
         items: list[Any] = []
         params: dict[str, Any] = {"limit": 7}
@@ -108,8 +127,9 @@ async def test_a_long_record_does_not_fill_the_memory(service: Service, database
         database,
         "insert into session_drafts (session_id, user_id, version, author, content, word_count)"
         " select %s, %s, version, 'writer', repeat('a bell rang ', 8000), 1 from generate_series(100, 300) version",
-        session_id, owner,
-    )  # fmt: skip
+        session_id,
+        owner,
+    )
     size = 0
     tracemalloc.start()
     try:

@@ -22,9 +22,12 @@ async def test_a_fork_goes_its_own_way_and_the_parent_stays(shared: Service) -> 
     lists = [f"/api/sessions/{session_id}/{name}" for name in ("messages", "drafts", "steps", "events")]
     before = [await get(f"/api/sessions/{session_id}"), *[await everything(get, at) for at in lists]]
     answer = await shared.post(
-        f"/api/sessions/{session_id}/fork", token, from_step="outline", title="Otherwise",
+        f"/api/sessions/{session_id}/fork",
+        token,
+        from_step="outline",
+        title="Otherwise",
         config={"tone": "dry", "max_revisions": 0, "seed": None},
-    )  # fmt: skip
+    )
     assert answer.status_code == 201 and answer.headers["location"] == f"/api/sessions/{answer.json()['id']}"
     child = Session.model_validate(answer.json(), extra="forbid")
     assert str(child.parent_session_id) == session_id and child.title == "Otherwise" and child.tokens == 0
@@ -128,7 +131,7 @@ async def test_a_fork_with_the_same_key_is_one_and_counts_as_a_start(shared: Ser
         ({"from_version": 99}, 404, "99"),
     ],
     ids=str,
-)  # fmt: skip
+)
 async def test_a_fork_that_cannot_be_is_refused(shared: Service, body: dict[str, Any], status: int, says: str) -> None:
     session_id = await finished(shared)
     before = len(await everything(getter(shared, shared.token), "/api/sessions"))
@@ -153,18 +156,26 @@ async def test_anothers_text_is_exactly_as_one_that_is_not(shared: Service) -> N
         for wanted in (session_id, ID):
             at = f"/api/sessions/{wanted}"
             asked = {"version": version, "section": 1, "instruction": "Shorter."}
-            told.append([
-                problem(await put(shared, wanted, "Mine.", version, token), 404, "not_found"),
-                problem(await shared.post(f"{at}/fork", token), 404, "not_found"),
-                problem(await shared.post(f"{at}/rewrite", token, **asked), 404, "not_found"),
-                problem(await shared.post(f"{at}/alternatives/{one}/accept", token), 404, "not_found"),
-            ])  # fmt: skip
+            told.append(
+                [
+                    problem(await put(shared, wanted, "Mine.", version, token), 404, "not_found"),
+                    problem(await shared.post(f"{at}/fork", token), 404, "not_found"),
+                    problem(await shared.post(f"{at}/rewrite", token, **asked), 404, "not_found"),
+                    problem(await shared.post(f"{at}/alternatives/{one}/accept", token), 404, "not_found"),
+                ]
+            )
         # Of an admin, too: they read, and the text is its writer's.
         assert told[0] == told[1]
         for path in ("alternatives", "drafts/1/diff/2"):
             answer = await shared.get(f"/api/sessions/{session_id}/{path}", token)
             assert answer.status_code == (200 if reads else 404)
-    for method, path in (("PUT", "drafts"), ("POST", "fork"), ("POST", "rewrite"), ("GET", "alternatives"),
-                         ("GET", "drafts/1/diff/1"), ("POST", f"alternatives/{ID}/accept")):  # fmt: skip
+    for method, path in (
+        ("PUT", "drafts"),
+        ("POST", "fork"),
+        ("POST", "rewrite"),
+        ("GET", "alternatives"),
+        ("GET", "drafts/1/diff/1"),
+        ("POST", f"alternatives/{ID}/accept"),
+    ):
         problem(await shared.http.request(method, f"/api/sessions/{session_id}/{path}"), 401, "unauthorized")
     assert (await current(shared, session_id))["version"] == version

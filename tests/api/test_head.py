@@ -11,9 +11,20 @@ from tests.api.test_doors import DOCUMENT
 from tests.service import Service, bearer
 
 PUBLIC = [
-    "/healthz", "/readyz", "/metrics", "/openapi.json", "/asyncapi.json", "/", "/dashboard", "/studio/js/main.js", "/api/config",
-    "/api/templates", "/api/models", "/nothing", "/studio/nothing.js",
-]  # fmt: skip
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+    "/asyncapi.json",
+    "/",
+    "/dashboard",
+    "/studio/js/main.js",
+    "/api/config",
+    "/api/templates",
+    "/api/models",
+    "/nothing",
+    "/studio/nothing.js",
+]
 VARY = {"date", "x-request-id", "content-length"}
 
 

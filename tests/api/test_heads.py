@@ -82,12 +82,14 @@ ENDLESS = {
         b"X-A: b\r\n" * 500,
     ),
     "a chunk's extension": (
-        b"POST /api/sessions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2;", b"a" * 4096,
+        b"POST /api/sessions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2;",
+        b"a" * 4096,
     ),
     "a handshake": (
-        b"GET /ws/stories HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX: ", b"a" * 4096,
+        b"GET /ws/stories HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX: ",
+        b"a" * 4096,
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", ENDLESS)
@@ -135,18 +137,23 @@ async def test_a_long_head_within_the_bound_and_a_long_body_behind_it_are_read(b
         body = {"prompt": "A bell.", "title": None, "config": {"pages": 1}, "template": "short-story"}
         padded = json.dumps(body) + " " * 200_000
         answer = await service.http.post(
-            "/api/sessions", content=padded, headers={"Authorization": f"Bearer {service.token}", "Content-Type": "application/json"}
-        )  # fmt: skip
+            "/api/sessions",
+            content=padded,
+            headers={"Authorization": f"Bearer {service.token}", "Content-Type": "application/json"},
+        )
         assert answer.status_code == 201, answer.text
 
 
 async def test_half_open_requests_end_by_themselves_and_hold_nobody_up(bounded: Bounded) -> None:
     async with bounded(header_s=1, request_s=1) as service:
         beginnings = [
-            b"", b"GET /", HEAD, HEAD + b"X: ",
+            b"",
+            b"GET /",
+            HEAD,
+            HEAD + b"X: ",
             b"POST /api/sessions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{",
             b"POST /api/sessions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
-        ]  # fmt: skip
+        ]
         host, port = service.url.removeprefix("http://").split(":")
         open_ones = []
         for number in range(300):

@@ -33,31 +33,82 @@ TEXTS = [
     "a " * 9000, "ab" * 9999, "\U0010ffff", ID, "1970-01-01T00:00:00Z", "infinity", "2026-01-01T00:00:00+99:99",
 ]  # fmt: skip
 NUMBERS = [
-    0, -1, 1, 2**31 - 1, 2**31, 2**32 - 1, 2**53 + 1, 2**63 - 1, 2**63, 2**64, -(2**63), 10**30, 10**400, 0.5, -0.0, 1e-320,
-    1e308, 4294967295,
-]  # fmt: skip
+    0,
+    -1,
+    1,
+    2**31 - 1,
+    2**31,
+    2**32 - 1,
+    2**53 + 1,
+    2**63 - 1,
+    2**63,
+    2**64,
+    -(2**63),
+    10**30,
+    10**400,
+    0.5,
+    -0.0,
+    1e-320,
+    1e308,
+    4294967295,
+]
 VALUES: list[Any] = [
-    *TEXTS, *NUMBERS, None, True, False, [], {}, [[]], [None], ["\x00"], {"\x00": "\x00"}, {"": ""}, {"a": {"b": ["\ud800"]}},
-    [PROMPT] * 50, {str(n): n for n in range(30)},
-]  # fmt: skip
+    *TEXTS,
+    *NUMBERS,
+    None,
+    True,
+    False,
+    [],
+    {},
+    [[]],
+    [None],
+    ["\x00"],
+    {"\x00": "\x00"},
+    {"": ""},
+    {"a": {"b": ["\ud800"]}},
+    [PROMPT] * 50,
+    {str(n): n for n in range(30)},
+]
 
 CONFIG = {
-    "pages": 1, "protagonist": "Ada", "tone": "wry", "language": "English", "model": "offline:storyteller", "seed": 7,
-    "max_revisions": 0, "approvals": ["outline"], "budget": {"tokens": 100_000, "usd": 5.0},
+    "pages": 1,
+    "protagonist": "Ada",
+    "tone": "wry",
+    "language": "English",
+    "model": "offline:storyteller",
+    "seed": 7,
+    "max_revisions": 0,
+    "approvals": ["outline"],
+    "budget": {"tokens": 100_000, "usd": 5.0},
     "theme_options": {"ending": "Open"},
-}  # fmt: skip
+}
 BODIES: dict[str, dict[str, Any]] = {
-    "POST /api/sessions": {"prompt": PROMPT, "template": "short-story", "title": "A title", "project_id": None, "config": CONFIG},
+    "POST /api/sessions": {
+        "prompt": PROMPT,
+        "template": "short-story",
+        "title": "A title",
+        "project_id": None,
+        "config": CONFIG,
+    },
     "PATCH /api/sessions/{session_id}": {"title": "Another", "budget": {"tokens": 5000, "usd": 1.0}},
     "POST /api/sessions/{session_id}/steer": {"text": "Colder."},
     "POST /api/sessions/{session_id}/approve": {"step": "approve-outline", "approved": True, "comment": "Good."},
     "POST /api/sessions/{session_id}/resume": {"budget": {"tokens": 5000, "usd": 1.0}},
     "POST /api/sessions/{session_id}/fork": {
-        "from_version": 1, "from_step": "outline", "config": CONFIG, "title": "A fork", "start": False,
+        "from_version": 1,
+        "from_step": "outline",
+        "config": CONFIG,
+        "title": "A fork",
+        "start": False,
     },
     "PUT /api/sessions/{session_id}/drafts": {"content": "A text.", "base_version": 1},
     "POST /api/sessions/{session_id}/rewrite": {
-        "version": 1, "start": 0, "end": 5, "section": 1, "instruction": "Shorter.", "alternatives": 1,
+        "version": 1,
+        "start": 0,
+        "end": 5,
+        "section": 1,
+        "instruction": "Shorter.",
+        "alternatives": 1,
     },
     "POST /api/sessions/{session_id}/shares": {"expires_in_s": 600},
     "PUT /api/users/me/keys/{provider}": {"key": "sk-0123456789"},
@@ -66,7 +117,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/auth/sign-out": {"refresh_token": "none"},
     "POST /api/admin/sessions/{session_id}/cancel": {"reason": "because"},
     "POST /api/admin/sessions/{session_id}/expire": {"reason": "because"},
-}  # fmt: skip
+}
 """A good body for each door that takes one."""
 FRAMES: dict[str, dict[str, Any]] = {
     "auth": {"token": "none"},
@@ -79,7 +130,7 @@ FRAMES: dict[str, dict[str, Any]] = {
     "session.resume": {"session_id": ID, "budget": {"tokens": 5000, "usd": 1.0}},
     "session.cancel": {"session_id": ID},
     "ping": {"t": 1},
-}  # fmt: skip
+}
 
 
 def places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
@@ -180,9 +231,11 @@ async def test_a_hostile_value_in_a_body(
     token = shared.admin_token() if "/admin/" in address else shared.token
     headers = {**bearer(token), "Content-Type": "application/json"}
     answer = await shared.http.request(
-        method, address.format(session_id=target, provider="openai"), headers=headers,
+        method,
+        address.format(session_id=target, provider="openai"),
+        headers=headers,
         content=as_json(put(BODIES[door], path, value)),
-    )  # fmt: skip
+    )
     fine(answer)
     if answer.status_code == 201 and "status" in answer.json():
         await shared.post(f"/api/sessions/{answer.json()['id']}/cancel")

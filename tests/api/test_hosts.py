@@ -46,14 +46,37 @@ async def refused_socket(service: Service, host: str) -> int:
 
 
 OURS = [
-    "localhost", "LocalHost:8000", "localhost.", "stories.localhost", "127.0.0.1", "127.8.8.8:99", "[::1]", "[::1]:8000",
-    "192.0.2.7", "192.0.2.7:80", "[2001:db8::7]",
-]  # fmt: skip
+    "localhost",
+    "LocalHost:8000",
+    "localhost.",
+    "stories.localhost",
+    "127.0.0.1",
+    "127.8.8.8:99",
+    "[::1]",
+    "[::1]:8000",
+    "192.0.2.7",
+    "192.0.2.7:80",
+    "[2001:db8::7]",
+]
 OTHERS = [
-    EVIL, f"{EVIL}:8000", EVIL.upper(), f"{EVIL}.", "localhost.rebound.example", "notlocalhost", "127.0.0.1.rebound.example",
-    "", ":8000", "localhost:port", "localhost@rebound.example", "rebound.example#localhost", "[::1", "[rebound.example]",
-    "localhost rebound.example", "localhost,rebound.example", "ＬＯＣＡＬＨＯＳＴ",
-]  # fmt: skip
+    EVIL,
+    f"{EVIL}:8000",
+    EVIL.upper(),
+    f"{EVIL}.",
+    "localhost.rebound.example",
+    "notlocalhost",
+    "127.0.0.1.rebound.example",
+    "",
+    ":8000",
+    "localhost:port",
+    "localhost@rebound.example",
+    "rebound.example#localhost",
+    "[::1",
+    "[rebound.example]",
+    "localhost rebound.example",
+    "localhost,rebound.example",
+    "ＬＯＣＡＬＨＯＳＴ",
+]
 
 
 @pytest.mark.parametrize("host", OURS)

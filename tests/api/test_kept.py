@@ -403,8 +403,14 @@ async def test_a_section_that_its_writer_changed_goes_on_from_their_words(shared
     begun = [f for f in socket.frames if f["type"] == "agent.delta" and f["offset"] == 0 and f["text"].startswith(mine)]
     assert {frame["attempt"] for frame in begun} == {2, 3}
     assert [draft["step"] for draft in await drafts(shared, session_id)] == [
-        "draft-3", "so-far-1", "edit-1", "draft-5", "draft-6", "draft-8", "polish-8",
-    ]  # fmt: skip
+        "draft-3",
+        "so-far-1",
+        "edit-1",
+        "draft-5",
+        "draft-6",
+        "draft-8",
+        "polish-8",
+    ]
 
 
 async def test_a_section_taken_away_is_written_from_its_beginning(shared: Service, model: ModelServer) -> None:

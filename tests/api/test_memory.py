@@ -86,9 +86,10 @@ async def long(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFact
                 text = " ".join(chance.choices(words, k=140_000))
                 story = await node.get(f"/api/sessions/{session_id}/story")
                 answer = await http.put(
-                    f"/api/sessions/{session_id}/drafts", headers=bearer(node.token),
+                    f"/api/sessions/{session_id}/drafts",
+                    headers=bearer(node.token),
                     json={"content": text, "base_version": story["version"]},
-                )  # fmt: skip
+                )
                 assert answer.status_code == 200, answer.text
                 async with await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True) as connection:
                     await connection.execute(
@@ -160,9 +161,13 @@ async def test_many_who_attach_and_do_not_read_cost_no_more_than_is_held_for_all
 
     async def unread() -> None:
         connection = await connect(
-            address, sock=await narrow(long.node), max_size=None, max_queue=1, close_timeout=1,
+            address,
+            sock=await narrow(long.node),
+            max_size=None,
+            max_queue=1,
+            close_timeout=1,
             additional_headers=bearer(long.node.token),
-        )  # fmt: skip
+        )
         sockets.append(connection)
         connection.transport.pause_reading()
         asking.append(asyncio.create_task(ask(connection)))

@@ -208,8 +208,10 @@ async def test_database_calls_are_counted_once_with_their_retries_and_outcome() 
 def test_models_that_writers_name_are_one_value_a_provider(settings: Settings) -> None:
     models = Models(settings.model_copy(update={"models": ["openai:gpt-5"]}))
     assert [label(models, name) for name in ("openai:gpt-5", "openai:my-own", OFFLINE)] == [
-        "openai:gpt-5", "openai:other", OFFLINE,
-    ]  # fmt: skip
+        "openai:gpt-5",
+        "openai:other",
+        OFFLINE,
+    ]
 
 
 async def test_each_answer_has_an_id_the_callers_own_where_that_is_sane(shared: Service) -> None:

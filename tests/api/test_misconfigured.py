@@ -40,8 +40,11 @@ NOWHERE = f"http://127.0.0.1:{_closed_port()}"
 
 WRONG: dict[str, tuple[dict[str, str], str]] = {
     "swapped keys": (
-        {"SUPABASE_URL": PROJECT, "SUPABASE_PUBLISHABLE_KEY": KEYS["SUPABASE_SECRET_KEY"],
-         "SUPABASE_SECRET_KEY": KEYS["SUPABASE_PUBLISHABLE_KEY"]},
+        {
+            "SUPABASE_URL": PROJECT,
+            "SUPABASE_PUBLISHABLE_KEY": KEYS["SUPABASE_SECRET_KEY"],
+            "SUPABASE_SECRET_KEY": KEYS["SUPABASE_PUBLISHABLE_KEY"],
+        },
         r"SUPABASE_PUBLISHABLE_KEY .*and SUPABASE_SECRET_KEY .*are swapped",
     ),
     "the anon key for the service's": (
@@ -49,7 +52,8 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
         r"SUPABASE_SERVICE_ROLE_KEY\) holds the anon key: set it to",
     ),
     "an address with a path": (
-        {"SUPABASE_URL": f"{PROJECT}/rest/v1", **KEYS}, rf"SUPABASE_URL has more .*: set it to {PROJECT}\.$",
+        {"SUPABASE_URL": f"{PROJECT}/rest/v1", **KEYS},
+        rf"SUPABASE_URL has more .*: set it to {PROJECT}\.$",
     ),
     "another project's JWT secret": (
         {"SUPABASE_URL": PROJECT, **LEGACY, "SUPABASE_JWT_SECRET": OTHER_SECRET},
@@ -57,7 +61,8 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     ),
     "nobody there for the public keys": ({"SUPABASE_URL": NOWHERE, **KEYS}, r"check SUPABASE_URL and the network"),
     "nobody there for the project's API": (
-        {"SUPABASE_URL": NOWHERE, **KEYS, "SUPABASE_JWT_SECRET": SECRET}, r"can't be reached.* Check SUPABASE_URL",
+        {"SUPABASE_URL": NOWHERE, **KEYS, "SUPABASE_JWT_SECRET": SECRET},
+        r"can't be reached.* Check SUPABASE_URL",
     ),
     "nobody there for the database": (
         {"DATABASE_URL": f"postgresql://writer:hunter2hunter2@127.0.0.1:{_closed_port()}/storyloom"},
@@ -68,10 +73,15 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
         r"STORYLOOM_ADMIN_USER_IDS: entry 2 is not a user's id",
     ),
     "an admin by their address, at a project": (
-        {"SUPABASE_URL": NOWHERE, **KEYS, "SUPABASE_JWT_SECRET": SECRET, "STORYLOOM_ADMIN_USER_IDS": "someone@example.org"},
+        {
+            "SUPABASE_URL": NOWHERE,
+            **KEYS,
+            "SUPABASE_JWT_SECRET": SECRET,
+            "STORYLOOM_ADMIN_USER_IDS": "someone@example.org",
+        },
         r"STORYLOOM_ADMIN_USER_IDS: entry 1 is not a user's id",
     ),
-}  # fmt: skip
+}
 
 
 def checked(wrong: str, code: int, out: str, told: str) -> None:
@@ -102,9 +112,14 @@ def test_what_cannot_work_is_told_in_a_sentence(
 def test_a_process_ends_so(tmp_path: Path) -> None:
     wrong = "nobody there for the database"
     done = subprocess.run(
-        [sys.executable, "-m", "storyloom.cli", "serve"], capture_output=True, text=True, timeout=90, cwd=tmp_path,
-        env={**os.environ, **surroundings(wrong, tmp_path)}, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "storyloom.cli", "serve"],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        cwd=tmp_path,
+        env={**os.environ, **surroundings(wrong, tmp_path)},
+        check=False,
+    )
     checked(wrong, done.returncode, done.stdout, done.stderr)
 
 

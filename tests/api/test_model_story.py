@@ -22,9 +22,15 @@ async def model() -> AsyncIterator[ModelServer]:
 
 def with_model(settings: Settings, model: ModelServer, **more: object) -> Settings:
     return settings.model_copy(
-        update={"model": "openai:test-model", "model_base_url": model.url, "model_api_key": SecretStr(SECRET),
-                "model_timeout_s": 5.0, "model_attempts": 2, **more}
-    )  # fmt: skip
+        update={
+            "model": "openai:test-model",
+            "model_base_url": model.url,
+            "model_api_key": SecretStr(SECRET),
+            "model_timeout_s": 5.0,
+            "model_attempts": 2,
+            **more,
+        }
+    )
 
 
 async def _failed(service: Service, **config: object) -> tuple[str, dict[str, str]]:
@@ -53,8 +59,13 @@ async def test_a_model_writes_a_story(settings: Settings, model: ModelServer) ->
 
 async def test_every_passing_fault_is_survived(settings: Settings, model: ModelServer) -> None:
     model.script(
-        Reply.busy(), Reply.fails(500), Reply.breaks(5, when="section 1 of"), Reply.empty(), Reply.cut(), Reply.nonsense(),
-    )  # fmt: skip
+        Reply.busy(),
+        Reply.fails(500),
+        Reply.breaks(5, when="section 1 of"),
+        Reply.empty(),
+        Reply.cut(),
+        Reply.nonsense(),
+    )
     async with serving(with_model(settings, model, model_attempts=3)) as service, service.socket() as socket:
         session_id = await socket.start(pages=1)
         assert (await socket.until_finished(session_id))["status"] == "completed"

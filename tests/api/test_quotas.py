@@ -59,9 +59,10 @@ async def person(service: Service) -> str:
 async def start(service: Service, who: tuple[str, str] | str, pages: int = 1, **body: Any) -> httpx.Response:
     token, address = who if isinstance(who, tuple) else (who, "198.51.100.1")
     return await service.http.post(
-        "/api/sessions", headers={**bearer(token), "X-Forwarded-For": address},
+        "/api/sessions",
+        headers={**bearer(token), "X-Forwarded-For": address},
         json={"prompt": PROMPT, "config": {"pages": pages}, **body},
-    )  # fmt: skip
+    )
 
 
 # -- Under way ---------------------------------------------------------------------------------------------------------

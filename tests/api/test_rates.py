@@ -205,10 +205,11 @@ async def test_frames_beyond_the_limit_are_refused_each_and_in_the_end_the_conne
         assert (await socket.receive())["code"] == "invalid_message"
         await socket.send(type="session.detach", session_id=str(uuid4()))
         frames: list[tuple[dict[str, Any], str]] = [
-            ({"type": "ping"}, ""), ({"type": "nonsense"}, ""),
+            ({"type": "ping"}, ""),
+            ({"type": "nonsense"}, ""),
             ({"type": "story.start", "request_id": "r", "prompt": PROMPT}, "request_id"),
             ({"type": "session.attach", "session_id": str(uuid4())}, "session_id"),
-        ]  # fmt: skip
+        ]
         for frame, named in frames:
             await socket.send(**frame)
             error = checked_error(await socket.receive())
@@ -286,9 +287,11 @@ async def test_behind_a_trusted_proxy_the_address_is_the_one_that_it_saw(limited
 
 def patient(service: Service, waits: list[float], **policy: Any) -> Client:
     return Client(
-        service.url, service.token, on_lost=lambda error, wait_s: waits.append(wait_s),
+        service.url,
+        service.token,
+        on_lost=lambda error, wait_s: waits.append(wait_s),
         reconnect=Reconnect(chance=lambda: 0.0, **policy),
-    )  # fmt: skip
+    )
 
 
 async def test_the_client_waits_as_it_is_told_and_goes_on(limited: Limited) -> None:

@@ -197,9 +197,20 @@ def held(state: SessionState) -> dict[str, Any]:
     """What a snapshot tells; the rest of a state is of the moment."""
     draft = state.draft and state.draft.model_dump(include={"version", "current", "step", "word_count", "scores"})
     kept = {
-        "status", "error", "progress", "tokens", "cost_usd", "usage_by_agent", "messages", "message_count", "partial",
-        "title", "approval", "pausing", "queue_place",
-    }  # fmt: skip
+        "status",
+        "error",
+        "progress",
+        "tokens",
+        "cost_usd",
+        "usage_by_agent",
+        "messages",
+        "message_count",
+        "partial",
+        "title",
+        "approval",
+        "pausing",
+        "queue_place",
+    }
     return {**state.model_dump(include=kept), "draft": draft}
 
 

@@ -111,15 +111,23 @@ async def test_a_story_that_cannot_be_is_refused(shared: Service, body: dict[str
 @pytest.mark.parametrize(
     ("body", "status"),
     [
-        (b"", 422), (b"{", 422), (b"not json", 422), (b"[]", 422), (b"null", 422), (b'"x"', 422),
+        (b"", 422),
+        (b"{", 422),
+        (b"not json", 422),
+        (b"[]", 422),
+        (b"null", 422),
+        (b'"x"', 422),
         (b'{"prompt": NaN}', 422),
-        (rb'{"prompt": "\u0000"}', 422), (rb'{"\ud800": 1, "prompt": "A lamp."}', 422),
-        (rb'{"prompt": "A lamp.", "config": {"theme_options": {"\ud800": "x"}}}', 422), (b"\xff\xfe", 422),
-        (b'{"prompt":' + b"[" * 100_000 + b"]" * 100_000 + b"}", 422), (b"9" * 10_000, 422),
+        (rb'{"prompt": "\u0000"}', 422),
+        (rb'{"\ud800": 1, "prompt": "A lamp."}', 422),
+        (rb'{"prompt": "A lamp.", "config": {"theme_options": {"\ud800": "x"}}}', 422),
+        (b"\xff\xfe", 422),
+        (b'{"prompt":' + b"[" * 100_000 + b"]" * 100_000 + b"}", 422),
+        (b"9" * 10_000, 422),
         (b'{"prompt": "' + b"x" * 300_000 + b'"}', 413),
     ],
     ids=lambda value: ascii(value)[:30],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("chunked", [False, True])
 async def test_a_body_that_is_none_is_refused(shared: Service, body: bytes, status: int, chunked: bool) -> None:
     async def pieces() -> Any:
@@ -127,9 +135,10 @@ async def test_a_body_that_is_none_is_refused(shared: Service, body: bytes, stat
             yield body[start : start + 50_000]
 
     answer = await shared.http.post(
-        "/api/sessions", headers={**bearer(shared.token), "Content-Type": "application/json"},
+        "/api/sessions",
+        headers={**bearer(shared.token), "Content-Type": "application/json"},
         content=pieces() if chunked else body,
-    )  # fmt: skip
+    )
     problem(answer, status, "too_large" if status == 413 else "invalid_message")
     assert (await shared.http.get("/healthz")).status_code == 200
 
@@ -151,9 +160,7 @@ async def pages(service: Service, path: str, token: str, limit: int, **params: A
 async def test_lists_are_read_page_by_page(shared: Service) -> None:
     token = await shared.new_token()
     session_id = await shared.story(token, pages=1)
-    for name, model, key in (
-        ("messages", Message, "seq"), ("drafts", Draft, "version"), ("steps", Step, "started_at"),
-    ):  # fmt: skip
+    for name, model, key in (("messages", Message, "seq"), ("drafts", Draft, "version"), ("steps", Step, "started_at")):
         path = f"/api/sessions/{session_id}/{name}"
         whole = (await shared.get(path, token, limit=100)).json()
         assert whole["next_cursor"] is None and len(whole["items"]) > 1
@@ -202,10 +209,20 @@ async def test_own_sessions_newest_first_and_filtered(shared: Service) -> None:
 
 @pytest.mark.parametrize(
     "params",
-    [{"limit": 0}, {"limit": 101}, {"limit": "x"}, {"status": "done"}, {"kind": "poem"}, {"cursor": "x"}, {"q": ""},
-     {"cursor": "2026-01-01~x"}, {"cursor": "x" * 201}, {"q": "x" * 201}],
+    [
+        {"limit": 0},
+        {"limit": 101},
+        {"limit": "x"},
+        {"status": "done"},
+        {"kind": "poem"},
+        {"cursor": "x"},
+        {"q": ""},
+        {"cursor": "2026-01-01~x"},
+        {"cursor": "x" * 201},
+        {"q": "x" * 201},
+    ],
     ids=str,
-)  # fmt: skip
+)
 async def test_a_list_that_cannot_be_is_refused(shared: Service, params: dict[str, Any]) -> None:
     problem(await shared.get("/api/sessions", **params), 422, "invalid_message")
 
@@ -252,9 +269,10 @@ async def test_a_title_of_ones_own(shared: Service) -> None:
     wrong = [{"title": title} for title in no_titles] + [{"title": "x", "budget": budget} for budget in no_budgets]
     for body in ({}, {"title": "x", "status": "x"}, *wrong):
         refused = await shared.http.patch(
-            path, headers={**bearer(shared.token), "Content-Type": "application/json"},
+            path,
+            headers={**bearer(shared.token), "Content-Type": "application/json"},
             content=json.dumps(body).replace("Infinity", "1e400"),
-        )  # fmt: skip
+        )
         problem(refused, 422, "invalid_message")
     assert (await shared.get(path)).json()["title"] == "Ünder  the light"
 
@@ -371,9 +389,11 @@ async def test_anonymous_writers_are_each_their_own(shared: Service) -> None:
     renewed = await shared.http.post("/api/auth/refresh", json={"refresh_token": one["refresh_token"]})
     assert renewed.status_code == 200 and renewed.json()["user"] == one["user"]
     for body, status, code in (
-        ({}, 422, "invalid_message"), ({"refresh_token": ""}, 422, "invalid_message"),
-        ({"refresh_token": "x"}, 401, "unauthorized"), ({"refresh_token": one["access_token"]}, 401, "unauthorized"),
-    ):  # fmt: skip
+        ({}, 422, "invalid_message"),
+        ({"refresh_token": ""}, 422, "invalid_message"),
+        ({"refresh_token": "x"}, 401, "unauthorized"),
+        ({"refresh_token": one["access_token"]}, 401, "unauthorized"),
+    ):
         problem(await shared.http.post("/api/auth/refresh", json=body), status, code)
 
 

@@ -203,9 +203,17 @@ async def test_a_connection_stays_with_its_user(shared: Service) -> None:
 
 @pytest.mark.parametrize(
     "origin",
-    ["https://evil.example", "null", "http://[", "file://", STUDIO + ".evil.example", STUDIO + ":444", "http://127.0.0.1:1",
-     "https://evil.example/" + STUDIO],
-)  # fmt: skip
+    [
+        "https://evil.example",
+        "null",
+        "http://[",
+        "file://",
+        STUDIO + ".evil.example",
+        STUDIO + ":444",
+        "http://127.0.0.1:1",
+        "https://evil.example/" + STUDIO,
+    ],
+)
 async def test_a_foreign_page_does_not_come_in(shared: Service, origin: str) -> None:
     async with raw(shared, origin=origin, additional_headers=bearer(shared.token)) as socket:
         code, told = await closed(socket.connection)

@@ -24,9 +24,18 @@ async def test_a_prompt_becomes_a_kept_story(service: Service) -> None:
         EVENT.validate_python(event)
     types = {event["type"] for event in events}
     assert types >= {
-        "session.created", "session.status", "step.started", "agent.state", "agent.delta", "agent.message",
-        "draft.saved", "progress", "step.finished", "usage", "story.completed",
-    }  # fmt: skip
+        "session.created",
+        "session.status",
+        "step.started",
+        "agent.state",
+        "agent.delta",
+        "agent.message",
+        "draft.saved",
+        "progress",
+        "step.finished",
+        "usage",
+        "story.completed",
+    }
     agents = {event["agent"] for event in events if event["type"] == "step.started"}
     assert agents == {"writer", "reader", "expert", "editor"}
 

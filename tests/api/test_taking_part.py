@@ -239,9 +239,10 @@ async def test_a_note_reaches_the_next_step_and_those_after(shared: Service, mod
 async def test_the_same_note_again_is_the_same_note(shared: Service, model: ModelServer) -> None:
     async def steer(session_id: str, text: str, key: str) -> Any:
         answer = await shared.http.post(
-            f"/api/sessions/{session_id}/steer", json={"text": text},
+            f"/api/sessions/{session_id}/steer",
+            json={"text": text},
             headers={**bearer(shared.token), "Idempotency-Key": key},
-        )  # fmt: skip
+        )
         assert answer.status_code == 202, answer.text
         return answer.json()
 

@@ -75,9 +75,10 @@ async def test_a_request_is_named_by_its_route_and_goes_on_from_its_caller(
     trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
     async with serving(traced) as service:
         made = await service.http.post(
-            "/api/sessions", json={"prompt": PROMPT},
+            "/api/sessions",
+            json={"prompt": PROMPT},
             headers={**bearer(service.token), "traceparent": f"00-{trace}-{parent}-01", "X-Request-ID": "of-mine"},
-        )  # fmt: skip
+        )
         gone = await service.get("/api/sessions/00000000-0000-4000-8000-000000000000/story")
         await service.http.get("/healthz")
         await service.http.get("/metrics")

@@ -54,9 +54,14 @@ async def model() -> AsyncIterator[Keyed]:
 @pytest.fixture
 def with_model(settings: Settings, model: Keyed) -> Settings:
     return settings.model_copy(
-        update={"model": LISTED, "model_base_url": model.url, "model_api_key": SecretStr(SERVERS),
-                "model_timeout_s": 5.0, "model_attempts": 1}
-    )  # fmt: skip
+        update={
+            "model": LISTED,
+            "model_base_url": model.url,
+            "model_api_key": SecretStr(SERVERS),
+            "model_timeout_s": 5.0,
+            "model_attempts": 1,
+        }
+    )
 
 
 @pytest.fixture
@@ -111,7 +116,12 @@ async def test_a_key_is_kept_shown_by_its_end_replaced_and_forgotten(service: Se
     before = (await service.get(KEYS)).json()
     assert before["items"] == [] and before["next_cursor"] is None and "openai" in before["providers"]
     kept = await put(service, f" {MINE}\n")
-    assert kept == {"provider": "openai", "last_four": "1234", "created_at": kept["created_at"], "updated_at": kept["updated_at"]}  # fmt: skip
+    assert kept == {
+        "provider": "openai",
+        "last_four": "1234",
+        "created_at": kept["created_at"],
+        "updated_at": kept["updated_at"],
+    }
     assert (await service.get(f"{KEYS}/openai")).json() == kept
     await put(service, "sk-ant-5678", "anthropic")
     assert [one["provider"] for one in (await service.get(KEYS)).json()["items"]] == ["anthropic", "openai"]
@@ -174,9 +184,10 @@ async def test_a_story_is_written_with_its_writers_own_key_and_no_other(
         await put(service, MINE)
         # At once, over the same node and client.
         told = await asyncio.gather(
-            write(service, "A crane that counts ships."), write(service, "A mole that maps the city.", other),
+            write(service, "A crane that counts ships."),
+            write(service, "A mole that maps the city.", other),
             write(service, "A heron that keeps the tide.", model=UNLISTED),
-        )  # fmt: skip
+        )
         assert [end["status"] for end, _ in told] == ["completed"] * 3
         assert model.keys_for("A crane that") == model.keys_for("A heron that") == {MINE}
         assert model.keys_for("A mole that") == {SERVERS}

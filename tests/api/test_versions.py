@@ -29,9 +29,14 @@ async def test_a_passage_is_written_anew_and_one_version_taken(shared: Service) 
     end = content.index("\n\n", start)
     before = (await shared.get(f"/api/sessions/{session_id}", token)).json()
     answer = await shared.post(
-        f"/api/sessions/{session_id}/rewrite", token, version=story["version"], start=start, end=end,
-        instruction="Let the gulls be heard.", alternatives=4,
-    )  # fmt: skip
+        f"/api/sessions/{session_id}/rewrite",
+        token,
+        version=story["version"],
+        start=start,
+        end=end,
+        instruction="Let the gulls be heard.",
+        alternatives=4,
+    )
     assert answer.status_code == 201, answer.text
     made = [Alternative.model_validate(item, extra="forbid") for item in answer.json()["items"]]
     assert len({one.content for one in made} | {content[start:end]}) == 5
@@ -66,9 +71,13 @@ async def test_a_section_is_written_anew_by_a_model_that_is_told_what_it_needs(
     before = len(model.requests)
     model.script(Reply.prose("One way."), Reply.prose("Another way."))
     answer = await shared.post(
-        f"/api/sessions/{session_id}/rewrite", token, version=story["version"], section=2, alternatives=3,
+        f"/api/sessions/{session_id}/rewrite",
+        token,
+        version=story["version"],
+        section=2,
+        alternatives=3,
         instruction="Say it in a breath.",
-    )  # fmt: skip
+    )
     assert answer.status_code == 201, answer.text
     items = answer.json()["items"]
     passage = items[0]["passage"]
@@ -144,15 +153,32 @@ async def test_a_budget_holds_for_alternatives(shared: Service, model: ModelServ
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"instruction": ""}, {"instruction": " \u0000"}, {"instruction": "x" * 4_001}, {"instruction": None},
-     {"alternatives": 0}, {"alternatives": 5}, {"alternatives": "x"}, {"section": 0}, {"section": 99},
-     {"start": 0, "end": 5}, {"section": None}, {"section": None, "start": 0}, {"section": None, "end": 5},
-     {"section": None, "start": 5, "end": 5}, {"section": None, "start": 6, "end": 5},
-     {"section": None, "start": -1, "end": 5}, {"section": None, "start": 0, "end": 10**6},
-     {"section": None, "start": 10**5, "end": 10**5 + 5}, {"section": None, "start": 0, "end": 10**9},
-     {"version": 0}, {"version": None}, {"passage": "x"}],
+    [
+        {"instruction": ""},
+        {"instruction": " \u0000"},
+        {"instruction": "x" * 4_001},
+        {"instruction": None},
+        {"alternatives": 0},
+        {"alternatives": 5},
+        {"alternatives": "x"},
+        {"section": 0},
+        {"section": 99},
+        {"start": 0, "end": 5},
+        {"section": None},
+        {"section": None, "start": 0},
+        {"section": None, "end": 5},
+        {"section": None, "start": 5, "end": 5},
+        {"section": None, "start": 6, "end": 5},
+        {"section": None, "start": -1, "end": 5},
+        {"section": None, "start": 0, "end": 10**6},
+        {"section": None, "start": 10**5, "end": 10**5 + 5},
+        {"section": None, "start": 0, "end": 10**9},
+        {"version": 0},
+        {"version": None},
+        {"passage": "x"},
+    ],
     ids=str,
-)  # fmt: skip
+)
 async def test_what_is_no_passage_is_refused(shared: Service, wrong: dict[str, Any]) -> None:
     session_id = await finished(shared)
     version = (await current(shared, session_id))["version"]
@@ -244,10 +270,21 @@ async def test_an_estimate_before_a_start_is_near_what_it_took(shared: Service) 
 
 @pytest.mark.parametrize(
     "params",
-    [{"pages": 0}, {"pages": 101}, {"pages": "x"}, {"template": "none"}, {"template": "x" * 41}, {"model": "openai:none"},
-     {"model": ""}, {"max_revisions": 6}, {"max_revisions": -1}, {"prompt_words": 0}, {"prompt_words": 10**6}],
+    [
+        {"pages": 0},
+        {"pages": 101},
+        {"pages": "x"},
+        {"template": "none"},
+        {"template": "x" * 41},
+        {"model": "openai:none"},
+        {"model": ""},
+        {"max_revisions": 6},
+        {"max_revisions": -1},
+        {"prompt_words": 0},
+        {"prompt_words": 10**6},
+    ],
     ids=str,
-)  # fmt: skip
+)
 async def test_an_estimate_of_what_cannot_be_is_refused(shared: Service, params: dict[str, Any]) -> None:
     problem(await shared.get("/api/sessions/estimate", **params), 422, "invalid_message")
 

@@ -26,9 +26,10 @@ def getter(service: Service, token: str) -> Any:
 
 async def put(service: Service, session_id: str, content: Any, base: Any, token: str | None = None) -> httpx.Response:
     return await service.http.put(
-        f"/api/sessions/{session_id}/drafts", headers=bearer(token or service.token),
+        f"/api/sessions/{session_id}/drafts",
+        headers=bearer(token or service.token),
         json={"content": content, "base_version": base},
-    )  # fmt: skip
+    )
 
 
 async def failed_at(service: Service, model: ModelServer, task: str, token: str, pages: int = 3) -> str:

@@ -21,9 +21,15 @@ ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 HOW = "The browser tests did not run: there is no Chromium. `apt-get install chromium`, or say where one is with CHROMIUM=…"
 ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
 WAIT_MS = 20_000
 VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>
@@ -66,9 +72,13 @@ async def service(
     async with cloned(postgres) as database:
         settings = Settings(
             _env_file=None,  # type: ignore[call-arg]
-            data_dir=tmp_path_factory.mktemp("data"), database_url=database.admin_url, offline_words_per_second=3000,
-            log_level="warning", event_flush_s=0.05, database_pool=6,
-        )  # fmt: skip
+            data_dir=tmp_path_factory.mktemp("data"),
+            database_url=database.admin_url,
+            offline_words_per_second=3000,
+            log_level="warning",
+            event_flush_s=0.05,
+            database_pool=6,
+        )
         async with serving(settings.model_copy(update=getattr(request.module, "SETTINGS", {}))) as made:
             yield made
 
@@ -85,9 +95,12 @@ class Visitor:
     async def page(self, width: int = 1280, height: int = 900, *, script: str = "", **options: Any) -> Page:
         """`script` is run in each of its documents, before their own."""
         context = await self.browser.new_context(
-            base_url=self.service.url, viewport={"width": width, "height": height}, reduced_motion="reduce",
-            locale="en-GB", **options,
-        )  # fmt: skip
+            base_url=self.service.url,
+            viewport={"width": width, "height": height},
+            reduced_motion="reduce",
+            locale="en-GB",
+            **options,
+        )
         self.contexts.append(context)
         await context.add_init_script(VIOLATIONS + script)
         return await self.tab(context)

@@ -57,9 +57,13 @@ async def test_axe_finds_nothing_on_any_page(visitor: Visitor, page: Page) -> No
     await expect(page.locator(".gate")).to_be_visible()
     await judged(page, "gate")
     for name, address in {
-        "start": "/", "read": f"/s/{session_id}/read", "shared": link, "dashboard": "/dashboard", "account": "/sign-in",
+        "start": "/",
+        "read": f"/s/{session_id}/read",
+        "shared": link,
+        "dashboard": "/dashboard",
+        "account": "/sign-in",
         "nothing": "/s/00000000-0000-4000-8000-000000000000",
-    }.items():  # fmt: skip
+    }.items():
         await page.goto(address)
         await expect(page.locator("h1").first).to_be_visible()
         await judged(page, name)

@@ -34,9 +34,10 @@ async def visitor(browser: Browser, hosted: Service) -> AsyncIterator[Visitor]:
 async def through_the_gateway(page: Page, project: Project) -> Page:
     """A hosted project's gateway lets any page send `apikey`; the server that plays it does not answer for that."""
     allowed = {
-        "access-control-allow-origin": "*", "access-control-allow-headers": "apikey,authorization,content-type",
+        "access-control-allow-origin": "*",
+        "access-control-allow-headers": "apikey,authorization,content-type",
         "access-control-allow-methods": "GET,POST",
-    }  # fmt: skip
+    }
 
     async def pass_on(route: Route) -> None:
         if route.request.method == "OPTIONS":

@@ -39,11 +39,13 @@ class Node:
         self._listener: asyncio.Task[None] | None = None
         self._announced = asyncio.Event()
         self._environment = {
-            "STORYLOOM_DATA_DIR": str(folder), "STORYLOOM_EVENT_FLUSH_S": "0.05", "STORYLOOM_LOG_LEVEL": "info",
+            "STORYLOOM_DATA_DIR": str(folder),
+            "STORYLOOM_EVENT_FLUSH_S": "0.05",
+            "STORYLOOM_LOG_LEVEL": "info",
             # As in a terminal, where it announces itself.
             "STORYLOOM_LOG_FORMAT": "text",
             **{f"STORYLOOM_{name.upper()}": str(value) for name, value in (LIMITS | settings).items()},
-        }  # fmt: skip
+        }
 
     @property
     def url(self) -> str:
@@ -67,10 +69,16 @@ class Node:
         self._announced.clear()
         self.started_at = time.monotonic()
         self._process = await asyncio.create_subprocess_exec(
-            *self.command, "--port", str(self.port), env={**kept, **self._environment}, cwd=self.folder.parent,
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+            *self.command,
+            "--port",
+            str(self.port),
+            env={**kept, **self._environment},
+            cwd=self.folder.parent,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
-        )  # fmt: skip
+        )
         self._listener = asyncio.create_task(self._listen())
         ready = asyncio.create_task(self._announced.wait())
         await asyncio.wait({ready, self._listener}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)

@@ -19,10 +19,11 @@ from tests.chaos.record import Keeper, check_whole, eventually, snapshot
 from tests.service import PROMPT, Socket
 
 IMPATIENT = [
-    sys.executable, "-c",
+    sys.executable,
+    "-c",
     "import coordinator.store.keeper as keeper; keeper.PAUSES_S = (0.0, 0.1); from storyloom.cli import main; main()",
     "serve",
-]  # fmt: skip
+]
 """A service that gives up after two attempts."""
 BACK_S = 20.0
 """A killed server is found out within two seconds and started within one; a loaded machine takes longer."""

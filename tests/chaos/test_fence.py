@@ -45,8 +45,14 @@ async def test_a_run_whose_session_is_claimed_elsewhere_stops(service: Service, 
 
         # The other node goes on, and the reader here follows it.
         last = begun.events[-1]["seq"]
-        told = {"type": "agent.state", "seq": last + 1, "at": "2026-01-01T00:00:00Z", "agent": "writer",
-                "state": "thinking", "activity": "gathering ideas"}  # fmt: skip
+        told = {
+            "type": "agent.state",
+            "seq": last + 1,
+            "at": "2026-01-01T00:00:00Z",
+            "agent": "writer",
+            "state": "thinking",
+            "activity": "gathering ideas",
+        }
         await store.runs.append_events(UUID(session_id), 2, [told])
         await socket.send(type="session.attach", session_id=session_id, epoch=2, after_seq=last)
         frame = await socket.until("agent.state", session_id=session_id)

@@ -172,9 +172,17 @@ async def created_in(folder: Path, like: str) -> str:
         try:
             session = await store.sessions.get(SERVICE, UUID(like))
             made = await store.sessions.create(
-                session.user_id, kind="story", title=None, prompt=PROMPT, template=session.template,
-                config=StoryConfig(pages=3, seed=3), model=session.model, ttl_s=600, request_id=None, progress={},
-            )  # fmt: skip
+                session.user_id,
+                kind="story",
+                title=None,
+                prompt=PROMPT,
+                template=session.template,
+                config=StoryConfig(pages=3, seed=3),
+                model=session.model,
+                ttl_s=600,
+                request_id=None,
+                progress={},
+            )
             return str(made.session.id)
         finally:
             await store.close()

@@ -39,7 +39,7 @@ REFUSED = {
     "a row that is wanted": "set role service_role; insert into public.profiles (id, display_name) values (gen_random_uuid(), '{mark}')",
     "a check": "set role service_role; insert into public.story_sessions (user_id, kind, title) values (gen_random_uuid(), '{mark}', '{mark}')",
     "a million letters": "select '{mark}" + "x" * 997_000 + "'::int",
-}  # fmt: skip
+}
 
 
 def quoting(folder: Path) -> list[str]:

@@ -163,8 +163,12 @@ async def test_a_database_that_is_restarted(folder: Path, long: bool, chance: ra
     """The embedded server itself ends, in order and at once, and starts again in the middle of a story."""
     settings = Settings(
         _env_file=None,  # type: ignore[call-arg]
-        data_dir=folder, offline_words_per_second=800, log_level="warning", event_flush_s=0.02, database_wait_s=1,
-    )  # fmt: skip
+        data_dir=folder,
+        offline_words_per_second=800,
+        log_level="warning",
+        event_flush_s=0.02,
+        database_wait_s=1,
+    )
     async with serving(settings) as service, service.socket() as socket:
         keeper = await begin(socket)
         for mode in ("fast", "immediate") * (3 if long else 1):

@@ -43,9 +43,15 @@ async def test_a_command_that_is_ended_while_it_starts_leaves_no_database(
     folder.mkdir(parents=True)
     environment = {**os.environ, "STORYLOOM_DATA_DIR": str(folder), "STORYLOOM_LOG_FORMAT": "text"}
     process = await asyncio.create_subprocess_exec(
-        *SERVE[:-1], *words, env=environment, cwd=folder.parent, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, start_new_session=True,
-    )  # fmt: skip
+        *SERVE[:-1],
+        *words,
+        env=environment,
+        cwd=folder.parent,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
     try:
         await eventually(lambda: asyncio.sleep(0, any(folder.glob("postgres*"))), "it has begun")
         process.send_signal(number)

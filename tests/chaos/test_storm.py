@@ -34,10 +34,12 @@ from tests.service import FINISHED, WAIT_S, Service, bearer
 
 SECRET = "a secret that all the nodes of this test have in common"
 PROMPTS = [
-    "A clockmaker is asked to mend a clock that runs backwards.", "A ferry that only runs when nobody waits.",
-    "The last beekeeper of a town on stilts.", "A letter arrives for a house that burned down.",
+    "A clockmaker is asked to mend a clock that runs backwards.",
+    "A ferry that only runs when nobody waits.",
+    "The last beekeeper of a town on stilts.",
+    "A letter arrives for a house that burned down.",
     "Two sisters find the sea in their cellar.",
-]  # fmt: skip
+]
 SEEDS = (1, 2)
 TAKEN_OVER_S = 60
 """In which some node was up: where all are dead, frozen or starting there is nobody to take over."""
@@ -162,8 +164,11 @@ class Storm:
     async def rage(self, over: Callable[[], bool]) -> None:
         """Until so many were killed, or the writing has failed."""
         ways: list[tuple[int, Callable[[Machine], Coroutine[Any, Any, None]]]] = [
-            (12, self._kill), (3, self._freeze), (3, self._cut), (1, self._end),
-        ]  # fmt: skip
+            (12, self._kill),
+            (3, self._freeze),
+            (3, self._cut),
+            (1, self._end),
+        ]
         weights, actions = zip(*ways, strict=True)
         while self.counts["kill"] < self.size.kills and not over():
             await asyncio.sleep(self._chance.uniform(0.1, 0.8))
@@ -307,10 +312,16 @@ async def machines(size: Size, folder: Path) -> AsyncIterator[tuple[list[Machine
             proxy = await stack.enter_async_context(Proxy(database / "postgres" / ".s.PGSQL.5432"))
             url = f"postgresql://postgres@127.0.0.1:{proxy.port}/postgres?sslmode=disable&gssencmode=disable"
             node = Node(
-                folder / f"node-{number}", database_url=url, jwt_secret=SECRET, database_wait_s=3, database_pool=6,
-                offline_words_per_second=size.words_per_second, stories_per_user=1000, log_level="warning",
+                folder / f"node-{number}",
+                database_url=url,
+                jwt_secret=SECRET,
+                database_wait_s=3,
+                database_pool=6,
+                offline_words_per_second=size.words_per_second,
+                stories_per_user=1000,
+                log_level="warning",
                 drain_s=3,
-            )  # fmt: skip
+            )
             node.folder.mkdir(parents=True)
             stack.push_async_callback(node.kill)
             await node.start()

@@ -79,9 +79,11 @@ def supabase_template(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempP
 
 @pytest.fixture(scope="module")
 def supabase(
-    request: pytest.FixtureRequest, postgres: EmbeddedPostgres, supabase_template: str,
+    request: pytest.FixtureRequest,
+    postgres: EmbeddedPostgres,
+    supabase_template: str,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Project]:  # fmt: skip
+) -> Iterator[Project]:
     """A server and a database of a module's own."""
     name = f"supabase_{request.module.__name__.rpartition('.')[2]}"
     _create(postgres, name, template=supabase_template)

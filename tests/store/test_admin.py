@@ -180,9 +180,11 @@ async def test_statistics_count_what_there_is(store: Store, user: Any, database:
     long_ago = await told(store, writer)
     failed = (await create(store, writer)).session.id
     await run(
-        database, "update story_sessions set status = 'failed', error = %s where id = %s",
-        '{"code": "budget_exceeded", "message": "Spent."}', failed,
-    )  # fmt: skip
+        database,
+        "update story_sessions set status = 'failed', error = %s where id = %s",
+        '{"code": "budget_exceeded", "message": "Spent."}',
+        failed,
+    )
     held, lost, waiting = [(await create(store, writer)).session.id for _ in range(3)]
     await beat(store, database, "here")
     await store.runs.begin(held, "here")
@@ -194,9 +196,11 @@ async def test_statistics_count_what_there_is(store: Store, user: Any, database:
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     for session_id, begun, minutes, model in (
         # The first instant of a window of seven days, and the last before it.
-        (done[0], midnight - timedelta(days=6), 10, "a:b"), (done[1], midnight - timedelta(days=1), 20, "a:b"),
-        (done[2], midnight - timedelta(days=1), 60, "c:d"), (long_ago, midnight - timedelta(days=6, minutes=9), 1, "a:b"),
-    ):  # fmt: skip
+        (done[0], midnight - timedelta(days=6), 10, "a:b"),
+        (done[1], midnight - timedelta(days=1), 20, "a:b"),
+        (done[2], midnight - timedelta(days=1), 60, "c:d"),
+        (long_ago, midnight - timedelta(days=6, minutes=9), 1, "a:b"),
+    ):
         ended = begun + timedelta(minutes=minutes)
         await run(database, sql, begun, ended, ended, model, session_id)
     if transport == "direct":
@@ -211,8 +215,10 @@ async def test_statistics_count_what_there_is(store: Store, user: Any, database:
     assert days == {0: (1, 1), 1: (0, 0), 2: (0, 0), 3: (0, 0), 4: (0, 0), 5: (2, 2), 6: (5, 0)}
     assert stats.means.minutes == 30 and stats.means.words == 4 and stats.means.messages == 3
     assert {model: used.tokens for model, used in stats.by_model.items()} == {
-        "a:b": 12, "c:d": 6, "offline:storyteller": 0,
-    }  # fmt: skip
+        "a:b": 12,
+        "c:d": 6,
+        "offline:storyteller": 0,
+    }
     assert stats.by_model["c:d"].cost_usd == 0.02
     assert {agent: (used.tokens, used.cost_usd) for agent, used in stats.by_agent.items()} == {"writer": (18, 0.06)}
     assert stats.failures == {"budget_exceeded": 1}
@@ -247,8 +253,10 @@ async def test_nodes_and_who_waits_for_them(store: Store, user: Any, database: D
     assert found.nodes[1].version is None and found.nodes[1].places is None
     # In the turn of the claims: another's first before anybody's second.
     assert [(who.place, who.session_id, who.title, who.user_id) for who in found.queue] == [
-        (1, theirs, "D", two.user_id), (2, second, "B", one.user_id), (3, third, "C", one.user_id),
-    ]  # fmt: skip
+        (1, theirs, "D", two.user_id),
+        (2, second, "B", one.user_id),
+        (3, third, "C", one.user_id),
+    ]
     assert found.waiting == 3 and all(who.since <= datetime.now(UTC) for who in found.queue)
     claimed = await store.nodes.claim("here", room=3, per_user=9, held=[first], dead_s=60)
     assert [begun.session_id for begun in claimed.runs] == [who.session_id for who in found.queue]
@@ -284,8 +292,9 @@ async def test_admins_of_a_project_over_its_api(supabase: Project, short_folder:
                 assert (await socket.until_finished(session_id))["reason"] == "Enough."
             trail = (await service.get("/api/admin/audit", token, session_id=session_id)).json()["items"]
             assert [(one["action"], one["admin_id"]) for one in trail] == [
-                ("cancel", str(user_id)), ("inspect", str(user_id)),
-            ]  # fmt: skip
+                ("cancel", str(user_id)),
+                ("inspect", str(user_id)),
+            ]
             assert (await service.get("/api/admin/stats", token)).json()["totals"]["cancelled"] >= 1
             assert any(node["alive"] for node in (await service.get("/api/admin/nodes", token)).json()["nodes"])
             gone = await service.http.delete(f"/api/sessions/{session_id}", headers=bearer(token))

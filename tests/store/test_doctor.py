@@ -123,22 +123,40 @@ async def test_a_database_that_is_not_as_it_should_be(server: EmbeddedPostgres, 
 @pytest.mark.parametrize(
     ("statement", "check", "told"),
     [
-        ('drop policy "A writer reads their own drafts, an admin reads all" on public.session_drafts', "policies",
-         "session_drafts lacks its policy"),
-        ("create policy everybody on public.stories using (true)", "policies",
-         'drop policy "everybody" on public.stories'),
-        ("revoke select on public.stories from authenticated", "grants",
-         "authenticated may not select stories: the service can't work so. Run `grant select on public.stories to"),
-        ("revoke execute on function public.get_story from service_role", "grants",
-         "grant execute on function public.get_story to service_role"),
-        ("grant execute on function public.create_session to public", "grants",
-         "anon may execute create_session (1 more of the kind), which no migration gave"),
+        (
+            'drop policy "A writer reads their own drafts, an admin reads all" on public.session_drafts',
+            "policies",
+            "session_drafts lacks its policy",
+        ),
+        (
+            "create policy everybody on public.stories using (true)",
+            "policies",
+            'drop policy "everybody" on public.stories',
+        ),
+        (
+            "revoke select on public.stories from authenticated",
+            "grants",
+            "authenticated may not select stories: the service can't work so. Run `grant select on public.stories to",
+        ),
+        (
+            "revoke execute on function public.get_story from service_role",
+            "grants",
+            "grant execute on function public.get_story to service_role",
+        ),
+        (
+            "grant execute on function public.create_session to public",
+            "grants",
+            "anon may execute create_session (1 more of the kind), which no migration gave",
+        ),
         ("grant insert on public.stories to anon", "grants", "revoke insert on public.stories from public, anon"),
-        ("grant select (secret) on public.user_api_keys to authenticated", "grants",
-         "authenticated may select user_api_keys"),
+        (
+            "grant select (secret) on public.user_api_keys to authenticated",
+            "grants",
+            "authenticated may select user_api_keys",
+        ),
         ("grant truncate on public.nodes to service_role", "grants", "service_role may truncate nodes"),
     ],
-)  # fmt: skip
+)
 async def test_a_database_without_its_policies_or_with_other_grants(
     database: Database, tmp_path: Path, statement: str, check: str, told: str
 ) -> None:
@@ -181,17 +199,31 @@ async def test_an_embedded_database_that_does_not_start(data_dir: Path) -> None:
 URL = "https://abcdefghijklmnopqrst.supabase.co"
 KEYS = {"supabase_publishable_key": "sb_publishable_a", "supabase_secret_key": "sb_secret_b"}
 OF_A_PROJECT = [
-    "project", "keys", "publishable key", "secret key", "sign-in", "migrations", "functions", "row level security",
-    "policies", "grants", "clock", "database",
-]  # fmt: skip
+    "project",
+    "keys",
+    "publishable key",
+    "secret key",
+    "sign-in",
+    "migrations",
+    "functions",
+    "row level security",
+    "policies",
+    "grants",
+    "clock",
+    "database",
+]
 
 
 def project_settings(project: Project, data_dir: Path, **changes: object) -> dict[str, object]:
     lite = project.lite
     return {
-        "data_dir": data_dir, "supabase_url": lite.url, "supabase_publishable_key": lite.public_key,
-        "supabase_secret_key": lite.service_key, "supabase_jwt_secret": lite.jwt_secret, **changes,
-    }  # fmt: skip
+        "data_dir": data_dir,
+        "supabase_url": lite.url,
+        "supabase_publishable_key": lite.public_key,
+        "supabase_secret_key": lite.service_key,
+        "supabase_jwt_secret": lite.jwt_secret,
+        **changes,
+    }
 
 
 @pytest.mark.xdist_group("lite")
@@ -256,13 +288,24 @@ def hosted() -> Iterator[Any]:
     """What a hosted project would answer, for what a real server won't do on demand."""
     now, wanted = datetime.now(UTC), schema.expected()
     state = {
-        "version": wanted.version, "server": "17.6", "at": now.isoformat(),
-        "tables": dict.fromkeys(wanted.tables, True), "functions": list(wanted.functions),
-        "policies": list(wanted.policies), "rights": list(wanted.rights),
-    }  # fmt: skip
+        "version": wanted.version,
+        "server": "17.6",
+        "at": now.isoformat(),
+        "tables": dict.fromkeys(wanted.tables, True),
+        "functions": list(wanted.functions),
+        "policies": list(wanted.policies),
+        "rights": list(wanted.rights),
+    }
     with respx.mock(assert_all_called=False) as router:
-        key = {"kty": "EC", "crv": "P-256", "kid": "k", "alg": "ES256", "use": "sig",
-               "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}  # fmt: skip
+        key = {
+            "kty": "EC",
+            "crv": "P-256",
+            "kid": "k",
+            "alg": "ES256",
+            "use": "sig",
+            "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+            "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+        }
         router.get(f"{URL}/auth/v1/.well-known/jwks.json", name="keys").respond(json={"keys": [key]})
         router.get(f"{URL}/auth/v1/settings", name="settings").respond(json={})
         router.post(f"{URL}/rest/v1/rpc/schema_state", headers={"apikey": "sb_secret_b"}, name="state").respond(

@@ -82,9 +82,17 @@ def session(grouped: Store, user: Callable[..., Awaitable[Identity]]) -> Callabl
         owner = (await user()).user_id
         assert owner is not None
         made = await grouped.sessions.create(
-            owner, kind="story", title=None, prompt="A prompt.", template="short-story", config=StoryConfig(),
-            model="offline:storyteller", ttl_s=600, request_id=None, progress={},
-        )  # fmt: skip
+            owner,
+            kind="story",
+            title=None,
+            prompt="A prompt.",
+            template="short-story",
+            config=StoryConfig(),
+            model="offline:storyteller",
+            ttl_s=600,
+            request_id=None,
+            progress={},
+        )
         return made.session.id
 
     return make
@@ -137,10 +145,14 @@ async def test_one_that_is_refused_fails_alone(
     tasks = [
         asyncio.ensure_future(one)
         for one in (
-            append(session_id, "first"), append(session_id, "good", message_id), append(uuid4(), "nowhere"),
-            append(other, "taken id", message_id), append(session_id, "old run", epoch=7), append(session_id, "last"),
+            append(session_id, "first"),
+            append(session_id, "good", message_id),
+            append(uuid4(), "nowhere"),
+            append(other, "taken id", message_id),
+            append(session_id, "old run", epoch=7),
+            append(session_id, "last"),
         )
-    ]  # fmt: skip
+    ]
     await asyncio.sleep(0)
     counting.open.set()
     answers = await asyncio.gather(*tasks, return_exceptions=True)

@@ -149,10 +149,12 @@ async def test_memory_answers_only_whose_it_is(here: Node, user: Callable[..., A
         assert (await here.manager.get_session(owner, session.id)).user_id == owner.user_id
         await refused(other)
     for refused_write in (
-        here.manager.save_message(other, session.id, "user", "x"), here.manager.rename_session(other, session.id, "x"),
-        here.manager.save_draft(other, session.id, "x", version=2), here.manager.delete_session(other, session.id),
+        here.manager.save_message(other, session.id, "user", "x"),
+        here.manager.rename_session(other, session.id, "x"),
+        here.manager.save_draft(other, session.id, "x", version=2),
+        here.manager.delete_session(other, session.id),
         here.manager.change_status(other, session.id, "cancelled", ("active",)),
-    ):  # fmt: skip
+    ):
         with pytest.raises(NotFound):
             await refused_write
     assert [one.id for one in (await here.manager.list_sessions(owner)).items] == [session.id]
@@ -318,9 +320,10 @@ async def test_people_and_a_run_write_at_once_and_numbers_do_not_clash(
             await here.manager.save_draft(owner, session.id, f"Draft {version}.", version=version)
 
     await asyncio.gather(
-        tell(), draft(),
+        tell(),
+        draft(),
         *(here.manager.save_message(owner, session.id, "user", f"Note {number}") for number in range(25)),
-    )  # fmt: skip
+    )
     await journal.flush()
     rows = await stored(here, owner, session.id)
     told = await drained(reader)
@@ -386,9 +389,10 @@ async def test_a_replaced_run_writes_nothing_and_stops(here: Node, there: Node, 
     assert stopped == ["run"] and old.fenced
     old.emit("agent.state", agent="writer", state="writing", activity="of the old run")
     for refused in (
-        here.manager.runs.finish_step(old, result(old)), here.manager.runs.complete(session.id),
+        here.manager.runs.finish_step(old, result(old)),
+        here.manager.runs.complete(session.id),
         here.manager.save_message(None, session.id, "assistant", "x"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(Fenced):
             await refused
     # A person's word is kept all the same, and the run that goes on is not disturbed.
@@ -501,8 +505,10 @@ async def test_a_change_here_is_told_after_what_was_done_there(
     await here.manager.change_status(owner, session.id, "cancelled", ("active",))
     told = await drained(reader)
     assert [(one["seq"], one["type"], one.get("text")) for one in told] == [
-        (3, "session.status", None), (6, "agent.delta", "abc"), (7, "session.status", None),
-    ]  # fmt: skip
+        (3, "session.status", None),
+        (6, "agent.delta", "abc"),
+        (7, "session.status", None),
+    ]
     await here.manager.feed.follow()
     assert await drained(reader) == []
 

@@ -64,10 +64,12 @@ class Grown:
 
         of = "select id from public.story_sessions where status = '{}' order by created_at desc limit 1"
         self.values = {
-            "session": await one(of.format("completed")), "paused": await one(of.format("paused")),
-            "waiting": await one(of.format("active")), "gate": await one(of.format("awaiting_approval")),
+            "session": await one(of.format("completed")),
+            "paused": await one(of.format("paused")),
+            "waiting": await one(of.format("active")),
+            "gate": await one(of.format("awaiting_approval")),
             "running": await one("select id from public.story_sessions where node = 'bench' limit 1"),
-        }  # fmt: skip
+        }
         session = self.values["session"]
         self.values["owner"] = await one(f"select user_id from public.story_sessions where id = '{session}'")
         self.values["paused_owner"] = await one(
@@ -81,9 +83,11 @@ class Grown:
         found: dict[str, tuple[int, int]] = {}
         call = sql.SQL("select public.{}({})").format(
             sql.Identifier(function),
-            sql.SQL(", ").join(sql.SQL("{} => {}").format(sql.Identifier(f"p_{name}"), sql.Literal(value))
-                               for name, value in args.items()),
-        )  # fmt: skip
+            sql.SQL(", ").join(
+                sql.SQL("{} => {}").format(sql.Identifier(f"p_{name}"), sql.Literal(value))
+                for name, value in args.items()
+            ),
+        )
         for _ in range(times):
             async with self.connection.transaction(force_rollback=True):
                 before = await self._counters()
@@ -150,15 +154,32 @@ async def _queue(connection: psycopg.AsyncConnection[Any]) -> None:
 
 
 STEP = {
-    "step": "draft-99", "stage": "drafting", "agent": "writer", "attempt": 1, "started_at": "2026-01-01T00:00:00Z",
-    "duration_ms": 5, "tokens": 3, "cost_usd": 0.01, "content": "Text.", "model": "m", "output": None, "metadata": {},
-    "progress": {"percent": 10}, "after_seq": 10_000, "delta_from": 10_000,
+    "step": "draft-99",
+    "stage": "drafting",
+    "agent": "writer",
+    "attempt": 1,
+    "started_at": "2026-01-01T00:00:00Z",
+    "duration_ms": 5,
+    "tokens": 3,
+    "cost_usd": 0.01,
+    "content": "Text.",
+    "model": "m",
+    "output": None,
+    "metadata": {},
+    "progress": {"percent": 10},
+    "after_seq": 10_000,
+    "delta_from": 10_000,
     "draft": {"content": "Text.", "word_count": 1, "current": True},
-}  # fmt: skip
+}
 STARTED = {
-    "type": "step.started", "seq": 9_999, "at": "2026-01-01T00:00:00Z", "step": "draft-99", "stage": "drafting",
-    "agent": "writer", "attempt": 1,
-}  # fmt: skip
+    "type": "step.started",
+    "seq": 9_999,
+    "at": "2026-01-01T00:00:00Z",
+    "step": "draft-99",
+    "stage": "drafting",
+    "agent": "writer",
+    "attempt": 1,
+}
 CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("get_session", "owner", {"session_id": "session"}),
     ("get_session", "service", {"session_id": "session"}),
@@ -235,10 +256,17 @@ def _filled(grown: Grown, name: str, value: Any) -> Any:
         return Jsonb({str(grown.values["session"]): 5})
     if name == "calls":
         messages = [
-            {"p_session_id": str(grown.values["session"]), "p_id": str(UUID(int=number)), "p_role": "user",
-             "p_content": "Text.", "p_metadata": {}, "p_tokens": 0, "p_cost_usd": 0}
+            {
+                "p_session_id": str(grown.values["session"]),
+                "p_id": str(UUID(int=number)),
+                "p_role": "user",
+                "p_content": "Text.",
+                "p_metadata": {},
+                "p_tokens": 0,
+                "p_cost_usd": 0,
+            }
             for number in (5, 6)
-        ]  # fmt: skip
+        ]
         return Jsonb(messages if value == "messages" else [{"function": "append_message", "args": messages[0]}] * 2)
     if value == "none":
         return [UUID(int=9)]

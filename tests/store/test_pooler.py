@@ -121,8 +121,11 @@ async def test_migrations_go_through_it(postgres: EmbeddedPostgres, pooler: Pool
     try:
         url = through(pooler, name, "postgres")
         settings = Settings(
-            _env_file=None, database_url=SecretStr(url), data_dir=tmp_path, port=0,  # type: ignore[call-arg]
-        )  # fmt: skip
+            _env_file=None,
+            database_url=SecretStr(url),
+            data_dir=tmp_path,
+            port=0,  # type: ignore[call-arg]
+        )
         # Several nodes at once: each is applied by one.
         done = await asyncio.gather(*(migrate.migrate_configured(settings) for _ in range(4)))
         assert sorted(one for names in done for one in names) == [migration.name for migration in migrate.known()]
@@ -142,10 +145,12 @@ async def test_a_story_is_written_on_one_node_and_watched_on_another(
     """In transaction mode no notification comes: the other node looks on time."""
     through_it = settings.model_copy(
         update={
-            "database_url": SecretStr(through(pooler, database.name, "postgres")), "database_pool": CLIENTS // 4,
-            "offline_words_per_second": 600.0, "jwt_secret": SecretStr("s" * 40),
+            "database_url": SecretStr(through(pooler, database.name, "postgres")),
+            "database_pool": CLIENTS // 4,
+            "offline_words_per_second": 600.0,
+            "jwt_secret": SecretStr("s" * 40),
         }
-    )  # fmt: skip
+    )
     elsewhere = through_it.model_copy(update={"data_dir": tmp_path / "elsewhere", "stories_per_node": 1})
     async with serving(through_it) as first, serving(elsewhere) as second:
         async with first.socket() as writing, second.socket(token=first.token) as watching:

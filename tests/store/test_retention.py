@@ -52,8 +52,10 @@ class Kept:
         made = [(await create(self.store, self.owner)).session.id for _ in range(count)]
         await self.run(
             "update story_sessions set status = %s, last_activity_at = now() - make_interval(secs => %s) where id = any (%s)",
-            status, days * DAY, made,
-        )  # fmt: skip
+            status,
+            days * DAY,
+            made,
+        )
         return made
 
     async def add_many(self, status: str, days: float, count: int) -> None:
@@ -61,8 +63,11 @@ class Kept:
         await self.run(
             "insert into story_sessions (user_id, prompt, template, model, status, expires_at, last_activity_at)"
             " select %s, 'p', 'noir', 'm', %s, now(), now() - make_interval(secs => %s + n) from generate_series(1, %s) n",
-            self.owner.user_id, status, days * DAY, count,
-        )  # fmt: skip
+            self.owner.user_id,
+            status,
+            days * DAY,
+            count,
+        )
 
     async def left(self) -> set[UUID]:
         return {row[0] for row in await self.run("select id from story_sessions")}
@@ -105,8 +110,10 @@ async def test_a_session_with_a_story_stays_whatever_became_of_it(kept: Kept) ->
     for session_id in (finished, failed):
         await kept.run(
             "insert into stories (session_id, user_id, title, content, word_count, version, template, model)"
-            " values (%s, %s, 't', 'c', 1, 1, 'noir', 'm')", session_id, kept.owner.user_id,
-        )  # fmt: skip
+            " values (%s, %s, 't', 'c', 1, 1, 'noir', 'm')",
+            session_id,
+            kept.owner.user_id,
+        )
     await kept.run("update story_sessions set status = 'completed' where id = %s", finished)
     assert (await kept.manager(MONTH).sweep.delete_old())["failed"] == 1
     assert await kept.left() == {finished, failed} and bare not in await kept.left()
@@ -196,9 +203,14 @@ async def test_the_sweep_of_a_service_does_both_as_its_settings_say(
 ) -> None:
     settings = Settings(
         _env_file=None,  # type: ignore[call-arg]
-        data_dir=tmp_path, database_url=SecretStr(database.admin_url), offline_words_per_second=0, log_level="warning",
-        keep_failed_s=DAY, keep_cancelled_s=0, keep_expired_s=3 * DAY,
-    )  # fmt: skip
+        data_dir=tmp_path,
+        database_url=SecretStr(database.admin_url),
+        offline_words_per_second=0,
+        log_level="warning",
+        keep_failed_s=DAY,
+        keep_cancelled_s=0,
+        keep_expired_s=3 * DAY,
+    )
     old = {status: (await kept.add(status, 2))[0] for status in EVERY}
     (idle,), (forgotten,) = await kept.add("paused", 0.1), await kept.add("expired", 4)
     await kept.run("update story_sessions set expires_at = now() + interval '1 h' where id <> %s", idle)

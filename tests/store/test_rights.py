@@ -24,9 +24,15 @@ from coordinator.store.versions import Made
 from tests.conftest import Database, cloned, new_user
 
 TABLES = {
-    "profiles": "id", "story_sessions": "user_id", "session_messages": "user_id", "session_drafts": "user_id",
-    "session_steps": "user_id", "session_events": "user_id", "session_alternatives": "user_id", "stories": "user_id",
-}  # fmt: skip
+    "profiles": "id",
+    "story_sessions": "user_id",
+    "session_messages": "user_id",
+    "session_drafts": "user_id",
+    "session_steps": "user_id",
+    "session_events": "user_id",
+    "session_alternatives": "user_id",
+    "stories": "user_id",
+}
 """Every table that users read, with the column that names its owner."""
 HIDDEN = {"user_api_keys", "session_shares", "nodes", "chores", "sign_ins", "erasures", "limits", "session_sizes"}
 """The others: users read nothing of them, not even what is theirs."""
@@ -174,9 +180,12 @@ class Actors:
     async def run(self, actor: str, statement: str | sql.Composable, *params: object) -> list[Row]:
         """In a transaction of its own that is rolled back at the end."""
         role, user = {
-            "anon": ("anon", None), "owner": ("authenticated", self.owner), "other": ("authenticated", self.other),
-            "admin": ("authenticated", uuid4()), "service": ("service_role", None),
-        }[actor]  # fmt: skip
+            "anon": ("anon", None),
+            "owner": ("authenticated", self.owner),
+            "other": ("authenticated", self.other),
+            "admin": ("authenticated", uuid4()),
+            "service": ("service_role", None),
+        }[actor]
         claims = {"role": role, **({"sub": str(user)} if user else {})}
         if actor == "admin":
             claims["app_metadata"] = {"role": "admin"}  # type: ignore[assignment]
@@ -214,24 +223,54 @@ async def actors(shared: Database) -> AsyncIterator[Actors]:
     for owner in owners:
         assert owner.user_id
         made = await store.sessions.create(
-            owner.user_id, kind="story", title=None, prompt="A bell that rings under water.", template="short-story",
-            config=StoryConfig(), model="offline:storyteller", ttl_s=60, request_id="r", progress={},
-        )  # fmt: skip
+            owner.user_id,
+            kind="story",
+            title=None,
+            prompt="A bell that rings under water.",
+            template="short-story",
+            config=StoryConfig(),
+            model="offline:storyteller",
+            ttl_s=60,
+            request_id="r",
+            progress={},
+        )
         session_id = made.session.id
         sessions.append(session_id)
         seq = (await store.runs.begin(session_id, "node")).events[-1]["seq"]
         await store.runs.finish_step(
-            session_id, 1, [],
-            {"step": "draft-1", "stage": "drafting", "agent": "writer", "attempt": 1, "started_at": "2026-01-01T00:00:00Z",
-             "duration_ms": 5, "tokens": 3, "cost_usd": 0.01, "message_id": str(uuid4()), "content": "It rang.",
-             "model": "m", "output": None, "progress": {}, "after_seq": seq, "delta_from": seq + 1,
-             "draft": {"content": "It rang.", "word_count": 2, "current": True}},
-        )  # fmt: skip
+            session_id,
+            1,
+            [],
+            {
+                "step": "draft-1",
+                "stage": "drafting",
+                "agent": "writer",
+                "attempt": 1,
+                "started_at": "2026-01-01T00:00:00Z",
+                "duration_ms": 5,
+                "tokens": 3,
+                "cost_usd": 0.01,
+                "message_id": str(uuid4()),
+                "content": "It rang.",
+                "model": "m",
+                "output": None,
+                "progress": {},
+                "after_seq": seq,
+                "delta_from": seq + 1,
+                "draft": {"content": "It rang.", "word_count": 2, "current": True},
+            },
+        )
         await store.runs.complete(session_id, None, 1)
         await store.versions.add_alternatives(
-            session_id, owner.user_id, version=1, start=0, end=2, passage="It", instruction="Say what.",
+            session_id,
+            owner.user_id,
+            version=1,
+            start=0,
+            end=2,
+            passage="It",
+            instruction="Say what.",
             made=[Made(uuid4(), "The bell", "m", 2, 0.01)],
-        )  # fmt: skip
+        )
     assert owners[0].user_id and owners[1].user_id
     await store.close()
     async with AsyncExitStack() as stack:
@@ -290,9 +329,17 @@ async def test_each_actor_sees_the_rows_of_the_policy(
 GIVEN = {"p_table": "story_sessions", "p_key": "id"}
 """Arguments whose value matters for getting anywhere, by name."""
 OF_A_TYPE = {
-    "integer": 1, "bigint": 1, "numeric": 1, "double precision": 1, "boolean": False, "text": "x", "text[]": "{}",
-    "uuid[]": "{}", "jsonb": "{}", "timestamp with time zone": "2026-01-01T00:00:00Z",
-}  # fmt: skip
+    "integer": 1,
+    "bigint": 1,
+    "numeric": 1,
+    "double precision": 1,
+    "boolean": False,
+    "text": "x",
+    "text[]": "{}",
+    "uuid[]": "{}",
+    "jsonb": "{}",
+    "timestamp with time zone": "2026-01-01T00:00:00Z",
+}
 """The others', by type; null for any other type."""
 
 

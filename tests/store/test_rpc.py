@@ -44,8 +44,10 @@ CALL = f"{URL}/rest/v1/rpc/get_session"
 
 
 def jwt_of(role: str) -> str:
-    return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in (
-        b'{"alg":"HS256"}', json.dumps({"role": role}).encode(), role.encode() * 4))  # fmt: skip
+    return ".".join(
+        base64.urlsafe_b64encode(part).decode().rstrip("=")
+        for part in (b'{"alg":"HS256"}', json.dumps({"role": role}).encode(), role.encode() * 4)
+    )
 
 
 SECRET, PUBLIC = "sb_secret_do-not-tell-1", "sb_publishable_do-not-tell-2"
@@ -138,13 +140,27 @@ async def test_without_a_token_that_can_be_sent_nothing_is_sent(api: Any, rpc: R
 async def test_values_go_as_the_database_can_keep_them(api: Any, rpc: RpcTransport) -> None:
     route = api.post(CALL).respond(content=b"null", content_type="application/json")
     session_id = UUID(int=7)
-    args = {"id": session_id, "text": "a\x00b\ud800", "from": ("b", "a"), "nothing": None, "big": 2**63 - 1, "on": True,
-            "events": [{"text": "x\x00\ud800y", "typed": "\\u0000"}], "wanted": {str(session_id): 3}}  # fmt: skip
+    args = {
+        "id": session_id,
+        "text": "a\x00b\ud800",
+        "from": ("b", "a"),
+        "nothing": None,
+        "big": 2**63 - 1,
+        "on": True,
+        "events": [{"text": "x\x00\ud800y", "typed": "\\u0000"}],
+        "wanted": {str(session_id): 3},
+    }
     assert await rpc.call("get_session", args, SERVICE) is None
     assert json.loads(route.calls.last.request.content) == {
-        "p_id": str(session_id), "p_text": "ab�", "p_from": ["a", "b"], "p_nothing": None, "p_big": 2**63 - 1,
-        "p_on": True, "p_events": [{"text": "x�y", "typed": "\\u0000"}], "p_wanted": {str(session_id): 3},
-    }  # fmt: skip
+        "p_id": str(session_id),
+        "p_text": "ab�",
+        "p_from": ["a", "b"],
+        "p_nothing": None,
+        "p_big": 2**63 - 1,
+        "p_on": True,
+        "p_events": [{"text": "x�y", "typed": "\\u0000"}],
+        "p_wanted": {str(session_id): 3},
+    }
 
 
 # What it makes of answers
@@ -330,9 +346,19 @@ async def test_a_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize(
     "url",
-    ["abc.supabase.co", "ftp://abc.supabase.co", f"{URL}/rest/v1", f"{URL}/rest/v1/", f"{URL}?apikey=x", f"{URL}#x",
-     "https://user:word@abc.supabase.co", "https://", "", "postgresql://abc.supabase.co/postgres"],
-)  # fmt: skip
+    [
+        "abc.supabase.co",
+        "ftp://abc.supabase.co",
+        f"{URL}/rest/v1",
+        f"{URL}/rest/v1/",
+        f"{URL}?apikey=x",
+        f"{URL}#x",
+        "https://user:word@abc.supabase.co",
+        "https://",
+        "",
+        "postgresql://abc.supabase.co/postgres",
+    ],
+)
 def test_an_address_that_is_not_the_projects_is_refused(url: str) -> None:
     with pytest.raises(Misconfigured, match="SUPABASE_URL"):
         RpcTransport(url, SecretStr(SECRET), SecretStr(PUBLIC))
@@ -392,13 +418,18 @@ async def test_no_secret_is_in_any_error_or_log(api: Any, rpc: RpcTransport, cap
     all_told = f"apikey {SECRET} {PUBLIC} Authorization: Bearer {TOKEN}"
     codes = ("22P02", "23514", "XX000", "P0001", "PT409", "PT404", "42501", "PGRST301", "PGRST100", "PGRST202")
     nasty: list[Any] = [
-        httpx.ConnectError(all_told), httpx.LocalProtocolError(f"Illegal header value b'{all_told}'"),
-        httpx.RemoteProtocolError(all_told), httpx.Response(500, html=all_told), httpx.Response(200, html=all_told),
+        httpx.ConnectError(all_told),
+        httpx.LocalProtocolError(f"Illegal header value b'{all_told}'"),
+        httpx.RemoteProtocolError(all_told),
+        httpx.Response(500, html=all_told),
+        httpx.Response(200, html=all_told),
         httpx.Response(200, content=all_told.encode(), headers={"content-type": "application/json"}),
-        httpx.Response(200, json=all_told), answer(401, message=all_told), answer(404, message=all_told),
+        httpx.Response(200, json=all_told),
+        answer(401, message=all_told),
+        answer(404, message=all_told),
         httpx.Response(301, headers={"location": f"https://elsewhere.example/?{SECRET}"}),
         *(answer(400, code, all_told, all_told) for code in codes),
-    ]  # fmt: skip
+    ]
     for told in nasty:
         for identity in (SERVICE, WRITER):
             effect = {"side_effect": told} if isinstance(told, Exception) else {"return_value": told}

@@ -68,9 +68,17 @@ async def test_a_write_whose_answer_was_lost_is_stored_once(project: Project, da
         wait_s=10,
     )
     created = await store.sessions.create(
-        writer.user_id, kind="story", title=None, prompt="A bell under water.", template="noir", config=StoryConfig(),
-        model="m", ttl_s=60, request_id="once", progress={},
-    )  # fmt: skip
+        writer.user_id,
+        kind="story",
+        title=None,
+        prompt="A bell under water.",
+        template="noir",
+        config=StoryConfig(),
+        model="m",
+        ttl_s=60,
+        request_id="once",
+        progress={},
+    )
     session_id = created.session.id
     message_id = uuid4()
     message, _ = await store.record.append_message(
@@ -84,16 +92,41 @@ async def test_a_write_whose_answer_was_lost_is_stored_once(project: Project, da
     begun = await store.runs.begin(session_id, "node")
     # A claim is not the same again: each is a run of its own, and only the last of them may write.
     epoch, seq = begun.epoch, begun.events[-1]["seq"]
-    delta = {"type": "agent.delta", "seq": seq + 1, "at": "2026-01-01T00:00:00Z", "message_id": "m", "agent": "writer",
-             "attempt": 1, "offset": 0, "text": "It", "parts": [2]}  # fmt: skip
+    delta = {
+        "type": "agent.delta",
+        "seq": seq + 1,
+        "at": "2026-01-01T00:00:00Z",
+        "message_id": "m",
+        "agent": "writer",
+        "attempt": 1,
+        "offset": 0,
+        "text": "It",
+        "parts": [2],
+    }
     await store.runs.append_events(session_id, epoch, [delta])
     finished = await store.runs.finish_step(
-        session_id, epoch, [],
-        {"step": "draft-1", "stage": "drafting", "agent": "writer", "attempt": 1, "started_at": "2026-01-01T00:00:00Z",
-         "duration_ms": 5, "tokens": 3, "cost_usd": 0.01, "message_id": str(uuid4()), "content": "It rang twice.",
-         "model": "m", "output": None, "progress": {}, "after_seq": seq + 1, "delta_from": seq + 1,
-         "draft": {"content": "It rang twice.", "word_count": 3, "current": True}},
-    )  # fmt: skip
+        session_id,
+        epoch,
+        [],
+        {
+            "step": "draft-1",
+            "stage": "drafting",
+            "agent": "writer",
+            "attempt": 1,
+            "started_at": "2026-01-01T00:00:00Z",
+            "duration_ms": 5,
+            "tokens": 3,
+            "cost_usd": 0.01,
+            "message_id": str(uuid4()),
+            "content": "It rang twice.",
+            "model": "m",
+            "output": None,
+            "progress": {},
+            "after_seq": seq + 1,
+            "delta_from": seq + 1,
+            "draft": {"content": "It rang twice.", "word_count": 3, "current": True},
+        },
+    )
     assert finished.session.tokens == 3
     await store.runs.complete(session_id, None, epoch)
     assert cutting.done == [200] * 21, "each of the seven calls was answered three times"
@@ -103,9 +136,12 @@ async def test_a_write_whose_answer_was_lost_is_stored_once(project: Project, da
         for table, count in counts.items():
             row = await (await connection.execute(f"select count(*) from public.{table}")).fetchone()  # type: ignore[call-overload]
             assert row == (count,), table
-        row = await (await connection.execute(
-            "select count(*), count(distinct seq), min(seq), count(*) filter (where type = 'story.completed'),"
-            " count(*) filter (where type = 'draft.saved') from public.session_events")).fetchone()  # fmt: skip
+        row = await (
+            await connection.execute(
+                "select count(*), count(distinct seq), min(seq), count(*) filter (where type = 'story.completed'),"
+                " count(*) filter (where type = 'draft.saved') from public.session_events"
+            )
+        ).fetchone()
         assert row is not None and row[0] == row[1] and row[2:] == (1, 1, 2)
 
 
@@ -155,9 +191,17 @@ async def test_users_who_signed_up_by_themselves(project: Project, store: Store)
     ada, ben = identities
     assert ada.user_id
     made = await store.sessions.create(
-        ada.user_id, kind="story", title=None, prompt="A bell.", template="noir", config=StoryConfig(), model="m",
-        ttl_s=60, request_id=None, progress={},
-    )  # fmt: skip
+        ada.user_id,
+        kind="story",
+        title=None,
+        prompt="A bell.",
+        template="noir",
+        config=StoryConfig(),
+        model="m",
+        ttl_s=60,
+        request_id=None,
+        progress={},
+    )
     assert (await store.sessions.get(ada, made.session.id)).user_id == ada.user_id
     with pytest.raises(NotFound):
         await store.sessions.get(ben, made.session.id)

@@ -60,9 +60,22 @@ async def test_words_are_cut_at_every_mark(store: Store, user: Any) -> None:
     text = "“Hello—world”… l’été «où»? 夜、鐘。bell🔔ring\u3000¿qué? e-mail: a.b@example.com/path don't"
     session_id = (await create(store, await user(), prompt=text)).session.id
     for q in (
-        "hello", "world", "été", "où", "夜", "鐘", "ring", "qué", "mail", "example", "path", "hel wor", "don’t",
-        "a.b@example.com", "E-MAIL",
-    ):  # fmt: skip
+        "hello",
+        "world",
+        "été",
+        "où",
+        "夜",
+        "鐘",
+        "ring",
+        "qué",
+        "mail",
+        "example",
+        "path",
+        "hel wor",
+        "don’t",
+        "a.b@example.com",
+        "E-MAIL",
+    ):
         assert await found(store, admin, None, q) == [session_id], q
     for q in ("ello", "hello there", "path2"):
         assert await found(store, admin, None, q) == [], q
@@ -70,10 +83,27 @@ async def test_words_are_cut_at_every_mark(store: Store, user: Any) -> None:
 
 @pytest.mark.parametrize(
     "q",
-    ["'", "a & b | !c", ":* <->", "\\", "%", "_", "\x00", "\u200b", "!!!", "…", " ", "x" * 10_000, "é" * 10_000,
-     "a\u0301\u0323" * 5_000, "'a':* | b", "\U0010ffff", "\ud800"],
+    [
+        "'",
+        "a & b | !c",
+        ":* <->",
+        "\\",
+        "%",
+        "_",
+        "\x00",
+        "\u200b",
+        "!!!",
+        "…",
+        " ",
+        "x" * 10_000,
+        "é" * 10_000,
+        "a\u0301\u0323" * 5_000,
+        "'a':* | b",
+        "\U0010ffff",
+        "\ud800",
+    ],
     ids=ascii,
-)  # fmt: skip
+)
 async def test_no_query_is_an_operator_or_an_error(store: Store, user: Any, q: str) -> None:
     writer, admin = await user(), await user(admin=True)
     await create(store, writer, prompt="Prose of letters and nothing else")
@@ -97,16 +127,15 @@ TEXTS = {
     "all of Unicode": lambda: _all_of_unicode()[:247_000],
     "the rest of Unicode": lambda: _all_of_unicode()[247_000:494_000],
     "what grows eighteenfold": lambda: "\ufdfa" * 330_000,
-    "words that grow fivefold": lambda: " ".join(
-        chr(0x3300 + one) + chr(0x3300 + other) for one in range(88) for other in range(88)
-    )
-    * 15,
+    "words that grow fivefold": lambda: (
+        " ".join(chr(0x3300 + one) + chr(0x3300 + other) for one in range(88) for other in range(88)) * 15
+    ),
     # normalize() takes hours for this.
     "combining marks": lambda: "a" + "\u0301\u0323" * 240_000,
     "hyphens": lambda: "a-" * 499_000,
     "tags": lambda: "<" * 990_000,
     "paths": lambda: "/a.b" * 247_000,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", TEXTS)

@@ -68,7 +68,9 @@ def test_what_migrations_leave_behind(tmp_path: Path) -> None:
         (path := tmp_path / f"{version}_x.sql").write_text(text)
         return Migration(version, "x", path)
 
-    first = written("1", """
+    first = written(
+        "1",
+        """
 create table public.kept (a numeric(3, 2));
 create table if not exists public.dropped ();
 create function public.f(p_a integer, p_b numeric(10, 2) default round(1.5, 0)) returns void language sql as $$ $$;
@@ -79,13 +81,17 @@ create function public.h(
   p_b text[]
 ) returns void language sql as $$ $$;
 create function public.h(p_a text) returns void language sql as $$ $$;
-""")  # fmt: skip
-    second = written("2", """
+""",
+    )
+    second = written(
+        "2",
+        """
 drop table public.dropped;
 drop function public.h(text, text[]);
 drop function if exists public.g;
 CREATE OR REPLACE FUNCTION public.f(p_a integer, p_b numeric(10, 2) default 0) returns void language sql as $$ $$;
-""")  # fmt: skip
+""",
+    )
     left = schema.left_by([first])
     assert left.tables == {"kept", "dropped"}
     assert left.functions == {("f", ("p_a", "p_b")), ("g", ()), ("h", ("p_a", "p_b")), ("h", ("p_a",))}
@@ -151,13 +157,19 @@ create policy "another" on public.a for select using (true);
 drop policy if exists "another" on public.a;
 """
     assert rights_after(text, {("old", "anon", "select")}) == {
-        ("old", "anon", "select"), ("a", "authenticated", "select"), ("a", "service_role", "select"),
-        ("a", "service_role", "insert"), ("b", "authenticated", "select"), ("b", "authenticated", "insert"),
-        ("b", "service_role", "select"), ("b", "service_role", "insert"), ("f", "service_role", "execute"),
-    }  # fmt: skip
-    assert rights_after("revoke all on public.a, public.b from public, authenticated, service_role;", rights_after(text, [])) == {
-        ("f", "service_role", "execute")
-    }  # fmt: skip
+        ("old", "anon", "select"),
+        ("a", "authenticated", "select"),
+        ("a", "service_role", "select"),
+        ("a", "service_role", "insert"),
+        ("b", "authenticated", "select"),
+        ("b", "authenticated", "insert"),
+        ("b", "service_role", "select"),
+        ("b", "service_role", "insert"),
+        ("f", "service_role", "execute"),
+    }
+    assert rights_after(
+        "revoke all on public.a, public.b from public, authenticated, service_role;", rights_after(text, [])
+    ) == {("f", "service_role", "execute")}
     assert policies_after(text, []) == {("a", "Its writer, and nobody else")}
 
 

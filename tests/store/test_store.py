@@ -28,26 +28,54 @@ async def create(store: Store, owner: Identity, *, prompt: str = "A bell under w
     return await store.sessions.create(
         owner.user_id,
         **{
-            "kind": "story", "title": None, "prompt": prompt, "template": "noir", "config": StoryConfig(pages=2),
-            "model": "offline:storyteller", "ttl_s": 60, "request_id": None, "progress": {}, **options,
+            "kind": "story",
+            "title": None,
+            "prompt": prompt,
+            "template": "noir",
+            "config": StoryConfig(pages=2),
+            "model": "offline:storyteller",
+            "ttl_s": 60,
+            "request_id": None,
+            "progress": {},
+            **options,
         },
-    )  # fmt: skip
+    )
 
 
 def step(session_id: UUID, name: str, after_seq: int, **more: Any) -> dict[str, Any]:
     return {
-        "step": name, "stage": "drafting", "agent": "writer", "attempt": 1, "started_at": "2026-01-01T00:00:00Z",
-        "duration_ms": 5, "tokens": 3, "cost_usd": 0.01, "message_id": str(uuid4()), "content": f"Text of {name}.",
-        "model": "m", "output": None, "progress": {"percent": 10}, "after_seq": after_seq, "delta_from": after_seq + 1,
+        "step": name,
+        "stage": "drafting",
+        "agent": "writer",
+        "attempt": 1,
+        "started_at": "2026-01-01T00:00:00Z",
+        "duration_ms": 5,
+        "tokens": 3,
+        "cost_usd": 0.01,
+        "message_id": str(uuid4()),
+        "content": f"Text of {name}.",
+        "model": "m",
+        "output": None,
+        "progress": {"percent": 10},
+        "after_seq": after_seq,
+        "delta_from": after_seq + 1,
         **more,
-    }  # fmt: skip
+    }
 
 
 def delta(seq: int, text: str, **more: Any) -> dict[str, Any]:
     return {
-        "type": "agent.delta", "seq": seq, "at": "2026-01-01T00:00:00Z", "message_id": "m", "agent": "writer",
-        "attempt": 1, "offset": 0, "text": text, "parts": [len(text)], **more,
-    }  # fmt: skip
+        "type": "agent.delta",
+        "seq": seq,
+        "at": "2026-01-01T00:00:00Z",
+        "message_id": "m",
+        "agent": "writer",
+        "attempt": 1,
+        "offset": 0,
+        "text": text,
+        "parts": [len(text)],
+        **more,
+    }
 
 
 async def test_the_same_request_is_the_same_session(store: Store, user: Any) -> None:
@@ -110,9 +138,10 @@ async def test_concurrent_messages_are_numbered_without_gap(store: Store, user: 
         *(
             store.record.append_message(session_id, writer.user_id, message_id=one, role="user", content="hello")
             # Every third is sent twice, as after a lost answer.
-            for place, one in enumerate(ids) for one in ([one, one] if place % 3 == 0 else [one])
+            for place, one in enumerate(ids)
+            for one in ([one, one] if place % 3 == 0 else [one])
         )
-    )  # fmt: skip
+    )
     first = await store.record.messages(writer, session_id, 30, None)
     rest = await store.record.messages(writer, session_id, 30, first.next_cursor)
     assert [message.seq for message in (*first.items, *rest.items)] == list(range(1, 42))
@@ -180,20 +209,37 @@ async def test_a_step_is_kept_once_however_often_it_is_sent(store: Store, user: 
     session_id = (await create(store, writer)).session.id
     seq = (await store.runs.begin(session_id, "node")).events[-1]["seq"]
     pending = [
-        {"type": "step.started", "seq": seq + 1, "at": "2026-01-01T00:00:00Z", "step": "draft-1", "stage": "drafting",
-         "agent": "writer", "attempt": 1},
-        delta(seq + 2, "Text of"), delta(seq + 3, " draft-1.", offset=7),
-    ]  # fmt: skip
+        {
+            "type": "step.started",
+            "seq": seq + 1,
+            "at": "2026-01-01T00:00:00Z",
+            "step": "draft-1",
+            "stage": "drafting",
+            "agent": "writer",
+            "attempt": 1,
+        },
+        delta(seq + 2, "Text of"),
+        delta(seq + 3, " draft-1.", offset=7),
+    ]
     result = step(
-        session_id, "draft-1", seq + 3, delta_from=seq + 2,
-        draft={"content": "Text of draft-1.", "word_count": 3, "current": True}, title="The Bell",
-    )  # fmt: skip
+        session_id,
+        "draft-1",
+        seq + 3,
+        delta_from=seq + 2,
+        draft={"content": "Text of draft-1.", "word_count": 3, "current": True},
+        title="The Bell",
+    )
     first = await store.runs.finish_step(session_id, 1, pending, result)
     again = await store.runs.finish_step(session_id, 1, pending, result)
     assert first.events == again.events
     assert [event["type"] for event in first.events] == [
-        "agent.message", "draft.saved", "session.status", "usage", "progress", "step.finished",
-    ]  # fmt: skip
+        "agent.message",
+        "draft.saved",
+        "session.status",
+        "usage",
+        "progress",
+        "step.finished",
+    ]
     session = await store.sessions.get(writer, session_id)
     assert (session.title, session.message_count, session.draft_version, session.tokens) == ("The Bell", 2, 1, 3)
     assert session.usage_by_agent["writer"].tokens == 3
@@ -209,10 +255,17 @@ async def test_a_step_that_begins_again_within_a_batch_is_kept_as_it_last_began(
     session_id = (await create(store, writer)).session.id
     seq = (await store.runs.begin(session_id, "node")).events[-1]["seq"]
     begun = [
-        {"type": "step.started", "seq": seq + attempt, "at": "2026-01-01T00:00:00Z", "step": "outline",
-         "stage": "foundation", "agent": "writer", "attempt": attempt}
+        {
+            "type": "step.started",
+            "seq": seq + attempt,
+            "at": "2026-01-01T00:00:00Z",
+            "step": "outline",
+            "stage": "foundation",
+            "agent": "writer",
+            "attempt": attempt,
+        }
         for attempt in (1, 2, 3)
-    ]  # fmt: skip
+    ]
     await store.runs.append_events(session_id, 1, begun)
     await store.runs.append_events(session_id, 1, begun)
     steps = (await store.record.steps(writer, session_id, 10, None)).items
@@ -235,16 +288,24 @@ async def test_claiming_answers_what_a_run_goes_on_from(store: Store, user: Any)
     seq = change.events[-1]["seq"]
     change = await store.runs.finish_step(session_id, 1, [], step(session_id, "outline", seq, output={"title": "x"}))
     seq = change.events[-1]["seq"]
-    started = {"type": "step.started", "seq": seq + 1, "at": "2026-01-01T00:00:00Z", "step": "draft-1",
-               "stage": "drafting", "agent": "writer", "attempt": 2}  # fmt: skip
+    started = {
+        "type": "step.started",
+        "seq": seq + 1,
+        "at": "2026-01-01T00:00:00Z",
+        "step": "draft-1",
+        "stage": "drafting",
+        "agent": "writer",
+        "attempt": 2,
+    }
     await store.runs.append_events(session_id, 1, [started, delta(seq + 2, "half a sen")])
     begun = await store.runs.begin(session_id, "node")
     claim = await store.runs.load(session_id, begun.epoch)
     told = [(one["step"], one["status"], one["attempt"], one["output"], one["text"]) for one in claim["steps"]]
     assert told == [
-        ("brainstorm", "done", 1, None, "Text of brainstorm."), ("outline", "done", 1, {"title": "x"}, None),
+        ("brainstorm", "done", 1, None, "Text of brainstorm."),
+        ("outline", "done", 1, {"title": "x"}, None),
         ("draft-1", "running", 2, None, None),
-    ]  # fmt: skip
+    ]
     assert claim["delta_from"] == seq + 2
     assert begun.events[0]["reason"] == "recovered"
     snapshot = await store.record.snapshot(writer, session_id)
@@ -270,8 +331,15 @@ async def test_a_failed_step_can_be_taken_up_again(store: Store, user: Any) -> N
     writer = await user()
     session_id = (await create(store, writer)).session.id
     seq = (await store.runs.begin(session_id, "node")).events[-1]["seq"]
-    started = {"type": "step.started", "seq": seq + 1, "at": "2026-01-01T00:00:00Z", "step": "outline",
-               "stage": "foundation", "agent": "writer", "attempt": 1}  # fmt: skip
+    started = {
+        "type": "step.started",
+        "seq": seq + 1,
+        "at": "2026-01-01T00:00:00Z",
+        "step": "outline",
+        "stage": "foundation",
+        "agent": "writer",
+        "attempt": 1,
+    }
     failure = Failure(code="unavailable", message="The model is away.")
     change = await store.runs.fail(session_id, None, failure, epoch=1, step="outline", events=[started])
     assert change.session.status == "failed" and change.session.error == failure

@@ -35,9 +35,13 @@ class Account:
 
 async def _ended(*command: str, env: dict[str, str], cwd: Path, given: bytes | None = None) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
-        *command, env=env, cwd=cwd, stdin=PIPE if given is not None else asyncio.subprocess.DEVNULL, stdout=PIPE,
+        *command,
+        env=env,
+        cwd=cwd,
+        stdin=PIPE if given is not None else asyncio.subprocess.DEVNULL,
+        stdout=PIPE,
         stderr=PIPE,
-    )  # fmt: skip
+    )
     try:
         out, err = await asyncio.wait_for(process.communicate(given), 2 * WAIT_S)
     except TimeoutError:
@@ -52,9 +56,13 @@ async def _in_node(project: Project, **task: Any) -> dict[str, Any]:
     node = _node()
     whole = {"url": project.lite.url, "key": project.lite.public_key, **task}
     code, out, err = await _ended(
-        node, "--input-type=module", "-", env={**os.environ, "LITE_TASK": json.dumps(whole)}, cwd=_installed(node),
+        node,
+        "--input-type=module",
+        "-",
+        env={**os.environ, "LITE_TASK": json.dumps(whole)},
+        cwd=_installed(node),
         given=(FILES / "read-back.mjs").read_bytes(),
-    )  # fmt: skip
+    )
     assert code == 0, err
     answer: dict[str, Any] = json.loads(out)
     return answer
@@ -71,11 +79,14 @@ def _environment(project: Project, data_dir: Path, transport: str) -> dict[str, 
     lite = project.lite
     return {
         **os.environ,
-        "SUPABASE_URL": lite.url, "SUPABASE_PUBLISHABLE_KEY": lite.public_key, "SUPABASE_SECRET_KEY": lite.service_key,
-        "SUPABASE_JWT_SECRET": lite.jwt_secret, "STORYLOOM_DATA_DIR": str(data_dir),
+        "SUPABASE_URL": lite.url,
+        "SUPABASE_PUBLISHABLE_KEY": lite.public_key,
+        "SUPABASE_SECRET_KEY": lite.service_key,
+        "SUPABASE_JWT_SECRET": lite.jwt_secret,
+        "STORYLOOM_DATA_DIR": str(data_dir),
         "STORYLOOM_OFFLINE_WORDS_PER_SECOND": "0",
         **({"DATABASE_URL": project.database.admin_url} if transport == "direct" else {}),
-    }  # fmt: skip
+    }
 
 
 async def _storyloom(*arguments: str, env: dict[str, str], cwd: Path) -> str:
@@ -88,9 +99,17 @@ async def _storyloom(*arguments: str, env: dict[str, str], cwd: Path) -> str:
 async def _serving(env: dict[str, str], cwd: Path) -> AsyncIterator[str]:
     """The address of a `storyloom serve` of its own process."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "storyloom.cli", "serve", "--port", "0", env={**env, "STORYLOOM_LOG_FORMAT": "text"},
-        cwd=cwd, stdout=PIPE, stderr=PIPE,
-    )  # fmt: skip
+        sys.executable,
+        "-m",
+        "storyloom.cli",
+        "serve",
+        "--port",
+        "0",
+        env={**env, "STORYLOOM_LOG_FORMAT": "text"},
+        cwd=cwd,
+        stdout=PIPE,
+        stderr=PIPE,
+    )
     assert process.stderr is not None
     try:
         told = ""

@@ -20,11 +20,16 @@ def settings_for(project: Project, data_dir: Path, transport: str) -> Settings:
     lite = project.lite
     return Settings(
         _env_file=None,  # type: ignore[call-arg]
-        data_dir=data_dir, supabase_url=lite.url, supabase_publishable_key=SecretStr(lite.public_key),
-        supabase_secret_key=SecretStr(lite.service_key), supabase_jwt_secret=SecretStr(lite.jwt_secret),
+        data_dir=data_dir,
+        supabase_url=lite.url,
+        supabase_publishable_key=SecretStr(lite.public_key),
+        supabase_secret_key=SecretStr(lite.service_key),
+        supabase_jwt_secret=SecretStr(lite.jwt_secret),
         database_url=SecretStr(project.database.admin_url) if transport == "direct" else None,
-        offline_words_per_second=0, log_level="warning", event_flush_s=0.02,
-    )  # fmt: skip
+        offline_words_per_second=0,
+        log_level="warning",
+        event_flush_s=0.02,
+    )
 
 
 async def _rows(project: Project, token: str, table: str) -> list[dict[str, object]]:

@@ -41,12 +41,16 @@ async def finished(store: Store, owner: Identity, steps: int = 2) -> UUID:
     await store.runs.complete(session_id, None, 1)
     assert owner.user_id
     await store.versions.add_alternatives(
-        session_id, owner.user_id, version=1, start=0, end=2, passage="It", instruction="Say what.",
+        session_id,
+        owner.user_id,
+        version=1,
+        start=0,
+        end=2,
+        passage="It",
+        instruction="Say what.",
         made=[Made(uuid4(), text, "m", 1, 0) for text in ("The bell", "What hung there", "She")],
-    )  # fmt: skip
-    await store.shares.create(
-        session_id, owner.user_id, share_id=uuid4(), token_hash=uuid4().hex * 2, ttl_s=60, most=1
-    )  # fmt: skip
+    )
+    await store.shares.create(session_id, owner.user_id, share_id=uuid4(), token_hash=uuid4().hex * 2, ttl_s=60, most=1)
     return session_id
 
 
@@ -188,9 +192,11 @@ async def test_no_table_of_users_is_forgotten(database: Database) -> None:
     )
     named = {(table, column) for table, column, let_go in columns if not let_go}
     unknown = {
-        (table, column) for table, column in named
-        if column not in ("user_id", "session_id") and (table, column) not in (("profiles", "id"), ("session_drafts", "author"))
-    }  # fmt: skip
+        (table, column)
+        for table, column in named
+        if column not in ("user_id", "session_id")
+        and (table, column) not in (("profiles", "id"), ("session_drafts", "author"))
+    }
     assert unknown == set(), "erase_user goes by user_id and session_id: name the column so"
     owned = {table for table, column in named if column in ("user_id", "session_id", "id")}
     taken = EXPORTED | AS_A_LIST | KEPT
@@ -218,8 +224,10 @@ async def test_a_table_that_comes_later_is_erased_by_its_columns(store: Store, u
             await run(database, "insert into later_marks values (%s, 'm'), (%s, 'm')", of, of)
         removed = (await store.users.erase(writer.user_id)).removed
         assert {name: count for name, count in removed.items() if name.startswith("later")} == {
-            "later_notes": 1, "later_bills": 2, "later_marks": 2,
-        }  # fmt: skip
+            "later_notes": 1,
+            "later_bills": 2,
+            "later_marks": 2,
+        }
         for table, count in (("later_notes", 1), ("later_bills", 2), ("later_marks", 2)):
             assert await run(database, f"select count(*) from {table}") == [(count,)]
     finally:

@@ -58,22 +58,34 @@ async def add(store: Store, session_id: UUID, owner: Identity, *texts: str | Non
     assert owner.user_id
     made = [Made(uuid4(), text, "m", 5, 0.02) for text in texts]
     found, _ = await store.versions.add_alternatives(
-        session_id, owner.user_id,
+        session_id,
+        owner.user_id,
         **{"version": 1, "start": 2, "end": 6, "passage": "bell", "instruction": "Louder.", "made": made, **more},
-    )  # fmt: skip
+    )
     return found
 
 
 async def fork(store: Store, session_id: UUID, owner: Identity, *steps: str, **more: Any) -> Changed:
     assert owner.user_id
     return await store.versions.fork(
-        session_id, owner.user_id,
+        session_id,
+        owner.user_id,
         **{
-            "steps": steps, "until": steps[-1] if steps else None, "title": None, "config": StoryConfig(pages=2),
-            "context": {}, "progress": {"percent": 40}, "scores": {}, "draft_version": len(steps), "model": "m",
-            "ttl_s": 60, "status": "active", "request_id": str(uuid4()), **more,
+            "steps": steps,
+            "until": steps[-1] if steps else None,
+            "title": None,
+            "config": StoryConfig(pages=2),
+            "context": {},
+            "progress": {"percent": 40},
+            "scores": {},
+            "draft_version": len(steps),
+            "model": "m",
+            "ttl_s": 60,
+            "status": "active",
+            "request_id": str(uuid4()),
+            **more,
         },
-    )  # fmt: skip
+    )
 
 
 # -- Edits -------------------------------------------------------------------------------------------------------------
@@ -155,9 +167,14 @@ async def test_a_step_that_failed_comes_after_the_edit(store: Store, user: Any) 
     session_id = await begun(store, writer, "draft-1")
     seq = (await store.record.events(writer, session_id, 0, 100)).items[-1]["seq"]
     started = {
-        "type": "step.started", "seq": seq + 1, "at": "2026-01-01T00:00:00Z", "step": "draft-2", "stage": "drafting",
-        "agent": "writer", "attempt": 1,
-    }  # fmt: skip
+        "type": "step.started",
+        "seq": seq + 1,
+        "at": "2026-01-01T00:00:00Z",
+        "step": "draft-2",
+        "stage": "drafting",
+        "agent": "writer",
+        "attempt": 1,
+    }
     await store.runs.append_events(session_id, 1, [started])
     await store.runs.fail(session_id, None, Failure(code="unavailable", message="Away."), epoch=1, step="draft-2")
     await edit(store, session_id, writer, 1, "Mine.")
@@ -167,8 +184,10 @@ async def test_a_step_that_failed_comes_after_the_edit(store: Store, user: Any) 
     assert [one["step"] for one in claim["steps"]] == ["draft-1", "edit-1", "draft-2"]
     await store.runs.finish_step(session_id, claim["session"]["epoch"], [], step(session_id, "draft-2", seq))
     assert [one["step"] for one in (await store.versions.so_far(writer, session_id)).steps] == [
-        "draft-1", "edit-1", "draft-2"
-    ]  # fmt: skip
+        "draft-1",
+        "edit-1",
+        "draft-2",
+    ]
 
 
 # -- Alternatives ------------------------------------------------------------------------------------------------------
@@ -242,12 +261,15 @@ async def test_a_fork_has_the_past_and_the_parent_is_not_touched(store: Store, u
     assert (child.epoch, child.draft_version, child.progress.percent, child.message_count) == (0, 2, 40, 3)
     messages, drafts, steps, events = await _whole(store, writer, child.id)
     assert [(one["seq"], one["step"], one["tokens"]) for one in messages] == [
-        (1, None, 0), (2, "draft-1", 0), (3, "draft-2", 0)
-    ]  # fmt: skip
+        (1, None, 0),
+        (2, "draft-1", 0),
+        (3, "draft-2", 0),
+    ]
     assert not {one["id"] for one in messages} & {one["id"] for one in before[0]}
     assert [(one["version"], one["current"], one["scores"]) for one in drafts] == [
-        (1, False, None), (2, True, {"plot": 7})
-    ]  # fmt: skip
+        (1, False, None),
+        (2, True, {"plot": 7}),
+    ]
     assert [one["content"] for one in drafts] == [one["content"] for one in before[1][:2]]
     assert [(one["step"], one["status"]) for one in steps] == [("draft-1", "done"), ("draft-2", "done")]
     assert [one["type"] for one in events] == ["session.created", *["agent.message"] * 3, *["draft.saved"] * 2]
@@ -266,8 +288,10 @@ async def _whole(store: Store, who: Identity, session_id: UUID) -> list[list[Any
         (await store.record.drafts(who, session_id, 100, None)).items,
         (await store.record.steps(who, session_id, 100, None)).items,
     ]
-    return [*([item.model_dump(mode="json") for item in items] for items in pages),
-            (await store.record.events(who, session_id, 0, 100)).items]  # fmt: skip
+    return [
+        *([item.model_dump(mode="json") for item in items] for items in pages),
+        (await store.record.events(who, session_id, 0, 100)).items,
+    ]
 
 
 async def test_all_that_was_said_is_shared_where_no_step_is_named(store: Store, user: Any) -> None:
@@ -317,15 +341,18 @@ async def test_nobody_elses_text_is_changed_read_or_shared(store: Store, user: A
     before = await _whole(store, writer, session_id)
     for who in (other, admin):
         for refused in (
-            edit(store, session_id, who, 1, "x"), edit(store, session_id, who, 1, "x", of=gong.id),
-            add(store, session_id, who, "x"), fork(store, session_id, who, "draft-1"),
-        ):  # fmt: skip
+            edit(store, session_id, who, 1, "x"),
+            edit(store, session_id, who, 1, "x", of=gong.id),
+            add(store, session_id, who, "x"),
+            fork(store, session_id, who, "draft-1"),
+        ):
             with pytest.raises(NotFound):
                 await refused
     for refused_read in (
-        store.versions.so_far(other, session_id), store.versions.alternatives(other, session_id, 10, None),
+        store.versions.so_far(other, session_id),
+        store.versions.alternatives(other, session_id, 10, None),
         store.versions.alternative(other, session_id, gong.id),
-    ):  # fmt: skip
+    ):
         with pytest.raises(NotFound):
             await refused_read
     assert (await store.versions.alternatives(admin, session_id, 10, None)).items == [gong]

@@ -55,9 +55,14 @@ def brief(kind: StepKind = "draft", **values: Any) -> Brief:
     if kind in ("revise", "polish"):
         given["text"] = TEXT
     return Brief(
-        step=f"{kind}-1", kind=kind, agent=step.agent, template=TEMPLATE, prompt="A lamp goes out.",
-        config=StoryConfig(), **(given | values),
-    )  # fmt: skip
+        step=f"{kind}-1",
+        kind=kind,
+        agent=step.agent,
+        template=TEMPLATE,
+        prompt="A lamp goes out.",
+        config=StoryConfig(),
+        **(given | values),
+    )
 
 
 MakeModels = Callable[..., Models]

@@ -33,10 +33,25 @@ PROSE = " ".join(f"Lamp number {n} went out over the harbour." for n in range(40
 def session(used: int = 0, spent: float = 0.0, **budget: Any) -> Session:
     now = datetime.now(UTC)
     return Session(
-        id=uuid4(), kind="story", user_id=uuid4(), title="", template="noir", status="active", epoch=1, message_count=1,
-        config=StoryConfig(budget=Budget(**budget) if budget else None), progress=Progress(), draft_version=0,
-        tokens=used, cost_usd=spent, model=GPT, created_at=now, updated_at=now, last_activity_at=now, expires_at=now,
-    )  # fmt: skip
+        id=uuid4(),
+        kind="story",
+        user_id=uuid4(),
+        title="",
+        template="noir",
+        status="active",
+        epoch=1,
+        message_count=1,
+        config=StoryConfig(budget=Budget(**budget) if budget else None),
+        progress=Progress(),
+        draft_version=0,
+        tokens=used,
+        cost_usd=spent,
+        model=GPT,
+        created_at=now,
+        updated_at=now,
+        last_activity_at=now,
+        expires_at=now,
+    )
 
 
 # The decision
@@ -192,9 +207,7 @@ async def test_a_typed_answer_is_stopped_and_counted(make: Callable[..., Models]
     server.script(Reply.call('{"title": "' + "x" * 40_000))
     spent = Spent()
     with pytest.raises(BudgetExceeded):
-        await perform(
-            brief("outline"), make(), GPT, Watcher(), guard=Guard(session(tokens=asked + 500)), spent=spent
-        )  # fmt: skip
+        await perform(brief("outline"), make(), GPT, Watcher(), guard=Guard(session(tokens=asked + 500)), spent=spent)
     # Arguments come 400 characters at a time here.
     assert asked + 500 < spent.tokens <= asked + 700
 
@@ -246,7 +259,7 @@ async def test_the_storyteller_is_stopped_at_its_words_and_counted_once(make: Ca
     with pytest.raises(BudgetExceeded):
         await perform(
             brief(words=400), models, OFFLINE, watcher, guard=Guard(session(tokens=100, usd=0.01)), spent=spent
-        )  # fmt: skip
+        )
     assert 100 < spent.tokens <= 140
     begun = Begun(watcher.texts[1], 1, counted=True)
     answer = await perform(brief(words=400), models, OFFLINE, watcher, first_attempt=2, begun=begun)

@@ -94,8 +94,9 @@ def test_pause_and_steer(run: Run) -> None:
     client.changed = {"status": "paused"}
     assert run("pause", SESSION, client=client)[1] == f"Paused. Go on with:\n  storyloom resume {SESSION}\n"
     assert run("steer", SESSION, "-", client=client, stdin=" More\nrain. \n")[:2] == (
-        0, "Noted, for the steps to come.\n",
-    )  # fmt: skip
+        0,
+        "Noted, for the steps to come.\n",
+    )
     assert client.calls[-1] == ("steer", "More\nrain.")
 
 

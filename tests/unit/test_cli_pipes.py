@@ -34,9 +34,13 @@ async def shared(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFa
     async with cloned(postgres) as database:
         settings = Settings(
             _env_file=None,  # type: ignore[call-arg]
-            data_dir=tmp_path_factory.mktemp("data"), database_url=database.admin_url, offline_words_per_second=0,
-            log_level="warning", event_flush_s=0.02, database_pool=6,
-        )  # fmt: skip
+            data_dir=tmp_path_factory.mktemp("data"),
+            database_url=database.admin_url,
+            offline_words_per_second=0,
+            log_level="warning",
+            event_flush_s=0.02,
+            database_pool=6,
+        )
         async with serving(settings) as service:
             yield service
 
@@ -55,9 +59,14 @@ async def story(shared: Service) -> str:
 async def shell(service: Service, line: str, stdin: bytes = b"", **surroundings: str) -> tuple[int, bytes, str]:
     """Exit code, standard output, standard error of a line of bash in which $S is the program."""
     environment = {
-        **os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "80", "S": f"{sys.executable} -m storyloom.cli",
-        "STORYLOOM_SERVER": service.url, "STORYLOOM_TOKEN": service.token, **surroundings,
-    }  # fmt: skip
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "COLUMNS": "80",
+        "S": f"{sys.executable} -m storyloom.cli",
+        "STORYLOOM_SERVER": service.url,
+        "STORYLOOM_TOKEN": service.token,
+        **surroundings,
+    }
     process = await asyncio.create_subprocess_exec(
         "bash", "-o", "pipefail", "-c", line, stdin=-1, stdout=-1, stderr=-1, env=environment
     )
@@ -124,9 +133,11 @@ async def test_a_file_is_written_whole_or_told(shared: Service, story: str, tmp_
     code, out, _ = await shell(shared, f"$S export {story} -o {tmp_path}/story.txt --json")
     about = json.loads(out)
     assert about == {
-        "file": f"{tmp_path}/story.txt", "format": "txt", "bytes": (tmp_path / "story.txt").stat().st_size,
+        "file": f"{tmp_path}/story.txt",
+        "format": "txt",
+        "bytes": (tmp_path / "story.txt").stat().st_size,
         "warnings": [],
-    }  # fmt: skip
+    }
     for place in (f"{tmp_path}/none/story.md", f"{tmp_path}", "/dev/full"):
         code, out, told = await shell(shared, f"$S export {story} -o {place}")
         assert (code, out) == (1, b"") and f"{place} can't be written" in told

@@ -73,12 +73,18 @@ def test_json_is_one_object_a_line(
 @pytest.mark.parametrize(
     ("failure", "told"),
     [
-        (ClientError("not_found", "There is no such session.", status=404), {"code": "not_found", "status": 404, "retryable": False}),
-        (ClientError("rate_limited", "Too fast.", retry_after_s=7, retryable=True), {"code": "rate_limited", "retry_after_s": 7, "retryable": True}),
+        (
+            ClientError("not_found", "There is no such session.", status=404),
+            {"code": "not_found", "status": 404, "retryable": False},
+        ),
+        (
+            ClientError("rate_limited", "Too fast.", retry_after_s=7, retryable=True),
+            {"code": "rate_limited", "retry_after_s": 7, "retryable": True},
+        ),
         (OSError(28, "No space left on device"), {"code": "failed"}),
         (RuntimeError("boom"), {"code": "internal"}),
     ],
-)  # fmt: skip
+)
 def test_a_failure_is_an_object_with_a_code(run: Run, failure: Exception, told: dict[str, Any]) -> None:
     code, out, err = run("sessions", "--json", client=failure)
     error = json.loads(err)["error"]

@@ -28,9 +28,13 @@ async def shared(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFa
     async with cloned(postgres) as database:
         settings = Settings(
             _env_file=None,  # type: ignore[call-arg]
-            data_dir=tmp_path_factory.mktemp("data"), database_url=database.admin_url, offline_words_per_second=0,
-            log_level="warning", event_flush_s=0.02, database_pool=6,
-        )  # fmt: skip
+            data_dir=tmp_path_factory.mktemp("data"),
+            database_url=database.admin_url,
+            offline_words_per_second=0,
+            log_level="warning",
+            event_flush_s=0.02,
+            database_pool=6,
+        )
         async with serving(settings) as service:
             yield service
 
@@ -43,17 +47,28 @@ async def story(shared: Service) -> str:
 
 def environment(service: Service) -> dict[str, str]:
     return {
-        **os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "80", "PYTHONUTF8": "1",
-        "STORYLOOM_SERVER": service.url, "STORYLOOM_TOKEN": service.token,
-    }  # fmt: skip
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "COLUMNS": "80",
+        "PYTHONUTF8": "1",
+        "STORYLOOM_SERVER": service.url,
+        "STORYLOOM_TOKEN": service.token,
+    }
 
 
 async def command(service: Service, *arguments: str, stdin: str = "", cwd: Path | None = None) -> tuple[int, str, str]:
     """Exit code, standard output, standard error of the program, which has no terminal."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "storyloom.cli", *arguments, stdin=-1, stdout=-1, stderr=-1, cwd=cwd,
+        sys.executable,
+        "-m",
+        "storyloom.cli",
+        *arguments,
+        stdin=-1,
+        stdout=-1,
+        stderr=-1,
+        cwd=cwd,
         env=environment(service),
-    )  # fmt: skip
+    )
     out, told = await asyncio.wait_for(process.communicate(stdin.encode()), WAIT_S)
     assert b"Traceback" not in out + told
     return process.returncode or 0, out.decode(), told.decode()
@@ -161,9 +176,19 @@ async def test_at_a_terminal_a_person_is_asked_which_to_take(shared: Service, st
     before = await current(shared, story)
     ours, theirs = os.openpty()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "storyloom.cli", "rewrite", story, "Shorter.", "--section", "1", stdin=theirs,
-        stdout=theirs, stderr=theirs, env={**environment(shared), "TERM": "xterm"},
-    )  # fmt: skip
+        sys.executable,
+        "-m",
+        "storyloom.cli",
+        "rewrite",
+        story,
+        "Shorter.",
+        "--section",
+        "1",
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**environment(shared), "TERM": "xterm"},
+    )
     os.close(theirs)
     os.set_blocking(ours, False)
     shown, answers = "", iter([b"7\n", b"2\n"])
@@ -228,15 +253,24 @@ def test_what_is_no_text_is_not_sent(run: Run, tmp_path: Path) -> None:
 def test_a_difference_says_by_marks_what_colour_says_too() -> None:
     blocks = [
         {"op": "equal", "from_text": "One.\n\nTwo.", "to_text": "One.\n\nTwo."},
-        {"op": "replace", "from_text": "\n\nThe old bell.", "to_text": "\n\nThe new bell.", "changes": [
-            {"op": "equal", "from_text": "\n\nThe", "to_text": "\n\nThe"},
-            {"op": "replace", "from_text": " old", "to_text": " new"},
-            {"op": "equal", "from_text": " bell.", "to_text": " bell."},
-        ]},
+        {
+            "op": "replace",
+            "from_text": "\n\nThe old bell.",
+            "to_text": "\n\nThe new bell.",
+            "changes": [
+                {"op": "equal", "from_text": "\n\nThe", "to_text": "\n\nThe"},
+                {"op": "replace", "from_text": " old", "to_text": " new"},
+                {"op": "equal", "from_text": " bell.", "to_text": " bell."},
+            ],
+        },
         {"op": "insert", "from_text": "", "to_text": "\n\nThree\x1b[2J.\n\nFour."},
         {"op": "delete", "from_text": "\n\nFive.", "to_text": ""},
-    ]  # fmt: skip
+    ]
     assert [line.plain for line in compared(blocks)] == [
-        "  … 2 paragraphs alike", "~ The [-old-]{+new+} bell.", "+ Three[2J.", "+ Four.", "- Five.",
-    ]  # fmt: skip
+        "  … 2 paragraphs alike",
+        "~ The [-old-]{+new+} bell.",
+        "+ Three[2J.",
+        "+ Four.",
+        "- Five.",
+    ]
     assert compared(blocks[:1]) == []

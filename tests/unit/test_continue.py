@@ -112,7 +112,7 @@ def test_anything_at_all_is_joined_or_refused(so_far: str, answer: str) -> None:
         ("It went out.", "out.\n\nNobody spoke.", "It went out.\n\nNobody spoke."),
         ("It went out. ", "\n\nNobody spoke.", "It went out. \n\nNobody spoke."),
         ("It went out.\n\n", "out.\n\nNobody spoke.", "It went out.\n\nNobody spoke."),
-        ("“Seven", "\"Seven,” she said.", "“Seven,” she said."),
+        ("“Seven", '"Seven,” she said.', "“Seven,” she said."),
         ("She stopped", ", and looked.", "She stopped, and looked."),
         ("Mara", "'s lamp.", "Mara's lamp."),
         ("He had", "had enough.", "He had enough."),
@@ -122,16 +122,22 @@ def test_anything_at_all_is_joined_or_refused(so_far: str, answer: str) -> None:
         ("She rowed on.", END, "She rowed on."),
         ("She rowed on.", f"on. {END}", "She rowed on."),
     ],
-)  # fmt: skip
+)
 def test_the_seam(so_far: str, answer: str, told: str) -> None:
     assert joined(so_far, answer) == told
 
 
 @pytest.mark.parametrize(
     "answer",
-    ["", " \n", SO_FAR, SO_FAR[-60:], "I'm sorry, but I can't help with writing that.",
-     SO_FAR[:120] + " But then everything was otherwise than before, and the ice came."],
-)  # fmt: skip
+    [
+        "",
+        " \n",
+        SO_FAR,
+        SO_FAR[-60:],
+        "I'm sorry, but I can't help with writing that.",
+        SO_FAR[:120] + " But then everything was otherwise than before, and the ice came.",
+    ],
+)
 def test_what_does_not_go_on_is_refused(answer: str) -> None:
     with pytest.raises(NoWayOn):
         joined(SO_FAR, answer)
@@ -221,9 +227,14 @@ def go(make: Callable[..., Models], watcher: Watcher) -> Go:
     ) -> Answer:
         watcher.texts[2] = so_far
         return await perform(
-            brief(words=words), make(**values), model, watcher, first_attempt=3,
-            begun=Begun(so_far, 2, counted), spent=Spent(),
-        )  # fmt: skip
+            brief(words=words),
+            make(**values),
+            model,
+            watcher,
+            first_attempt=3,
+            begun=Begun(so_far, 2, counted),
+            spent=Spent(),
+        )
 
     return call
 
@@ -264,9 +275,14 @@ async def test_what_is_not_worth_going_on_from_is_left(
 
 @pytest.mark.parametrize(
     "useless",
-    [Reply.empty(), Reply.refuses(), Reply.prose(SO_FAR), Reply.prose(SO_FAR[:150] + " And otherwise. " * 9),
-     Reply.prose("Another story altogether, of foxes. " * 40)],
-)  # fmt: skip
+    [
+        Reply.empty(),
+        Reply.refuses(),
+        Reply.prose(SO_FAR),
+        Reply.prose(SO_FAR[:150] + " And otherwise. " * 9),
+        Reply.prose("Another story altogether, of foxes. " * 40),
+    ],
+)
 async def test_where_it_does_not_go_on_the_message_begins_again(
     useless: Reply, go: Go, server: ModelServer, watcher: Watcher
 ) -> None:

@@ -153,15 +153,27 @@ async def test_one_that_stops_every_time_fails_in_plain_words(ask: Ask, server: 
 
 
 CLAUDE = [
-    ("message_start", {"message": {"id": "m", "type": "message", "role": "assistant", "content": [], "model": "c",
-                                   "stop_reason": None, "usage": {"input_tokens": 9, "output_tokens": 1}}}),
+    (
+        "message_start",
+        {
+            "message": {
+                "id": "m",
+                "type": "message",
+                "role": "assistant",
+                "content": [],
+                "model": "c",
+                "stop_reason": None,
+                "usage": {"input_tokens": 9, "output_tokens": 1},
+            }
+        },
+    ),
     ("content_block_start", {"index": 0, "content_block": {"type": "text", "text": ""}}),
     ("content_block_delta", {"index": 0, "delta": {"type": "text_delta", "text": f"<think>{THOUGHT}</think>"}}),
     ("content_block_delta", {"index": 0, "delta": {"type": "text_delta", "text": TEXT}}),
     ("content_block_stop", {"index": 0}),
     ("message_delta", {"delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 40}}),
     ("message_stop", {}),
-]  # fmt: skip
+]
 
 
 def _claude(*events: tuple[str, dict[str, Any]]) -> Reply:
@@ -193,10 +205,14 @@ async def test_a_call_that_just_stops_is_asked_for_anew_unless_it_is_whole(ask: 
 @pytest.mark.parametrize(
     ("finish", "told"),
     [
-        ("length", "limit of length"), ("max_tokens", "limit of length"), ("content_filter", "refused"),
-        ("sensitive", "refused"), ("error", "broke"), ("insufficient_system_resource", "broke"),
+        ("length", "limit of length"),
+        ("max_tokens", "limit of length"),
+        ("content_filter", "refused"),
+        ("sensitive", "refused"),
+        ("error", "broke"),
+        ("insufficient_system_resource", "broke"),
     ],
-)  # fmt: skip
+)
 async def test_every_word_for_an_end_is_understood(finish: str, told: str, ask: Ask, server: ModelServer) -> None:
     server.script(*[Reply.prose("The lamp went", finish=finish)] * 3)
     with pytest.raises(ModelFailed, match=told):
@@ -301,9 +317,11 @@ async def test_a_model_that_takes_no_tools_is_asked_in_words(
 
 async def test_in_words_it_is_told_what_was_wrong_as_well(ask: Ask, server: ModelServer) -> None:
     server.script(
-        Reply(status=400, message="does not support tools"), Reply.prose("{}"), Reply.prose("I think so."),
+        Reply(status=400, message="does not support tools"),
+        Reply.prose("{}"),
+        Reply.prose("I think so."),
         Reply.prose(f"<think>So.</think>{BODY}"),
-    )  # fmt: skip
+    )
     assert isinstance((await ask("outline")).output, Outline)
     assert "title" in server.requests[2].text.lower()
 

@@ -191,8 +191,9 @@ def test_an_edit_while_drafting_touches_only_what_it_has_seen() -> None:
     assert len(work.shown) < len(work.texts)
     work = advance(work, Done("edit-1", {"content": "Mine alone."}))
     assert [text for text in work.texts.values() if text] == [
-        "Mine alone.", *(f"<draft-{number}>" for number in range(len(work.shown) + 1, len(work.texts) + 1))
-    ]  # fmt: skip
+        "Mine alone.",
+        *(f"<draft-{number}>" for number in range(len(work.shown) + 1, len(work.texts) + 1)),
+    ]
 
 
 # -- Forks -------------------------------------------------------------------------------------------------------------
@@ -258,9 +259,18 @@ def test_a_passage_is_found_in_its_section_or_by_its_place() -> None:
 
 @pytest.mark.parametrize(
     ("start", "end", "section"),
-    [(0, 0, None), (3, 2, None), (0, 10**6, None), (None, 3, None), (0, None, None), (None, None, None),
-     (0, 3, 1), (None, None, 9), (9, 11, None)],
-)  # fmt: skip
+    [
+        (0, 0, None),
+        (3, 2, None),
+        (0, 10**6, None),
+        (None, 3, None),
+        (0, None, None),
+        (None, None, None),
+        (0, 3, 1),
+        (None, None, 9),
+        (9, 11, None),
+    ],
+)
 def test_what_is_no_passage_is_refused(start: int | None, end: int | None, section: int | None) -> None:
     work = next(work for work, spec in story() if spec.name == "review-1")
     with pytest.raises(InvalidMessage):
@@ -289,9 +299,15 @@ def test_a_model_is_shown_the_whole_passage_and_little_else(text: str) -> None:
 
 @pytest.mark.parametrize("instruction", ["Let the gulls be heard.", "Shorter.", "More dialogue."])
 @pytest.mark.parametrize(
-    "text", ["The old bell", "the old bell rang,", "It rang.", '"Come," he said. She went. It rained all day.',
-             "It rang.\n\nNobody came.\n\nThe lake lay still."]
-)  # fmt: skip
+    "text",
+    [
+        "The old bell",
+        "the old bell rang,",
+        "It rang.",
+        '"Come," he said. She went. It rained all day.',
+        "It rang.\n\nNobody came.\n\nThe lake lay still.",
+    ],
+)
 @pytest.mark.parametrize("template", ["short-story", "scp"])
 def test_the_storyteller_has_four_versions_of_any_passage(template: str, text: str, instruction: str) -> None:
     work = Work(PROMPT, StoryConfig(), load_library().get(template))

@@ -323,8 +323,16 @@ async def test_nodes_that_end_well_or_get_on_with_it_do_not_count(session: Make,
         if turn % 2:
             await store.nodes.leave([f"node-{turn}"], well=True)
         else:
-            delta = {"type": "agent.delta", "seq": begun.events[-1]["seq"] + 1, "at": "2026-01-01T00:00:00Z",
-                     "message_id": "m", "agent": "writer", "attempt": 1, "offset": 0, "text": "A"}  # fmt: skip
+            delta = {
+                "type": "agent.delta",
+                "seq": begun.events[-1]["seq"] + 1,
+                "at": "2026-01-01T00:00:00Z",
+                "message_id": "m",
+                "agent": "writer",
+                "attempt": 1,
+                "offset": 0,
+                "text": "A",
+            }
             await store.runs.append_events(session_id, begun.epoch, [delta])
 
 

@@ -293,9 +293,21 @@ async def test_quotation_marks_are_those_of_the_language(press: Press, format: F
 async def test_nothing_in_a_story_is_run_or_fetched(press: Press, format: Format) -> None:
     made = (await press.printed(book(ATTACK, '<b>#panic("x")</b> & "quotes" $x$', "<i>A</i>"), format)).content
     text = squeezed(text_of(made, format))
-    for told in ('<script>alert(1)</script>', "onerror=alert(2)", "\\input{/etc/passwd}", "http://127.0.0.1:9/cat.png", "an inline note",
-                 "file:///etc/passwd", "javascript:alert(3)", "<iframe", "<b>raw html</b>", "Anotethatvanishes", "<w:p/>",
-                 "from the metadata", "{{< include"):  # fmt: skip
+    for told in (
+        "<script>alert(1)</script>",
+        "onerror=alert(2)",
+        "\\input{/etc/passwd}",
+        "http://127.0.0.1:9/cat.png",
+        "an inline note",
+        "file:///etc/passwd",
+        "javascript:alert(3)",
+        "<iframe",
+        "<b>raw html</b>",
+        "Anotethatvanishes",
+        "<w:p/>",
+        "from the metadata",
+        "{{< include",
+    ):
         assert squeezed(told) in text, told
     assert re.search(r"#read\([\"“]/etc/passwd[\"”]\)", text)
     assert "root:" not in text
@@ -399,7 +411,7 @@ HOSTILE = {
     "entities": "&amp" * 5_000 + "&#1114112;x",
     "rules": "***\n" * 3_000 + "x",
     "headings": "#" * 6 + " x\n" + "######\n" * 3_000,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -414,13 +426,15 @@ async def test_no_text_breaks_the_press(press: Press, name: str) -> None:
 DEEP = st.recursive(
     st.text(st.sampled_from("abc *_`[]()<>#|~\\\n-"), max_size=20),
     lambda inner: st.one_of(
-        st.tuples(st.sampled_from(["> ", "- ", "1. ", "*", "**", "~~", "[", "![", "<b>", "| ", "    "]), st.integers(1, 80), inner).map(
-            lambda made: made[0] * made[1] + made[2]
-        ),
+        st.tuples(
+            st.sampled_from(["> ", "- ", "1. ", "*", "**", "~~", "[", "![", "<b>", "| ", "    "]),
+            st.integers(1, 80),
+            inner,
+        ).map(lambda made: made[0] * made[1] + made[2]),
         st.tuples(inner, st.sampled_from(["\n", "\n\n", "](u)", "*", "</b>", "|\n|-|\n|"]), inner).map("".join),
     ),
     max_leaves=12,
-)  # fmt: skip
+)
 
 
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -541,13 +555,26 @@ async def test_who_goes_away_takes_the_process_along(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("wanted", "text", "tag"),
     [
-        ("French", "Once", "fr"), ("pt-BR", "", "pt-BR"), ("Simplified Chinese", "", "zh"), ("中文", "", "zh"), ("  de ", "", "de"),
-        ("the one of pirates", "The sea and the sky.", "en"), (None, CHINESE, "zh"), (None, ARABIC, "ar"), (None, EMOJI, "en"),
-        (None, "これは物語です。", "ja"), (None, "이것은 이야기이다", "ko"), (None, "שלום עולם", "he"), (None, "Это рассказ", "ru"),
-        (None, "Це їжак і їхній ліс", "uk"), (None, "Un vieil horloger répare une montre avec les doigts.", "fr"),
-        (None, "Der Mann und die Frau, nicht das Kind.", "de"), (None, "12345", "en"), (None, "", "en"),
+        ("French", "Once", "fr"),
+        ("pt-BR", "", "pt-BR"),
+        ("Simplified Chinese", "", "zh"),
+        ("中文", "", "zh"),
+        ("  de ", "", "de"),
+        ("the one of pirates", "The sea and the sky.", "en"),
+        (None, CHINESE, "zh"),
+        (None, ARABIC, "ar"),
+        (None, EMOJI, "en"),
+        (None, "これは物語です。", "ja"),
+        (None, "이것은 이야기이다", "ko"),
+        (None, "שלום עולם", "he"),
+        (None, "Это рассказ", "ru"),
+        (None, "Це їжак і їхній ліс", "uk"),
+        (None, "Un vieil horloger répare une montre avec les doigts.", "fr"),
+        (None, "Der Mann und die Frau, nicht das Kind.", "de"),
+        (None, "12345", "en"),
+        (None, "", "en"),
     ],
-)  # fmt: skip
+)
 def test_the_language_is_the_wish_or_what_the_letters_tell(wanted: str | None, text: str, tag: str) -> None:
     assert language_of(wanted, text) == tag
     assert is_right_to_left(tag) == (tag in ("ar", "he")) and len(quotes(tag)) == 4

@@ -16,10 +16,14 @@ from coordinator.export.book import disposition
 @pytest.mark.parametrize(
     ("title", "simple", "whole"),
     [
-        ("The Lamp & the Sea", "the-lamp-the-sea", "The%20Lamp%20%26%20the%20Sea"), ("L'été à Évian", "l-ete-a-evian", "L%27%C3%A9t%C3%A9"),
-        ("明天的邮戳", "story", "%E6%98%8E"), ('../../etc/"passwd"\r\nX: y', "etc-passwd-x-y", ""), ("🐈", "story", "%F0%9F%90%88"), ("...", "story", "story"),
+        ("The Lamp & the Sea", "the-lamp-the-sea", "The%20Lamp%20%26%20the%20Sea"),
+        ("L'été à Évian", "l-ete-a-evian", "L%27%C3%A9t%C3%A9"),
+        ("明天的邮戳", "story", "%E6%98%8E"),
+        ('../../etc/"passwd"\r\nX: y', "etc-passwd-x-y", ""),
+        ("🐈", "story", "%F0%9F%90%88"),
+        ("...", "story", "story"),
     ],
-)  # fmt: skip
+)
 def test_a_file_is_named_by_its_title(title: str, simple: str, whole: str) -> None:
     header = disposition(title, "epub")
     assert header.isascii() and header.isprintable()
@@ -35,9 +39,19 @@ def test_any_title_names_a_file(title: str) -> None:
 
 @pytest.mark.parametrize(
     "title",
-    ["ш" * 200, "🐈" * 200, "夜" * 200, "a" * 200, "e\u0301" * 100, "👩\u200d👩\u200d👧" * 40, "ﷺ" * 200, "\u0301" * 200, "."],
+    [
+        "ш" * 200,
+        "🐈" * 200,
+        "夜" * 200,
+        "a" * 200,
+        "e\u0301" * 100,
+        "👩\u200d👩\u200d👧" * 40,
+        "ﷺ" * 200,
+        "\u0301" * 200,
+        ".",
+    ],
     ids=ascii,
-)  # fmt: skip
+)
 def test_a_name_is_short_in_bytes_and_cut_at_a_character(title: str) -> None:
     for extension in ("md", "docx"):
         name = named(title, extension)
@@ -51,13 +65,25 @@ def test_a_name_is_short_in_bytes_and_cut_at_a_character(title: str) -> None:
 @pytest.mark.parametrize(
     ("title", "name"),
     [
-        ("CON", "CON-.txt"), ("con.tains", "con.tains-.txt"), ("Nul", "Nul-.txt"), ("COM1", "COM1-.txt"), ("LPT¹ x", "LPT¹ x-.txt"),
-        ("Conrad", "Conrad.txt"), (".hidden", "hidden.txt"), ("~root", "root.txt"), ("a\u202etxt.exe", "a txt.exe.txt"),
-        ("\u2067x\u2069", "x.txt"), ("tab\there\x00\x7f\x85", "tab here.txt"), ("a/b\\c:d", "a b c d.txt"), ("می\u200cشود", "می\u200cشود.txt"),
-        ("\ud800x", "x.txt"), ("\ufeffx\ufffe", "x.txt"), ("x. . .", "x.txt"),
+        ("CON", "CON-.txt"),
+        ("con.tains", "con.tains-.txt"),
+        ("Nul", "Nul-.txt"),
+        ("COM1", "COM1-.txt"),
+        ("LPT¹ x", "LPT¹ x-.txt"),
+        ("Conrad", "Conrad.txt"),
+        (".hidden", "hidden.txt"),
+        ("~root", "root.txt"),
+        ("a\u202etxt.exe", "a txt.exe.txt"),
+        ("\u2067x\u2069", "x.txt"),
+        ("tab\there\x00\x7f\x85", "tab here.txt"),
+        ("a/b\\c:d", "a b c d.txt"),
+        ("می\u200cشود", "می\u200cشود.txt"),
+        ("\ud800x", "x.txt"),
+        ("\ufeffx\ufffe", "x.txt"),
+        ("x. . .", "x.txt"),
     ],
     ids=ascii,
-)  # fmt: skip
+)
 def test_a_name_means_nothing_to_a_machine(title: str, name: str) -> None:
     assert named(title, "txt") == name
     assert disposition(title, "txt").partition("; filename*")[0] not in ('attachment; filename="con.txt"', "nul")

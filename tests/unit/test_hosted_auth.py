@@ -135,8 +135,23 @@ async def test_a_claim_that_is_not_right(by: str, changes: dict[str, Any], words
     assert await refusal(token(by, **changes)) == words
 
 
-@pytest.mark.parametrize("given", ["", ".", "..", "a.b", "a.b.c", "null", "Bearer x", "eyJ.eyJ.", "\ud800.a.b", "é.é.é",
-                                   "a" * 100, f"{'e' * 20_000}.a.b"])  # fmt: skip
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        ".",
+        "..",
+        "a.b",
+        "a.b.c",
+        "null",
+        "Bearer x",
+        "eyJ.eyJ.",
+        "\ud800.a.b",
+        "é.é.é",
+        "a" * 100,
+        f"{'e' * 20_000}.a.b",
+    ],
+)
 async def test_what_is_no_token(given: str) -> None:
     with pytest.raises(Unauthorized):
         await AUTH.verify(given)
@@ -178,13 +193,16 @@ def spellings(private: Any, published: dict[str, Any]) -> list[bytes]:
         key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).strip(),
         key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
         key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH),
-        json.dumps(published).encode(), json.dumps(published, separators=(",", ":")).encode(),
-        json.dumps({"keys": [published]}).encode(), b"", published["kid"].encode(),
-    ]  # fmt: skip
+        json.dumps(published).encode(),
+        json.dumps(published, separators=(",", ":")).encode(),
+        json.dumps({"keys": [published]}).encode(),
+        b"",
+        published["kid"].encode(),
+    ]
     coordinates = [published[name] for name in ("x", "y", "n", "e") if name in published]
-    return made + [text.encode() for text in coordinates] + [
-        base64.urlsafe_b64decode(text + "==") for text in coordinates
-    ]  # fmt: skip
+    return (
+        made + [text.encode() for text in coordinates] + [base64.urlsafe_b64decode(text + "==") for text in coordinates]
+    )
 
 
 @pytest.mark.parametrize("secret", [SECRET, None])
@@ -230,8 +248,15 @@ async def test_a_key_that_the_token_brings_along_is_not_looked_at() -> None:
 
 
 async def test_a_header_that_is_not_right() -> None:
-    for header in ({"alg": "ES256"}, {"alg": "ES256", "kid": 7}, {"alg": "ES256", "kid": None}, {"alg": ["ES256"]},
-                   {"alg": {"ES256": 1}, "kid": "ec"}, {"kid": "ec"}, {}):  # fmt: skip
+    for header in (
+        {"alg": "ES256"},
+        {"alg": "ES256", "kid": 7},
+        {"alg": "ES256", "kid": None},
+        {"alg": ["ES256"]},
+        {"alg": {"ES256": 1}, "kid": "ec"},
+        {"kid": "ec"},
+        {},
+    ):
         assert await refusal(by_hand(header, b"x" * 64)) == hosted.NOT_VALID
     critical = by_hand({"alg": "HS256", "crit": ["b64"], "b64": False}, SECRET.encode())
     assert await refusal(critical) == hosted.NOT_VALID
@@ -241,10 +266,17 @@ async def test_a_header_that_is_not_right() -> None:
 @pytest.mark.parametrize(
     "payload",
     [
-        b"[]", b"7", b"null", b"{", b"\xff", b'{"a":' * 2000, b'{"exp":' + b"9" * 9000 + b"}", b'{"exp": Infinity}',
+        b"[]",
+        b"7",
+        b"null",
+        b"{",
+        b"\xff",
+        b'{"a":' * 2000,
+        b'{"exp":' + b"9" * 9000 + b"}",
+        b'{"exp": Infinity}',
         b'{"exp": NaN}',
     ],
-)  # fmt: skip
+)
 async def test_a_payload_that_is_not_right(payload: bytes) -> None:
     assert await refusal(by_hand({"alg": "HS256"}, SECRET.encode(), payload)) == hosted.NOT_VALID
 
@@ -261,8 +293,12 @@ GENUINE = {by: token(by) for by in SIGNERS}
 
 
 @settings(max_examples=100, deadline=None)
-@given(by=st.sampled_from(list(SIGNERS)), where=st.floats(0, 1, exclude_max=True), put=st.sampled_from(CHARACTERS),
-       how=st.sampled_from(["change", "insert", "remove", "cut"]))  # fmt: skip
+@given(
+    by=st.sampled_from(list(SIGNERS)),
+    where=st.floats(0, 1, exclude_max=True),
+    put=st.sampled_from(CHARACTERS),
+    how=st.sampled_from(["change", "insert", "remove", "cut"]),
+)
 async def test_a_token_with_one_character_wrong(by: str, where: float, put: str, how: str) -> None:
     genuine = GENUINE[by]
     at = int(where * len(genuine))
@@ -277,15 +313,22 @@ async def test_a_token_with_one_character_wrong(by: str, where: float, put: str,
 async def test_a_token_put_together_from_others(data: st.DataObject) -> None:
     """Parts of genuine tokens, and headers that anybody could write, verify only as one of the genuine ones."""
     some = st.sampled_from(list(GENUINE.values()))
-    json_value = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-                              lambda inner: st.lists(inner, max_size=3), max_leaves=4)  # fmt: skip
+    json_value = st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+        lambda inner: st.lists(inner, max_size=3),
+        max_leaves=4,
+    )
     header = st.fixed_dictionaries(
-        {}, optional={
+        {},
+        optional={
             "alg": st.sampled_from(["none", "HS256", "HS512", "ES256", "RS256", "PS256", "EdDSA"]) | json_value,
             "kid": st.sampled_from(["ec", "rsa", "ed", "shared", "../../dev/null", "' or 1=1"]) | json_value,
-            "typ": json_value, "crit": json_value, "b64": json_value, "jwk": json_value,
+            "typ": json_value,
+            "crit": json_value,
+            "b64": json_value,
+            "jwk": json_value,
         },
-    )  # fmt: skip
+    )
     parts = [
         data.draw(some).split(".")[0] if data.draw(st.booleans()) else segment(data.draw(header)),
         data.draw(some).split(".")[1],
@@ -328,9 +371,12 @@ async def test_an_api_key_is_no_token(key: str, words: str) -> None:
 async def test_an_admin_is_one_by_app_metadata_alone() -> None:
     assert (await AUTH.verify(token(app_metadata={"role": "admin"}))).is_admin
     others: list[dict[str, Any]] = [
-        {"user_metadata": {"role": "admin", "app_metadata": {"role": "admin"}}}, {"app_metadata": ["admin"]},
-        {"app_metadata": {"roles": ["admin"]}}, {"app_metadata": ...}, {"is_admin": True},
-    ]  # fmt: skip
+        {"user_metadata": {"role": "admin", "app_metadata": {"role": "admin"}}},
+        {"app_metadata": ["admin"]},
+        {"app_metadata": {"roles": ["admin"]}},
+        {"app_metadata": ...},
+        {"is_admin": True},
+    ]
     for changes in others:
         assert not (await AUTH.verify(token(**changes))).is_admin
 

@@ -38,9 +38,16 @@ TEMPLATE = load_library(None).get("short-story")
 
 def brief(kind: BriefKind, **given: Any) -> Brief:
     common = {
-        "step": "a-step", "agent": "writer", "template": TEMPLATE, "config": StoryConfig(), "prompt": "A bell.",
-        "section": 1, "sections": 3, "words": 300, "round": 1,
-    }  # fmt: skip
+        "step": "a-step",
+        "agent": "writer",
+        "template": TEMPLATE,
+        "config": StoryConfig(),
+        "prompt": "A bell.",
+        "section": 1,
+        "sections": 3,
+        "words": 300,
+        "round": 1,
+    }
     return Brief(**{**common, "kind": kind, **given})
 
 
@@ -104,21 +111,35 @@ READERS: dict[str, tuple[Callable[[str], Any], float, float]] = {
     "realign": (lambda text: realign(many(text), shuffled(text, "\n")), 1, 10),
     "spans": (lambda text: spans(many(text), text), 0.5, 5),
     "find_repetition": (
-        lambda text: find_repetition([Section(number=number, text=half) for number, half in enumerate(halves(text), 1)]), 1, 40
+        lambda text: find_repetition(
+            [Section(number=number, text=half) for number, half in enumerate(halves(text), 1)]
+        ),
+        1,
+        40,
     ),
-    "bible_digest": (
-        lambda text: bible_digest(Bible(people=OUTLINE.people), text[:100_000], 1_000), 0.3, 1
-    ),
+    "bible_digest": (lambda text: bible_digest(Bible(people=OUTLINE.people), text[:100_000], 1_000), 0.3, 1),
     "evidence": (evidenced, 0.3, 1),
     "seam": (joined, 0.5, 5),
     "seam of a stream": (streamed, 0.5, 5),
     "clean": (clean, 0.1, 2),
     "shorten": (lambda text: shorten(text, 80), 0.3, 5),
     "plain_headings": (plain_headings, 0.1, 2),
-    "compared": (lambda text: compared([{"op": "replace", "from_text": text, "to_text": text, "changes": [
-        {"op": "replace", "from_text": text, "to_text": text[::-1]}]}]), 0.2, 2),
+    "compared": (
+        lambda text: compared(
+            [
+                {
+                    "op": "replace",
+                    "from_text": text,
+                    "to_text": text,
+                    "changes": [{"op": "replace", "from_text": text, "to_text": text[::-1]}],
+                }
+            ]
+        ),
+        0.2,
+        2,
+    ),
     "wrapper": (wrapped, 2, 60),
-}  # fmt: skip
+}
 """Each with the seconds for a short text and for a long one: of this thread, not of a clock."""
 
 SHORT_ALONE = {

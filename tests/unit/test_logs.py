@@ -60,9 +60,14 @@ async def test_a_line_says_what_it_is_about_also_in_tasks_and_other_modules() ->
     first, other, after = sorted(lines(stream), key=lambda line: ["within", "slow: 3 s", "after"].index(line["event"]))
     assert list(first)[:4] == ["timestamp", "level", "logger", "event"] and first["timestamp"].endswith("Z")
     assert {**first, "timestamp": ""} == {
-        "timestamp": "", "level": "info", "logger": "a.module", "event": "within", "session_id": "s", "run": 2,
+        "timestamp": "",
+        "level": "info",
+        "logger": "a.module",
+        "event": "within",
+        "session_id": "s",
+        "run": 2,
         "step": "draft-1",
-    }  # fmt: skip
+    }
     # What a line itself says goes first; what a library brings along is not known to be harmless.
     assert (other["run"], other["step"], other["level"]) == (9, "draft-1", "warning") and SECRET not in str(other)
     assert "session_id" not in after
@@ -131,14 +136,25 @@ async def served(folder: Path, database: Database, terminal: bool) -> AsyncItera
     """`storyloom serve` as a process: its address, and the lines that it writes to standard error."""
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("STORYLOOM_")},
-        "DATABASE_URL": database.admin_url, "STORYLOOM_DATA_DIR": str(folder), "STORYLOOM_OFFLINE_WORDS_PER_SECOND": "0",
+        "DATABASE_URL": database.admin_url,
+        "STORYLOOM_DATA_DIR": str(folder),
+        "STORYLOOM_OFFLINE_WORDS_PER_SECOND": "0",
         "TERM": "xterm",
-    }  # fmt: skip
+    }
     ours, theirs = pty.openpty() if terminal else os.pipe()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "storyloom.cli", "serve", "--port", "0", stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL, stderr=theirs, env=environment, cwd=folder,
-    )  # fmt: skip
+        sys.executable,
+        "-m",
+        "storyloom.cli",
+        "serve",
+        "--port",
+        "0",
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=theirs,
+        env=environment,
+        cwd=folder,
+    )
     os.close(theirs)
     heard: list[str] = []
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()

@@ -49,9 +49,14 @@ pytestmark = pytest.mark.skipif(NODE is None, reason="needs Node")
 
 def rendered(*texts: str) -> list[Any]:
     done = subprocess.run(
-        [str(NODE), "--input-type=module", "-e", PROGRAM], input=json.dumps(texts), text=True, encoding="utf-8",
-        capture_output=True, env={"SCRIPTS": SCRIPTS.as_uri()}, timeout=100,
-    )  # fmt: skip
+        [str(NODE), "--input-type=module", "-e", PROGRAM],
+        input=json.dumps(texts),
+        text=True,
+        encoding="utf-8",
+        capture_output=True,
+        env={"SCRIPTS": SCRIPTS.as_uri()},
+        timeout=100,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     answers: list[Any] = json.loads(done.stdout)
     return answers

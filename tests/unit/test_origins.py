@@ -7,17 +7,42 @@ import pytest
 from api.guards.origins import Origin, may_connect, parsed
 
 OWN = [
-    ("https://x", "x:443"), ("https://x:443", "x"), ("https://x", "x"), ("http://x", "x:80"), ("http://x:80", "x"),
-    ("HTTPS://X.Example", "x.example"), ("https://x.example", "X.EXAMPLE."), ("https://x.example.", "x.example:443"),
-    ("http://[::1]:8000", "[0:0:0:0:0:0:0:1]:8000"), ("http://[::1]", "[::1]:80"), ("http://127.0.0.1:8000", "127.0.0.1:8000"),
-    ("https://xn--bcher-kva.example", "xn--bcher-kva.example"), ("https://xn--bcher-kva.example", "bücher.example"),
-]  # fmt: skip
+    ("https://x", "x:443"),
+    ("https://x:443", "x"),
+    ("https://x", "x"),
+    ("http://x", "x:80"),
+    ("http://x:80", "x"),
+    ("HTTPS://X.Example", "x.example"),
+    ("https://x.example", "X.EXAMPLE."),
+    ("https://x.example.", "x.example:443"),
+    ("http://[::1]:8000", "[0:0:0:0:0:0:0:1]:8000"),
+    ("http://[::1]", "[::1]:80"),
+    ("http://127.0.0.1:8000", "127.0.0.1:8000"),
+    ("https://xn--bcher-kva.example", "xn--bcher-kva.example"),
+    ("https://xn--bcher-kva.example", "bücher.example"),
+]
 FOREIGN = [
-    ("null", "x"), ("null", "null"), ("", ""), ("https://x", "y"), ("https://x:444", "x"), ("http://x", "x:443"), ("https://x", "x:80"),
-    ("https://x.evil.example", "x"), ("https://x@evil.example", "x"), ("https://evil.example#x", "x"), ("https://x/path", "x"),
-    ("file://", ""), ("chrome-extension://abc", "abc"), ("http://[", "["), ("https://x:99999x", "x"), ("https:// x", "x"),
-    ("https://x", "x, y"), ("https://x\\.evil.example", "x"), ("https://x", ""), ("ftp://x", "x"),
-]  # fmt: skip
+    ("null", "x"),
+    ("null", "null"),
+    ("", ""),
+    ("https://x", "y"),
+    ("https://x:444", "x"),
+    ("http://x", "x:443"),
+    ("https://x", "x:80"),
+    ("https://x.evil.example", "x"),
+    ("https://x@evil.example", "x"),
+    ("https://evil.example#x", "x"),
+    ("https://x/path", "x"),
+    ("file://", ""),
+    ("chrome-extension://abc", "abc"),
+    ("http://[", "["),
+    ("https://x:99999x", "x"),
+    ("https:// x", "x"),
+    ("https://x", "x, y"),
+    ("https://x\\.evil.example", "x"),
+    ("https://x", ""),
+    ("ftp://x", "x"),
+]
 
 
 @pytest.mark.parametrize(("origin", "host"), OWN)

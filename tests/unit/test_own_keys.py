@@ -26,11 +26,14 @@ from tests.unit.test_llm import brief, settings
 
 OWN = "sk-of-the-writer"
 ENVIRONMENT = {
-    "OPENAI_API_KEY": "sk-owner", "ANTHROPIC_API_KEY": "sk-owner", "OPENAI_ORG_ID": "org-owner",
-    "OPENAI_PROJECT_ID": "project-owner", "OPENAI_CUSTOM_HEADERS": "Authorization: Bearer sk-owner\nX-Gateway: yes",
+    "OPENAI_API_KEY": "sk-owner",
+    "ANTHROPIC_API_KEY": "sk-owner",
+    "OPENAI_ORG_ID": "org-owner",
+    "OPENAI_PROJECT_ID": "project-owner",
+    "OPENAI_CUSTOM_HEADERS": "Authorization: Bearer sk-owner\nX-Gateway: yes",
     "ANTHROPIC_CUSTOM_HEADERS": "Authorization: Bearer sk-owner\nX-Api-Key: sk-owner\nX-Gateway: yes",
     "GOOGLE_API_KEY": "sk-owner",
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -127,13 +130,20 @@ def test_which_keys_a_story_might_use() -> None:
         (ModelAuthenticationError, 401, None, "Your own key for google was refused (401)."),
         (ModelAuthenticationError, 403, None, "Your own key for google was refused (403)."),
         (ModelQuotaExceededError, 402, None, "The account of your own key for google has no credit left (402)."),
-        (ModelNotFoundError, 404, None, "The model google:x is not known to google, or your own key may not use it (404)."),
         (
-            ModelRequestRejectedError, 400, {"error": {"details": [{"reason": "API_KEY_INVALID"}]}},
+            ModelNotFoundError,
+            404,
+            None,
+            "The model google:x is not known to google, or your own key may not use it (404).",
+        ),
+        (
+            ModelRequestRejectedError,
+            400,
+            {"error": {"details": [{"reason": "API_KEY_INVALID"}]}},
             "Your own key for google was refused (400).",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_only_the_writer_can_mend_ends_the_chain(category: Any, status: int, body: Any, says: str) -> None:
     error = ModelHTTPError.for_category(category, status_code=status, model_name="x", body=body)
     own = fault_of(error, "google:x", "draft", tries=1, begun=False, own_key="google")

@@ -36,11 +36,28 @@ def test_a_title_is_plain_words(written: str, title: str) -> None:
 @pytest.mark.parametrize(
     "title",
     [
-        "M*A*S*H", "Dr. No.", "John Q.", "I Am Done. Go.", "And then…", "Who?", "snake_case", "'Tis the Season",
-        "The Dogs'", '"The Bell" and "The Book"', '"The Bell," She Said', "Subtitle: a Story", "A * B", "AT&T", "***",
-        '""', "Ж", "鐘", "می\u200cخواهم", "👩\u200d👧",
+        "M*A*S*H",
+        "Dr. No.",
+        "John Q.",
+        "I Am Done. Go.",
+        "And then…",
+        "Who?",
+        "snake_case",
+        "'Tis the Season",
+        "The Dogs'",
+        '"The Bell" and "The Book"',
+        '"The Bell," She Said',
+        "Subtitle: a Story",
+        "A * B",
+        "AT&T",
+        "***",
+        '""',
+        "Ж",
+        "鐘",
+        "می\u200cخواهم",
+        "👩\u200d👧",
     ],
-)  # fmt: skip
+)
 def test_a_title_that_is_plain_stays(title: str) -> None:
     assert plain_title(title) == title
 

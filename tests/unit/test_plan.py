@@ -213,9 +213,13 @@ def check_progress(before: Any, work: Work) -> Any:
 
 
 def story(
-    template: Template = BUILT_IN, pages: int = 3, rounds: int = 2, *verdicts: Verdict, approvals: Sequence[Gate] = (),
+    template: Template = BUILT_IN,
+    pages: int = 3,
+    rounds: int = 2,
+    *verdicts: Verdict,
+    approvals: Sequence[Gate] = (),
     **more: Any,
-) -> list[tuple[Work, StepSpec]]:  # fmt: skip
+) -> list[tuple[Work, StepSpec]]:
     """A story with these verdicts, the last of them again and again: each step with the work before it."""
     work = Work(PROMPT, StoryConfig(pages=pages, max_revisions=rounds, approvals=list(approvals)), template)
     told: list[tuple[Work, StepSpec]] = []
@@ -234,9 +238,10 @@ def story(
             output = {
                 "outline": outline([Beat(title="Beat", summary="x", words=300)] * pages),
                 "outline-review": OutlineReview(approved=True, advice="Go on."),
-                "record": Record(summary=f"Up to {spec.section}."), "notes": Notes(impression="Good."),
+                "record": Record(summary=f"Up to {spec.section}."),
+                "notes": Notes(impression="Good."),
                 "lore-review": LoreReview(remarks="None."),
-            }[spec.kind]  # fmt: skip
+            }[spec.kind]
         if isinstance(output, str) or output is None:
             work = advance(work, Done(spec.name, None, output or f"<{spec.name}>", 1_000))
         else:
@@ -260,19 +265,34 @@ def at(told: list[tuple[Work, StepSpec]], name: str, repetition: Any = ()) -> Br
 def test_a_refused_outline_is_written_again_with_the_comment() -> None:
     told = story(approvals=["outline"], **{"approve-outline": {"approved": False, "comment": "More rain."}})
     assert names(told, "outline", "outline-review", "approval") == [
-        "outline", "outline-review", "approve-outline", "outline-2", "approve-outline-2",
-    ]  # fmt: skip
+        "outline",
+        "outline-review",
+        "approve-outline",
+        "outline-2",
+        "approve-outline-2",
+    ]
     assert at(told, "outline-2").notes == ["More rain."] and at(told, "outline-2").outline is not None
 
 
 def test_a_refused_draft_is_revised_whole_and_asked_about_again() -> None:
     told = story(
-        BUILT_IN, 3, 1, verdict([5] * 6, False, [2]), verdict([3] * 6, True, []), approvals=["draft"],
+        BUILT_IN,
+        3,
+        1,
+        verdict([5] * 6, False, [2]),
+        verdict([3] * 6, True, []),
+        approvals=["draft"],
         **{"approve-draft": {"approved": False, "comment": "More rain."}},
-    )  # fmt: skip
+    )
     assert names(told, "revise", "review", "approval") == [
-        "review-1", "approve-draft", "revise-1-1", "revise-1-2", "revise-1-3", "review-2", "approve-draft-2",
-    ]  # fmt: skip
+        "review-1",
+        "approve-draft",
+        "revise-1-1",
+        "revise-1-2",
+        "revise-1-3",
+        "review-2",
+        "approve-draft-2",
+    ]
     assert at(told, "revise-1-1").notes == ["More rain."]
     assert at(told, "revise-1-2").notes == ["More rain.", "mend 2"]
     # Whoever asked for it judges it, whatever the reader says.
@@ -282,8 +302,14 @@ def test_a_refused_draft_is_revised_whole_and_asked_about_again() -> None:
 def test_a_refused_final_text_is_revised_and_polished_again() -> None:
     told = story(BUILT_IN, 1, 2, approvals=["final"], **{"approve-final": {"approved": False, "comment": ""}})
     assert names(told, "polish", "revise", "review", "approval") == [
-        "review-1", "polish-1", "approve-final", "revise-1-1", "review-2", "polish-2-1", "approve-final-2",
-    ]  # fmt: skip
+        "review-1",
+        "polish-1",
+        "approve-final",
+        "revise-1-1",
+        "review-2",
+        "polish-2-1",
+        "approve-final-2",
+    ]
     assert at(told, "revise-1-1").text == "<polish-1>" and at(told, "revise-1-1").notes == [gates.ANYHOW]
     assert at(told, "polish-2-1").text == "<revise-1-1>"
 
@@ -447,9 +473,12 @@ def test_a_short_story_is_read_whole() -> None:
 
 def test_each_kind_of_step_is_told_what_it_needs() -> None:
     told = story(
-        BUILT_IN, 3, 1, verdict([3] * 6, False, [2, 3]),
+        BUILT_IN,
+        3,
+        1,
+        verdict([3] * 6, False, [2, 3]),
         notes=Notes(impression="Good.", notes=[Note(comment=f"Note {number}.") for number in range(12)]),
-    )  # fmt: skip
+    )
     repeated = [(2, "Said twice in 2."), (3, "Said twice in 3.")]
     assert (at(told, "brainstorm").outline, at(told, "brainstorm").words) == (None, 900)
     assert at(told, "outline").brainstorm == "<brainstorm>"
@@ -477,9 +506,11 @@ def test_each_kind_of_step_is_told_what_it_needs() -> None:
 def test_the_bible_grows_by_what_each_section_sets() -> None:
     work = Work(PROMPT, StoryConfig(), BUILT_IN, bible=Bible(people=[Person(name="Ines", role="a", description="b")]))
     record = Record(
-        summary="So far.", people=[Person(name="INES", role="c", description="d"), LEO],
-        places=[Place(name="Lake", description="Deep.")], facts=["The bell is iron.", "the bell is iron.", "It rang."],
-    )  # fmt: skip
+        summary="So far.",
+        people=[Person(name="INES", role="c", description="d"), LEO],
+        places=[Place(name="Lake", description="Deep.")],
+        facts=["The bell is iron.", "the bell is iron.", "It rang."],
+    )
     for section in (1, 2):
         work = plan._with_record(work, record, section)
     assert [person.name for person in work.bible.people] == ["INES", "Leo"] and work.summary == "So far."

@@ -27,26 +27,31 @@ PUBLISHABLE_KEY = "sb_publishable_ACJWlzQHlZjBrEguHvfOxg_3BJgxAaH"
 SECRET_KEY = "sb_secret_N7UND0UgjKTVK-Uodkm0Hg_xSvEMPvz"
 OTHER_SECRET = "another-secret-of-another-project-also-long"
 GOOD: dict[str, str | None] = {
-    "url": URL, "publishable_or_anon": PUBLISHABLE_KEY, "secret_or_service": SECRET_KEY, "jwt_secret": None
-}  # fmt: skip
+    "url": URL,
+    "publishable_or_anon": PUBLISHABLE_KEY,
+    "secret_or_service": SECRET_KEY,
+    "jwt_secret": None,
+}
 
 
 def test_of_what_kind_a_key_is() -> None:
     keys = (PUBLISHABLE_KEY, SECRET_KEY, legacy("anon"), legacy("service_role"), token(), "x")
-    assert [key_kind(key) for key in keys] == [
-        "publishable", "secret", "anon", "service_role", "user", "unknown",
-    ]  # fmt: skip
+    assert [key_kind(key) for key in keys] == ["publishable", "secret", "anon", "service_role", "user", "unknown"]
 
 
 @pytest.mark.parametrize(
     "given",
     [
-        {}, {"url": URL + "/"}, {"url": f" {URL}//\n"}, {"url": URL.upper().replace("HTTPS", "https")},
+        {},
+        {"url": URL + "/"},
+        {"url": f" {URL}//\n"},
+        {"url": URL.upper().replace("HTTPS", "https")},
         {"publishable_or_anon": legacy("anon"), "secret_or_service": legacy("service_role"), "jwt_secret": SECRET},
-        {"publishable_or_anon": None, "secret_or_service": ""}, {"jwt_secret": SECRET},
+        {"publishable_or_anon": None, "secret_or_service": ""},
+        {"jwt_secret": SECRET},
         {"secret_or_service": token("ES256", role="service_role"), "jwt_secret": SECRET},
     ],
-)  # fmt: skip
+)
 def test_what_can_be_right(given: dict[str, str | None]) -> None:
     assert check_keys(**{**GOOD, **given}) == URL
 
@@ -72,35 +77,51 @@ def test_addresses_of_ones_own(url: str) -> None:
         ({"url": "postgresql://postgres:hunter2@db.abc.supabase.co:5432/postgres"}, "that is SUPABASE_DB_URL"),
         ({"url": f"https://me:hunter2@{URL[8:]}"}, f"SUPABASE_URL has a user or password in it: set it to {URL}."),
         ({"url": "abcdefghijklmnopqrst.supabase.co"}, "begins with https://"),
-        ({"url": "ftp://abc.supabase.co"}, "begins with https://"), ({"url": ""}, "begins with https://"),
-        ({"url": "https://"}, "begins with https://"), ({"url": "https://abc:port"}, "SUPABASE_URL is not an address"),
+        ({"url": "ftp://abc.supabase.co"}, "begins with https://"),
+        ({"url": ""}, "begins with https://"),
+        ({"url": "https://"}, "begins with https://"),
+        ({"url": "https://abc:port"}, "SUPABASE_URL is not an address"),
         ({"url": "https://[::1"}, "SUPABASE_URL is not an address"),
         ({"publishable_or_anon": SECRET_KEY, "secret_or_service": PUBLISHABLE_KEY}, "are swapped"),
         ({"publishable_or_anon": legacy("service_role"), "secret_or_service": legacy("anon")}, "are swapped"),
-        ({"secret_or_service": legacy("anon")},
-         "SUPABASE_SECRET_KEY (or SUPABASE_SERVICE_ROLE_KEY) holds the anon key: set it to"),
+        (
+            {"secret_or_service": legacy("anon")},
+            "SUPABASE_SECRET_KEY (or SUPABASE_SERVICE_ROLE_KEY) holds the anon key: set it to",
+        ),
         ({"secret_or_service": PUBLISHABLE_KEY}, "SUPABASE_SERVICE_ROLE_KEY) holds the publishable key"),
         ({"secret_or_service": token()}, "SUPABASE_SERVICE_ROLE_KEY) holds a user's token"),
         ({"secret_or_service": "hunter2hunter2"}, "SUPABASE_SERVICE_ROLE_KEY) holds something that is no key"),
         ({"publishable_or_anon": SECRET_KEY}, "SUPABASE_ANON_KEY) holds the secret key, which may do everything"),
         ({"publishable_or_anon": legacy("service_role")}, "SUPABASE_ANON_KEY) holds the service_role key"),
         ({"publishable_or_anon": "hunter2hunter2"}, "SUPABASE_ANON_KEY) holds something that is no key"),
-        ({"secret_or_service": legacy("service_role", ref="zyxwvutsrqponmlkjihg")},
-         "SUPABASE_SERVICE_ROLE_KEY) is another project's key than that of SUPABASE_URL"),
+        (
+            {"secret_or_service": legacy("service_role", ref="zyxwvutsrqponmlkjihg")},
+            "SUPABASE_SERVICE_ROLE_KEY) is another project's key than that of SUPABASE_URL",
+        ),
         ({"publishable_or_anon": legacy("anon", ref="zyxwvutsrqponmlkjihg")}, "ANON_KEY) is another project's"),
-        ({"url": "https://db.example.org", "publishable_or_anon": legacy("anon", ref="a"),
-          "secret_or_service": legacy("service_role", ref="b")}, "are of two projects"),
-        ({"secret_or_service": legacy("service_role"), "jwt_secret": OTHER_SECRET},
-         "SUPABASE_JWT_SECRET is not the secret that SUPABASE_SECRET_KEY (or SUPABASE_SERVICE_ROLE_KEY) is signed"),
+        (
+            {
+                "url": "https://db.example.org",
+                "publishable_or_anon": legacy("anon", ref="a"),
+                "secret_or_service": legacy("service_role", ref="b"),
+            },
+            "are of two projects",
+        ),
+        (
+            {"secret_or_service": legacy("service_role"), "jwt_secret": OTHER_SECRET},
+            "SUPABASE_JWT_SECRET is not the secret that SUPABASE_SECRET_KEY (or SUPABASE_SERVICE_ROLE_KEY) is signed",
+        ),
         ({"jwt_secret": "hunter2hunter2"}, "SUPABASE_JWT_SECRET is shorter than the 32 characters"),
         ({"jwt_secret": legacy("anon")}, "SUPABASE_JWT_SECRET holds an API key or a token"),
         ({"jwt_secret": SECRET_KEY}, "SUPABASE_JWT_SECRET holds an API key"),
-        ({"jwt_secret": EC.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()},
-         "SUPABASE_JWT_SECRET holds a signing key"),
+        (
+            {"jwt_secret": EC.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()},
+            "SUPABASE_JWT_SECRET holds a signing key",
+        ),
         ({"jwt_secret": json.dumps(PUBLISHED[0])}, "SUPABASE_JWT_SECRET holds a signing key"),
         ({"jwt_secret": "super-secret-jwt-token-with-at-least-32-characters-long"}, "which everybody knows"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_right_is_said_in_one_sentence(given: dict[str, str], words: str) -> None:
     given_all = {**GOOD, **given}
     with pytest.raises(Misconfigured) as wrong:
@@ -117,8 +138,11 @@ def test_what_cannot_be_right_is_said_in_one_sentence(given: dict[str, str], wor
 def test_every_fault_is_told() -> None:
     told = key_faults(f"{URL}/rest/v1", "x", None, "short", both_needed=True)
     assert [fault.split()[0] for fault in told] == [
-        "SUPABASE_URL", "SUPABASE_PUBLISHABLE_KEY", "SUPABASE_SECRET_KEY", "SUPABASE_JWT_SECRET"
-    ]  # fmt: skip
+        "SUPABASE_URL",
+        "SUPABASE_PUBLISHABLE_KEY",
+        "SUPABASE_SECRET_KEY",
+        "SUPABASE_JWT_SECRET",
+    ]
     assert key_faults(URL, None, None, None) == []
     assert len(key_faults(URL, None, None, None, both_needed=True)) == 2
 

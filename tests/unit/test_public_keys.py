@@ -336,15 +336,28 @@ def test_keys_that_are_not_used() -> None:
     unusable: list[Any] = [
         {"kty": "oct", "kid": "oct", "alg": "HS256", "k": segment(SECRET.encode())},
         {**whole, "kid": "private"},
-        public(EC, "ES256", "for-another-algorithm", alg="RS256"), public(RSA, "RS256", "hmac", alg="HS256"),
-        public(RSA, "RS256", "pss", alg="PS256"), public(RSA, "RS256", "none", alg="none"),
-        public(EC, "ES256", "to-encrypt", use="enc"), public(EC, "ES256", "to-sign", key_ops=["sign"]),
-        public(EC, "ES256", "ops", key_ops="verify"), public(weak, "RS256", "weak"),
-        public(other_curve, "ES384", "curve"), {**good, "kid": 7}, {**good, "kid": None}, {**good, "kid": "x", "x": 1},
-        {**good, "kid": "off-the-curve", "x": good["y"], "y": good["x"]}, {**good, "kid": "kty", "kty": ["EC"]},
-        {**good, "kid": "mixed", "kty": "RSA"}, {"kid": "bare"}, None, 7, "text", [],
+        public(EC, "ES256", "for-another-algorithm", alg="RS256"),
+        public(RSA, "RS256", "hmac", alg="HS256"),
+        public(RSA, "RS256", "pss", alg="PS256"),
+        public(RSA, "RS256", "none", alg="none"),
+        public(EC, "ES256", "to-encrypt", use="enc"),
+        public(EC, "ES256", "to-sign", key_ops=["sign"]),
+        public(EC, "ES256", "ops", key_ops="verify"),
+        public(weak, "RS256", "weak"),
+        public(other_curve, "ES384", "curve"),
+        {**good, "kid": 7},
+        {**good, "kid": None},
+        {**good, "kid": "x", "x": 1},
+        {**good, "kid": "off-the-curve", "x": good["y"], "y": good["x"]},
+        {**good, "kid": "kty", "kty": ["EC"]},
+        {**good, "kid": "mixed", "kty": "RSA"},
+        {"kid": "bare"},
+        None,
+        7,
+        "text",
+        [],
         {key: value for key, value in good.items() if key != "kid"},
-    ]  # fmt: skip
+    ]
     assert set(usable_keys({"keys": [*unusable, good]})) == {"good"}
     # Of two by one name the first, and no more than a few.
     assert usable_keys({"keys": [good, public(EC_NEXT, "ES256", "good")]})["good"].key == EC.public_key()

@@ -53,15 +53,21 @@ async def told(url: str, call: Call) -> ClientError:
         (answers(403), "answers HTTP 403, not as Storyloom does"),
         (answers(407), "answers HTTP 407, not as Storyloom does"),
         (answers(302, location="/login"), "redirects to /login: something before it wants a sign-in of its own"),
-        (answers(301, location="https://elsewhere.example/x"), "redirects to https://elsewhere.example: give the address"),
-        (answers(308, location="https://elsewhere.example/x"), "redirects to https://elsewhere.example: give the address"),
+        (
+            answers(301, location="https://elsewhere.example/x"),
+            "redirects to https://elsewhere.example: give the address",
+        ),
+        (
+            answers(308, location="https://elsewhere.example/x"),
+            "redirects to https://elsewhere.example: give the address",
+        ),
         (answers(502), "can't answer now (HTTP 502)"),
         (speaks_first, "does not answer with HTTP: check the port, and whether it wants https://"),
         (hangs_up, "does not answer with HTTP"),
         (refuses(404, "not_found", "There is no such session."), "There is no such session."),
         (refuses(429, "rate_limited", "Too fast."), "Too fast."),
     ],
-)  # fmt: skip
+)
 async def test_what_answers_is_another(call: Call, door: Door, said: str) -> None:
     async with listening(door) as place:
         if "429" in said or "Too fast" in said:

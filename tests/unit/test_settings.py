@@ -55,16 +55,39 @@ def test_the_example_shows_the_defaults_and_not_just_nothing() -> None:
 
 def test_every_setting_is_read_from_the_name_that_the_example_gives(monkeypatch: pytest.MonkeyPatch) -> None:
     values = {
-        "database_url": "postgresql://a@b/c", "model_api_key": "k", "jwt_secret": "s" * 32, "allowed_origins": "https://a, http://b:1",
-            "allowed_hosts": "a, *.b",
-        "fallback_models": "a:b", "models": "c:d,,e:f ", "log_level": "debug", "host": "::1", "model": "a:b",
-        "model_base_url": "http://x", "data_dir": "/d", "templates": "/t",
-        "supabase_url": "https://x.supabase.co", "supabase_publishable_key": "p", "supabase_secret_key": "s",
-        "supabase_jwt_secret": "j", "supabase_jwt_audience": "a", "supabase_jwt_issuer": "i", "transport": "rpc",
-        "log_format": "json", "trusted_proxies": "10.0.0.1, 10.0.0.2", "otlp_endpoint": "http://x", "model_continues": "false",
-        "admin_user_ids": "5f0a3c3e-4b0e-4f0e-8f0e-5f0a3c3e4b0e", "key_secrets": "k", **dict.fromkeys(RATES, "1/second"),
-        "anonymous": "off", "day_tokens_per_user": "9", "day_usd_per_user": "0.5", "day_tokens": "9", "day_usd": "9",
-    }  # fmt: skip
+        "database_url": "postgresql://a@b/c",
+        "model_api_key": "k",
+        "jwt_secret": "s" * 32,
+        "allowed_origins": "https://a, http://b:1",
+        "allowed_hosts": "a, *.b",
+        "fallback_models": "a:b",
+        "models": "c:d,,e:f ",
+        "log_level": "debug",
+        "host": "::1",
+        "model": "a:b",
+        "model_base_url": "http://x",
+        "data_dir": "/d",
+        "templates": "/t",
+        "supabase_url": "https://x.supabase.co",
+        "supabase_publishable_key": "p",
+        "supabase_secret_key": "s",
+        "supabase_jwt_secret": "j",
+        "supabase_jwt_audience": "a",
+        "supabase_jwt_issuer": "i",
+        "transport": "rpc",
+        "log_format": "json",
+        "trusted_proxies": "10.0.0.1, 10.0.0.2",
+        "otlp_endpoint": "http://x",
+        "model_continues": "false",
+        "admin_user_ids": "5f0a3c3e-4b0e-4f0e-8f0e-5f0a3c3e4b0e",
+        "key_secrets": "k",
+        **dict.fromkeys(RATES, "1/second"),
+        "anonymous": "off",
+        "day_tokens_per_user": "9",
+        "day_usd_per_user": "0.5",
+        "day_tokens": "9",
+        "day_usd": "9",
+    }
     for name, field in Settings.model_fields.items():
         default = field.get_default(call_default_factory=False)
         with monkeypatch.context() as patch:
@@ -89,10 +112,14 @@ def test_a_database_has_three_names(name: str, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("STORYLOOM_PORT", "eighty"), ("STORYLOOM_PORT", "70000"), ("STORYLOOM_JWT_SECRET", "too-short-hunter2"),
-        ("STORYLOOM_LOG_LEVEL", "hunter2"), ("STORYLOOM_MODEL_TIMEOUT_S", "0"), ("STORYLOOM_CACHE_SESSIONS", "-4711"),
+        ("STORYLOOM_PORT", "eighty"),
+        ("STORYLOOM_PORT", "70000"),
+        ("STORYLOOM_JWT_SECRET", "too-short-hunter2"),
+        ("STORYLOOM_LOG_LEVEL", "hunter2"),
+        ("STORYLOOM_MODEL_TIMEOUT_S", "0"),
+        ("STORYLOOM_CACHE_SESSIONS", "-4711"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_value_is_told_by_its_name_alone(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(Misconfigured) as caught:

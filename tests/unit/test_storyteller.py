@@ -239,9 +239,16 @@ def test_a_wish_is_worked_in_and_the_length_kept() -> None:
     beats = outline.beats[2:4]
     words = sum(beat.words for beat in beats)
     asked = brief(
-        "draft", LIGHT, config={"pages": 3}, outline=outline, section=2, sections=3, beats=beats, words=words,
+        "draft",
+        LIGHT,
+        config={"pages": 3},
+        outline=outline,
+        section=2,
+        sections=3,
+        beats=beats,
+        words=words,
         notes=["Please give her a violin."],
-    )  # fmt: skip
+    )
     text = answer(asked)
     assert isinstance(text, str)
     assert "violin" in text

@@ -65,8 +65,12 @@ def test_only_neighbours_of_one_message_and_attempt_are_joined() -> None:
     assert (joined.fields["text"], joined.seq, joined.first_seq) == ("abc", 2, 1)
     assert one.fields["text"] == "ab"
     for other in (
-        delta(2, 2, "c", message="n"), delta(2, 0, "c", attempt=2), delta(3, 2, "c"), delta(2, 3, "c"), event(2),
-    ):  # fmt: skip
+        delta(2, 2, "c", message="n"),
+        delta(2, 0, "c", attempt=2),
+        delta(3, 2, "c"),
+        delta(2, 3, "c"),
+        event(2),
+    ):
         assert one.joined(other) is None
         assert len(join_for_storage([one, other])) == 2
     assert event(1).joined(delta(2, 0, "c")) is None
@@ -173,8 +177,9 @@ async def test_a_long_replay_holds_little_of_what_goes_on() -> None:
         attachment.publish(one)
     for number in range(51, 60):
         attachment.publish(event(number))
-    await attachment.replay(from_storage({**join_for_storage(deltas(*["a"] * 40))[0], "session_id": str(SESSION),
-                                          "epoch": 1}, 0))  # fmt: skip
+    await attachment.replay(
+        from_storage({**join_for_storage(deltas(*["a"] * 40))[0], "session_id": str(SESSION), "epoch": 1}, 0)
+    )
     assert attachment._held is not None and len(attachment._held) == 10
     attachment.go_live()
     frames = await read(reader)
@@ -185,9 +190,17 @@ async def test_a_long_replay_holds_little_of_what_goes_on() -> None:
 
 @pytest.mark.parametrize(
     ("epoch", "seq", "passed"),
-    [(1, 11, "told"), (2, 11, "told"), (1, 10, "known"), (1, 5, "known"), (2, 10, "diverged"), (2, 5, "diverged"),
-     (2, 12, "diverged"), (0, 11, "known")],
-)  # fmt: skip
+    [
+        (1, 11, "told"),
+        (2, 11, "told"),
+        (1, 10, "known"),
+        (1, 5, "known"),
+        (2, 10, "diverged"),
+        (2, 5, "diverged"),
+        (2, 12, "diverged"),
+        (0, 11, "known"),
+    ],
+)
 async def test_another_epoch_goes_on_from_what_was_told_or_the_past_is_another(
     epoch: int, seq: int, passed: str
 ) -> None:
@@ -312,8 +325,9 @@ class World:
 
     def delta(self, length: int) -> None:
         text = f"{self.seq:x}" * (length % 4)
-        self.emit(delta(self.seq + 1, len(self.text), text, message=str(self.message), attempt=self.attempt,
-                        epoch=self.epoch))  # fmt: skip
+        self.emit(
+            delta(self.seq + 1, len(self.text), text, message=str(self.message), attempt=self.attempt, epoch=self.epoch)
+        )
         self.text += text
 
     def mark(self, _: int) -> None:

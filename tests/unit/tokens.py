@@ -29,9 +29,11 @@ EC_NEXT = ec.generate_private_key(ec.SECP256R1())
 RSA = rsa.generate_private_key(65537, 2048)
 ED = ed25519.Ed25519PrivateKey.generate()
 SIGNERS: dict[str, tuple[Any, str, str]] = {
-    "ES256": (EC, "ES256", "ec"), "RS256": (RSA, "RS256", "rsa"), "EdDSA": (ED, "EdDSA", "ed"),
+    "ES256": (EC, "ES256", "ec"),
+    "RS256": (RSA, "RS256", "rsa"),
+    "EdDSA": (ED, "EdDSA", "ed"),
     "HS256": (SECRET, "HS256", "shared"),
-}  # fmt: skip
+}
 
 
 def public(private: Any, algorithm: str, key_id: str, **more: Any) -> dict[str, Any]:
@@ -47,10 +49,19 @@ def claims(**changes: Any) -> dict[str, Any]:
     """Of a token as Supabase Auth makes it; a change to `...` leaves a claim out."""
     now = int(time.time())
     whole = {
-        "iss": f"{URL}/auth/v1", "sub": str(USER), "aud": "authenticated", "role": "authenticated", "iat": now,
-        "exp": now + 3600, "email": "a@example.org", "aal": "aal1", "session_id": str(uuid4()), "is_anonymous": False,
-        "app_metadata": {"provider": "email"}, "user_metadata": {"role": "admin"},
-    }  # fmt: skip
+        "iss": f"{URL}/auth/v1",
+        "sub": str(USER),
+        "aud": "authenticated",
+        "role": "authenticated",
+        "iat": now,
+        "exp": now + 3600,
+        "email": "a@example.org",
+        "aal": "aal1",
+        "session_id": str(uuid4()),
+        "is_anonymous": False,
+        "app_metadata": {"provider": "email"},
+        "user_metadata": {"role": "admin"},
+    }
     return {name: value for name, value in {**whole, **changes}.items() if value is not ...}
 
 

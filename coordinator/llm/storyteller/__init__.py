@@ -67,9 +67,14 @@ def _telling(brief: Brief, turn: int, wish: tuple[str, ...] = ()) -> plot.Tale:
     config = brief.config
     seed = "" if config.seed is None else str(config.seed)
     return plot.tale(
-        brief.prompt, brief.template.name, config.protagonist or "", config.tone or "",
-        seed if turn == 1 else f"{seed}/{turn}", config.pages, wish,
-    )  # fmt: skip
+        brief.prompt,
+        brief.template.name,
+        config.protagonist or "",
+        config.tone or "",
+        seed if turn == 1 else f"{seed}/{turn}",
+        config.pages,
+        wish,
+    )
 
 
 def _turn(brief: Brief, outline: Outline) -> int:

@@ -38,7 +38,7 @@ _SUMMARIES = {
     "craft": ("{P_name} does the daily work {within} as {E} did it, and learns something from it.",),
     "road": ("{P_name} and {N} make their way past {place}, and are not alone on it.",),
     "wait": ("{P_name} waits {within}; what comes is not what was waited for.",),
-}  # fmt: skip
+}
 
 
 _SMALL = frozenset({"of", "the", "on", "in", "by", "for", "with", "and", "a", "an", "as", "at"})
@@ -126,9 +126,13 @@ def _tell(
         topic = f"the {bare}"
         slots |= {"object_the": topic, "object": f"The {bare}"}
     slots |= {
-        "place": scene.place.name, "within": scene.place.within, "Within": scene.place.within, "topic": topic,
-        "inplace": scene.place.within, "place_bare": "papers",
-    }  # fmt: skip
+        "place": scene.place.name,
+        "within": scene.place.within,
+        "Within": scene.place.within,
+        "topic": topic,
+        "inplace": scene.place.within,
+        "place_bare": "papers",
+    }
     rungs = [shape for shape in scene.shapes if shape in ladder.rungs]
     if rungs:
         parts = [fill(ladder.rungs[rung].summary, slots) for rung in rungs]

@@ -155,16 +155,33 @@ def _slots(
     if thing.plural or thing.kind == "idea":
         single = f"the matter of the {thing.phrase}"
     slots = {
-        "Pfull": lead.name, "P_name": lead.short, "arole": _a_role(role), "role": role, "T": f"the {thing.phrase}",
-        "Ts": single, "Tbare": thing.short, "K": definite, "aK": seedwork.article(token), "R": record,
-        "home": home.name, "far": far.name,
-        "far_title": far.name.removeprefix("the "), "open_noun": image.noun, "hand": hand, "hands": f"{hand}s",
+        "Pfull": lead.name,
+        "P_name": lead.short,
+        "arole": _a_role(role),
+        "role": role,
+        "T": f"the {thing.phrase}",
+        "Ts": single,
+        "Tbare": thing.short,
+        "K": definite,
+        "aK": seedwork.article(token),
+        "R": record,
+        "home": home.name,
+        "far": far.name,
+        "far_title": far.name.removeprefix("the "),
+        "open_noun": image.noun,
+        "hand": hand,
+        "hands": f"{hand}s",
         "years": rng.choice(["seven", "nine", "eleven", "twelve", "fourteen", "nineteen"]),
-        "num": rng.choice(["seventeen", "twenty-two", "thirty-one", "forty"]), "group": people.group,
-        "coin": genre.words["coin"][0], "gift": genre.words["gift"][0],
-        "agift": seedwork.article(genre.words["gift"][0]), "labour": genre.words["labour"][0],
-        "clause": seed.clause, "matter": seed.matter, "saying": seed.saying,
-    }  # fmt: skip
+        "num": rng.choice(["seventeen", "twenty-two", "thirty-one", "forty"]),
+        "group": people.group,
+        "coin": genre.words["coin"][0],
+        "gift": genre.words["gift"][0],
+        "agift": seedwork.article(genre.words["gift"][0]),
+        "labour": genre.words["labour"][0],
+        "clause": seed.clause,
+        "matter": seed.matter,
+        "saying": seed.saying,
+    }
     if genre.first_person:
         slots |= {"P": "I", "he": "I", "his": "my", "him": "me", "self": "myself", "Ps": "my"}
         slots |= {"Po": "me", "hisown": "mine", "they": "we", "them": "us", "their": "our"}

@@ -301,15 +301,22 @@ class _Telling:
         deck = self.details.setdefault(scene.place.name, Deck(self.rng, scene.place.details))
         topic = f"the {scene.secret.object.split(' ', 1)[1]}" if scene.secret else str(slots["T"])
         slots |= {
-            "place": scene.place.name, "inplace": scene.place.within, "time": scene.time[0] or "later that day",
-            "when": scene.time[1] or "that day", "topic": topic, "detail": deck.draw,
-            "infar": tale.far.within, "minor": self.minors.draw,
+            "place": scene.place.name,
+            "inplace": scene.place.within,
+            "time": scene.time[0] or "later that day",
+            "when": scene.time[1] or "that day",
+            "topic": topic,
+            "detail": deck.draw,
+            "infar": tale.far.within,
+            "minor": self.minors.draw,
             "date": lambda: f"the {_ordinal(self.rng.randrange(1, 29))} of {self.dates.draw()}",
-            "other": lambda: self._elsewhere(scene.place), "inother": lambda: self._within(scene.place),
-            "bareobject": self.objects.draw, "num2": lambda: self.rng.choice(_NUMBERS),
+            "other": lambda: self._elsewhere(scene.place),
+            "inother": lambda: self._within(scene.place),
+            "bareobject": self.objects.draw,
+            "num2": lambda: self.rng.choice(_NUMBERS),
             "object": lambda: seedwork.article(self.objects.draw()),
             "stuff": lambda: f"{seedwork.article(self.objects.draw())} {self.conditions.draw()}",
-        }  # fmt: skip
+        }
         if tale.thing.short != tale.thing.phrase:
             slots["T"] = lambda: f"the {self.rng.choice([tale.thing.phrase, tale.thing.short])}"
         if scene.partner in tale.cast.others:

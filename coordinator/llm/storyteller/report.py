@@ -13,10 +13,18 @@ from coordinator.story.material import Beat
 
 KINDS = ("tests", "interview", "incident", "memo", "quiet")
 _TITLES = {
-    "file": "Item and procedures", "described": "Description", "discovery": "How it was found", "tests": "Test series",
-    "interview": "Interview", "incident": "Incident", "memo": "Memoranda", "quiet": "Observation log",
-    "turn": "A reading of the procedures", "dark": "An order is carried out", "climax": "The event",
-}  # fmt: skip
+    "file": "Item and procedures",
+    "described": "Description",
+    "discovery": "How it was found",
+    "tests": "Test series",
+    "interview": "Interview",
+    "incident": "Incident",
+    "memo": "Memoranda",
+    "quiet": "Observation log",
+    "turn": "A reading of the procedures",
+    "dark": "An order is carried out",
+    "climax": "The event",
+}
 _SUMMARIES = {
     "file": "The file opens with the procedures for {item}, {T}, one of which nobody can explain.",
     "described": "What {T} is and does, as far as can be measured.",
@@ -32,9 +40,19 @@ _SUMMARIES = {
 }
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
-)  # fmt: skip
+)
 
 
 def plan(count: int, rng: random.Random) -> list[str]:
@@ -61,11 +79,16 @@ def slots(slots: dict[str, str], rng: random.Random) -> dict[str, str]:
     title = re.match(r"(agent|dr\.?|captain|doctor|professor|director)\s", name, re.IGNORECASE)
     said = f"{title[0].strip()} {slots['P_name']}" if title else f"Researcher {slots['P_name']}"
     added = {
-        "item": number, "site": str(rng.randrange(11, 97)), "P": said, "Po": said, "Ps": f"{said}'s",
-        "His_cap": slots["his"].capitalize(), "rev": str(rng.randrange(4, 19)),
+        "item": number,
+        "site": str(rng.randrange(11, 97)),
+        "P": said,
+        "Po": said,
+        "Ps": f"{said}'s",
+        "His_cap": slots["his"].capitalize(),
+        "rev": str(rng.randrange(4, 19)),
         "logline": f"{said} takes over {number} and finds that one line of its procedures was written for somebody.",
         "rule": f"One chair is kept facing {number}, and is kept empty.",
-    }  # fmt: skip
+    }
     return slots | added
 
 
@@ -110,13 +133,19 @@ class Reporting:
             del found[key]
         self.addendum += 1
         return found | {
-            "a": str(self.addendum), "n": lambda: str(self.rng.randrange(3, 29)),
-            "m": lambda: str(self.rng.randrange(31, 59)), "clock": self._clock, "clock2": self._clock,
-            "bareobject": self.objects.draw, "day": self.days.draw, "month": self.months.draw,
-            "minor": self.minors.draw, "place": self.places.draw,
+            "a": str(self.addendum),
+            "n": lambda: str(self.rng.randrange(3, 29)),
+            "m": lambda: str(self.rng.randrange(31, 59)),
+            "clock": self._clock,
+            "clock2": self._clock,
+            "bareobject": self.objects.draw,
+            "day": self.days.draw,
+            "month": self.months.draw,
+            "minor": self.minors.draw,
+            "place": self.places.draw,
             "object": lambda: seedwork.article(self.objects.draw()),
             "stuff": lambda: f"{seedwork.article(self.objects.draw())} {self.conditions.draw()}",
-        }  # fmt: skip
+        }
 
     def _clock(self) -> str:
         return f"{self.rng.randrange(24):02}.{self.rng.randrange(60):02}"

@@ -16,17 +16,26 @@ SINGLE = ("road", "past", "craft", "snag", "wait", "ask", "choose", "spar", "hun
 
 _TIMES = {
     "science-fiction": (
-        ("at the change of watch", "that watch"), ("two watches later", "that watch"),
-        ("in the middle of the sleep cycle", "that night cycle"), ("when the lights came up", "that day cycle"),
-        ("nine hours after", "that shift"), ("on the last shift of the week", "that shift"),
+        ("at the change of watch", "that watch"),
+        ("two watches later", "that watch"),
+        ("in the middle of the sleep cycle", "that night cycle"),
+        ("when the lights came up", "that day cycle"),
+        ("nine hours after", "that shift"),
+        ("on the last shift of the week", "that shift"),
     ),
     "": (
-        ("the next morning", "that morning"), ("toward evening", "that evening"), ("after dark", "that night"),
-        ("two days later", "that day"), ("at first light", "that morning"), ("late in the afternoon", "that afternoon"),
-        ("at the end of the week", "that day"), ("before anyone was up", "that morning"), ("about noon", "that day"),
+        ("the next morning", "that morning"),
+        ("toward evening", "that evening"),
+        ("after dark", "that night"),
+        ("two days later", "that day"),
+        ("at first light", "that morning"),
+        ("late in the afternoon", "that afternoon"),
+        ("at the end of the week", "that day"),
+        ("before anyone was up", "that morning"),
+        ("about noon", "that day"),
         ("on the following evening", "that evening"),
     ),
-}  # fmt: skip
+}
 
 
 _PAIRED = frozenset({"ask", "warn", "deal", "spar", "jest", "plan", "road"})
@@ -64,16 +73,24 @@ def scenes(genre: banks.Genre, people: cast.Cast, home: banks.Place, pages: int,
             plans.insert(1, (("record",), "", None))
     elif count <= 5:
         plans = [
-            (("open", "disturbance"), "", None), (("record",), "", None), (("turn", "dark"), "", None),
+            (("open", "disturbance"), "", None),
+            (("record",), "", None),
+            (("turn", "dark"), "", None),
             (("climax", "ending", "close"), "", None),
-        ]  # fmt: skip
+        ]
         plans += [(("ask",), "A", None)] * (count - 4)
     else:
         before, after = _middle(genre, people, count - 6, rng)
         plans = [
-            (("open",), "", None), (("disturbance",), "", None), (("record",), "", None), *before,
-            (("turn",), "", None), *after, (("dark",), "", None), (("climax", "ending", "close"), "", None),
-        ]  # fmt: skip
+            (("open",), "", None),
+            (("disturbance",), "", None),
+            (("record",), "", None),
+            *before,
+            (("turn",), "", None),
+            *after,
+            (("dark",), "", None),
+            (("climax", "ending", "close"), "", None),
+        ]
     if 4 < count <= 5:
         plans.insert(2, plans.pop())
     return _set(genre, home, plans, rng)

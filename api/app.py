@@ -49,6 +49,7 @@ from coordinator.running.administration import Administration
 from coordinator.running.stories import NoRuns, Runs, StoryCoordinator
 from coordinator.sessions.held import Held
 from coordinator.sessions.manager import StorySessionManager
+from coordinator.sessions.memory import Room
 from coordinator.sessions.snapshots import Snapshots
 from coordinator.sessions.streams import Streams
 from coordinator.sessions.wakeups import Wakeups
@@ -176,9 +177,7 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
             node=lock.node_id,
             ttl_s=int(settings.session_ttl_s),
             flush_s=settings.event_flush_s,
-            cache_sessions=settings.cache_sessions,
-            cache_idle_s=settings.cache_idle_s,
-            cache_bytes=settings.cache_bytes,
+            room=Room(settings.cache_sessions, settings.cache_bytes, settings.cache_idle_s),
             keep={
                 "failed": settings.keep_failed_s,
                 "cancelled": settings.keep_cancelled_s,
@@ -225,7 +224,7 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         press = Press(at_once=settings.exports_at_once)
         stack.callback(press.close)
         catching_up = asyncio.Semaphore(max(1, settings.database_pool - CONNECTIONS_FOR_RUNS))
-        snapshots = Snapshots(manager.snapshot, catching_up)
+        snapshots = Snapshots(manager.record.snapshot, catching_up)
         stack.push_async_callback(snapshots.close)
         yield State(
             settings,

@@ -12,6 +12,7 @@ from bench.figure import Figure, measured
 from bench.ground import MESSAGE, Database, Ground, manager_of, new_session, new_user
 from bench.turns import in_turn
 from bench.wire import Wire
+from coordinator.store.messages import NewMessage
 
 SESSIONS = 64
 BARE = "select bare.append(%s, %s, %s)"
@@ -27,7 +28,7 @@ async def one(ground: Ground, effort: Effort) -> list[Figure]:
         manager = manager_of(store)
 
         async def ours() -> float:
-            return await _each(calls, lambda: manager.save_message(None, session_id, "user", MESSAGE))
+            return await _each(calls, lambda: manager.save_message(None, session_id, NewMessage("user", MESSAGE)))
 
         async def bare() -> float:
             return await _each(calls, lambda: connection.execute(BARE, [bare_id, uuid4(), MESSAGE]))
@@ -38,8 +39,8 @@ async def one(ground: Ground, effort: Effort) -> list[Figure]:
         took = await in_turn(effort, {"bare": bare, "ours": ours, "same": same})
         async with Wire(database.socket) as wire, database.store(wire.url(database.url)) as counted:
             remote = manager_of(counted)
-            await remote.save_message(None, session_id, "user", MESSAGE)
-            trips = await wire.counted(lambda: remote.save_message(None, session_id, "user", MESSAGE))
+            await remote.save_message(None, session_id, NewMessage("user", MESSAGE))
+            trips = await wire.counted(lambda: remote.save_message(None, session_id, NewMessage("user", MESSAGE)))
     return [
         measured(
             "one awaited append",
@@ -66,7 +67,7 @@ async def many(ground: Ground, effort: Effort) -> list[Figure]:
         manager = manager_of(store)
 
         async def ours() -> float:
-            return await _rate(sessions, each, lambda one: manager.save_message(None, one, "user", MESSAGE))
+            return await _rate(sessions, each, lambda one: manager.save_message(None, one, NewMessage("user", MESSAGE)))
 
         async def append(one: UUID) -> object:
             async with pool.connection() as connection:
@@ -97,7 +98,7 @@ async def size(ground: Ground, effort: Effort) -> list[Figure]:
         sessions = [await new_session(store, owner) for _ in range(SESSIONS)]
         manager = manager_of(store)
         before = await _bytes(database)
-        await _rate(sessions, each, lambda one: manager.save_message(None, one, "user", MESSAGE))
+        await _rate(sessions, each, lambda one: manager.save_message(None, one, NewMessage("user", MESSAGE)))
         taken = (await _bytes(database) - before) / (each * SESSIONS)
     return [
         measured(

@@ -13,6 +13,9 @@ from bench.figure import Figure
 from bench.ground import MESSAGE, Ground, manager_of, new_session, new_user
 from bench.story import step_result
 from bench.wire import Wire
+from coordinator.sessions.memory import Room
+from coordinator.store.messages import NewMessage
+from coordinator.store.sessions import NewSession
 
 DELAYS_MS = (0, 2, 30)
 Operation = Callable[[], Awaitable[Any]]
@@ -26,7 +29,7 @@ async def measure(ground: Ground, effort: Effort) -> list[Figure]:
         Wire(database.socket) as wire,
         database.store(wire.url(database.url)) as store,
     ):
-        manager = manager_of(store, cache_sessions=1)
+        manager = manager_of(store, room=Room(1))
         owner = await new_user(store)
         session_id = await new_session(store, owner)
         run = await manager.recover_session(await new_session(store, owner))
@@ -39,15 +42,15 @@ async def measure(ground: Ground, effort: Effort) -> list[Figure]:
 
         operations: dict[str, Operation] = {
             "create a session": lambda: manager.create_session(
-                owner, "A prompt.", template="short-story", model="offline:storyteller", kind="chat"
+                owner, NewSession("A prompt.", template="short-story", model="offline:storyteller", kind="chat")
             ),
-            "append a message": lambda: manager.save_message(None, session_id, "user", MESSAGE),
+            "append a message": lambda: manager.save_message(None, session_id, NewMessage("user", MESSAGE)),
             "finish a step": step,
             "read a session": lambda: store.sessions.get(owner, session_id),
             "list sessions": lambda: manager.list_sessions(owner),
-            "read 100 messages": lambda: manager.list_messages(owner, session_id, 100, None),
-            "snapshot": lambda: manager.snapshot(owner, session_id),
-            "replay": lambda: manager.replay(owner, session_id, 0, 0, 200),
+            "read 100 messages": lambda: manager.record.messages(owner, session_id, 100, None),
+            "snapshot": lambda: manager.record.snapshot(owner, session_id),
+            "replay": lambda: manager.record.replay(owner, session_id, 0, 0, 200),
             "claim a run": lambda: _claimed(manager, owner),
         }
         for name, operation in operations.items():

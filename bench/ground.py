@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,13 +17,14 @@ from psycopg import AsyncClientCursor, AsyncConnection
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import AsyncConnectionPool
 
-from coordinator.models import SERVICE, Identity, StoryConfig
+from coordinator.models import SERVICE, Identity
 from coordinator.sessions.manager import StorySessionManager
 from coordinator.sessions.streams import Streams
 from coordinator.store import Store
 from coordinator.store.direct import DirectTransport
 from coordinator.store.embedded import EmbeddedPostgres
 from coordinator.store.migrate import migrate
+from coordinator.store.sessions import NewSession
 
 POOL = 10
 """Connections, for the service's store as for every floor."""
@@ -138,19 +139,7 @@ async def new_user(store: Store, *, admin: bool = False) -> Identity:
 async def new_session(store: Store, owner: Identity, **more: Any) -> UUID:
     assert owner.user_id is not None
     made = await store.sessions.create(
-        owner.user_id,
-        **{
-            "kind": "chat",
-            "title": None,
-            "prompt": "A prompt.",
-            "template": "short-story",
-            "config": StoryConfig(),
-            "model": "offline:storyteller",
-            "ttl_s": 7200,
-            "request_id": None,
-            "progress": {},
-            **more,
-        },
+        owner.user_id, replace(NewSession("A prompt.", "short-story", "offline:storyteller", kind="chat"), **more), 7200
     )
     return made.session.id
 

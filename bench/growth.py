@@ -26,6 +26,8 @@ from bench.machine import machine
 from bench.turns import in_turn
 from coordinator.models import SERVICE, Identity, Status
 from coordinator.store import Store
+from coordinator.store.messages import NewMessage
+from coordinator.store.sessions import Search
 
 SMALL = 1000
 CALLS = 20
@@ -50,20 +52,20 @@ class Scene:
 
 OPERATIONS: dict[str, Callable[[Scene], Awaitable[Any]]] = {
     "a writer's list": lambda at: manager_of(at.store).list_sessions(at.writer),
-    "a writer's search": lambda at: manager_of(at.store).list_sessions(at.writer, q="lamp17"),
+    "a writer's search": lambda at: manager_of(at.store).list_sessions(at.writer, Search(q="lamp17")),
     "an admin's list": lambda at: manager_of(at.store).list_sessions(at.admin, everybody=True),
     "an admin's list of one status": lambda at: manager_of(at.store).list_sessions(
-        at.admin, everybody=True, status="failed"
+        at.admin, Search(status="failed"), everybody=True
     ),
     "an admin's search": lambda at: manager_of(at.store).list_sessions(
-        at.admin, everybody=True, q="lamp17 answers number 5"
+        at.admin, Search(q="lamp17 answers number 5"), everybody=True
     ),
     "statistics of a week": lambda at: at.store.gateway.read("service_stats", SERVICE, days=7, dead_s=6),
     "one session": lambda at: at.store.sessions.get(at.writer, at.one),
     "a snapshot": lambda at: at.store.record.snapshot(at.writer, at.one),
     "a replay of 100 events": lambda at: at.store.record.replay(at.writer, at.one, 1, 10, 100),
-    "an append": lambda at: at.store.record.append_message(
-        at.one, None, message_id=uuid4(), role="user", content="A new one."
+    "an append": lambda at: at.store.messages.append(
+        at.one, None, NewMessage(id=uuid4(), role="user", content="A new one.")
     ),
     "the sweep": lambda at: manager_of(at.store, keep=KEEP).cleanup_expired_sessions(),
     "a claim": lambda at: at.store.nodes.claim("bench", room=5, per_user=5, held=[], dead_s=6),

@@ -13,6 +13,9 @@ from bench.effort import Effort
 from bench.figure import Figure, measured
 from bench.ground import MESSAGE, Ground, manager_of, new_session, new_user
 from bench.turns import in_turn
+from coordinator.sessions.memory import Room
+from coordinator.store.messages import NewMessage
+from coordinator.store.versions import NewDraft
 
 MESSAGES = 300
 SELECT = (
@@ -29,7 +32,7 @@ async def cold(ground: Ground, effort: Effort) -> list[Figure]:
         owner = await new_user(store)
         session_id = await new_session(store, owner)
         for _ in range(MESSAGES - 1):
-            await store.record.append_message(session_id, None, message_id=uuid4(), role="user", content=MESSAGE)
+            await store.messages.append(session_id, None, NewMessage(id=uuid4(), role="user", content=MESSAGE))
         await connection.execute("vacuum analyze")
 
         async def ours() -> float:
@@ -65,12 +68,12 @@ async def memory(ground: Ground, effort: Effort) -> list[Figure]:
     """1,000 sessions of 20 messages each in the manager's memory."""
     async with ground.database() as database, database.store() as store:
         owner = await new_user(store)
-        manager = manager_of(store, cache_sessions=SESSIONS)
+        manager = manager_of(store, room=Room(SESSIONS))
         sessions = [await new_session(store, owner) for _ in range(SESSIONS)]
         for one in sessions:
-            await store.record.append_draft(one, None, version=1, author="writer", content=MESSAGE * 4, word_count=600)
+            await store.versions.append(one, None, NewDraft(version=1, author="writer", content=MESSAGE * 4))
         gates = [
-            store.record.append_message(one, None, message_id=uuid4(), role="user", content=MESSAGE)
+            store.messages.append(one, None, NewMessage(id=uuid4(), role="user", content=MESSAGE))
             for one in sessions
             for _ in range(19)
         ]

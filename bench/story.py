@@ -28,6 +28,7 @@ from coordinator.running.workflow import StoryWorkflow
 from coordinator.sessions.manager import StorySessionManager
 from coordinator.settings import Settings
 from coordinator.store.node import NodeLock
+from coordinator.store.sessions import NewSession
 from coordinator.workers.workers import Workers
 
 AT_ONCE = 50
@@ -120,11 +121,13 @@ async def sessions(manager: StorySessionManager, owner: Identity, count: int, ki
         *(
             manager.create_session(
                 owner,
-                recorded.PROMPT,
-                template=recorded.TEMPLATE,
-                model="offline:storyteller",
-                config=StoryConfig(pages=2, seed=7),
-                kind=kind,
+                NewSession(
+                    recorded.PROMPT,
+                    template=recorded.TEMPLATE,
+                    model="offline:storyteller",
+                    config=StoryConfig(pages=2, seed=7),
+                    kind=kind,
+                ),
             )
             for _ in range(count)
         )

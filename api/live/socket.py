@@ -24,6 +24,7 @@ from api.live import protocol
 from api.state import State, admitted, host_of, state_of, verified
 from coordinator.errors import Conflict, Internal, StoryloomError, Unauthorized, Unavailable
 from coordinator.models import Identity
+from coordinator.running.stories import WantedStory
 from coordinator.sessions.events import from_storage
 from coordinator.sessions.streams import Attachment, Reader, TooSlow
 from coordinator.telemetry.logs import about
@@ -283,14 +284,8 @@ class Connection:
         assert self._identity is not None
         self._check_room()
         await admitted(self._state, self._caller, host_of(self._websocket), frame.request_id)
-        session, _ = await self._state.coordinator.create(
-            self._identity,
-            frame.prompt,
-            template=frame.template,
-            title=frame.title,
-            config=frame.config,
-            request_id=frame.request_id,
-        )
+        wanted = WantedStory(frame.prompt, frame.template, frame.title, frame.config, frame.request_id)
+        session, _ = await self._state.coordinator.create(self._identity, wanted)
         # Watched before it runs; a repeated request is told its story from the beginning.
         self._attach(session.id, 0, 0)
         self._state.coordinator.begin(session)
@@ -365,7 +360,7 @@ class Connection:
         while True:
             await self._room()
             async with self._state.catching_up:
-                page = await manager.replay(
+                page = await manager.record.replay(
                     self._caller, session_id, ANY_EPOCH if epoch is None else epoch, seen, REPLAY_CHUNK
                 )
             if seen == after_seq:

@@ -15,6 +15,7 @@ from api.state import Admin, Service
 from api.strict import StrictRoute
 from coordinator.models import Draft, Kind, Message, Name, Session, SessionDetail, Status, Step, Storable, Usage
 from coordinator.store.admin import Action, AuditEntry, Nodes, Stats
+from coordinator.store.sessions import Search as SessionSearch
 
 router = APIRouter(prefix="/api/admin", tags=["admin"], route_class=StrictRoute)
 
@@ -62,26 +63,23 @@ async def list_every_session(
     cursor: Cursor = None,
 ) -> Items[Session]:
     """Sessions of all users, newest activity first."""
-    return page(
-        await service.manager.list_sessions(
-            admin,
-            everybody=True,
-            owner=user_id,
-            status=status,
-            kind=kind,
-            template=template,
-            since=since.isoformat() if since else None,
-            q=q,
-            limit=limit,
-            cursor=cursor,
-        )
+    wanted = SessionSearch(
+        owner=user_id,
+        status=status,
+        kind=kind,
+        template=template,
+        since=since.isoformat() if since else None,
+        q=q,
+        limit=limit,
+        cursor=cursor,
     )
+    return page(await service.manager.list_sessions(admin, wanted, everybody=True))
 
 
 @router.get("/sessions/{session_id}", responses=responses("unauthorized", "forbidden", "not_found"))
 async def inspect_session(session_id: UUID, admin: Admin, service: Service) -> Inspection:
     """One session whole: steps, messages, drafts, events, usage, node. Somebody else's is an entry in the audit."""
-    found = await service.manager.inspect_session(admin, session_id)
+    found = await service.manager.store.sessions.inspect(admin, session_id)
     for event in found["events"]["items"]:
         event.pop("parts", None)
     return Inspection.model_validate(found)

@@ -56,7 +56,7 @@ async def export_session(
         pieces = await service.records.whole(service.manager, caller, session_id)
         return StreamingResponse(pieces, media_type=JSON, headers=headers)
     async with service.press.turns.turn(caller.user_id) if format != "md" else nullcontext():
-        story = await service.manager.get_story(caller, session_id)
+        story = await service.manager.record.story(caller, session_id)
         book = book_of(session, story, await _author(service, caller, session))
         printed = await service.press.printed(book, format)
     headers["Content-Language"] = book.language

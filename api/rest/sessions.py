@@ -31,7 +31,9 @@ from coordinator.models import (
     StoryConfig,
     Title,
 )
+from coordinator.running.stories import WantedStory
 from coordinator.store.gateway import Page
+from coordinator.store.sessions import Search as SessionSearch
 
 router = APIRouter(prefix="/api/sessions", tags=["sessions"], route_class=StrictRoute)
 T = TypeVar("T")
@@ -128,14 +130,8 @@ async def start_story(
 ) -> Session:
     """Start a story. The same `Idempotency-Key` from the same writer answers the session that it made before (200)."""
     await admitted(service, caller, host, idempotency_key)
-    session, new = await service.coordinator.create(
-        caller,
-        story.prompt,
-        template=story.template,
-        title=story.title,
-        config=story.config,
-        request_id=idempotency_key,
-    )
+    wanted = WantedStory(story.prompt, story.template, story.title, story.config, idempotency_key)
+    session, new = await service.coordinator.create(caller, wanted)
     service.coordinator.begin(session)
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/api/sessions/{session.id}"
@@ -153,7 +149,8 @@ async def list_sessions(
     cursor: Cursor = None,
 ) -> Items[Session]:
     """The caller's own sessions, newest activity first."""
-    return page(await service.manager.list_sessions(caller, status=status, kind=kind, q=q, limit=limit, cursor=cursor))
+    wanted = SessionSearch(status=status, kind=kind, q=q, limit=limit, cursor=cursor)
+    return page(await service.manager.list_sessions(caller, wanted))
 
 
 @router.get("/{session_id}", responses=responses("unauthorized", "not_found"))
@@ -174,7 +171,7 @@ async def change_session(session_id: UUID, wanted: SessionChange, caller: Caller
     if "budget" in given:
         session = await service.coordinator.set_budget(caller, session_id, wanted.budget)
     if "title" in given:
-        session = await service.manager.rename_session(caller, session_id, wanted.title)
+        session = await service.manager.steering.rename(caller, session_id, wanted.title)
     return session
 
 
@@ -235,7 +232,7 @@ async def approve_step(session_id: UUID, reply: Reply, caller: Caller, service: 
 @router.get("/{session_id}/story", responses=responses("unauthorized", "not_found", "conflict"))
 async def get_story(session_id: UUID, caller: Caller, service: Service) -> Story:
     """The current text. Before the first draft: 409."""
-    return await service.manager.get_story(caller, session_id)
+    return await service.manager.record.story(caller, session_id)
 
 
 @router.get("/{session_id}/messages", responses=responses("unauthorized", "not_found", "invalid_message"))
@@ -243,7 +240,7 @@ async def list_messages(
     session_id: UUID, caller: Caller, service: Service, limit: Limit = 20, cursor: Cursor = None
 ) -> Items[Message]:
     """What was said, oldest first."""
-    return page(await service.manager.list_messages(caller, session_id, limit, cursor))
+    return page(await service.manager.record.messages(caller, session_id, limit, cursor))
 
 
 @router.get("/{session_id}/drafts", responses=responses("unauthorized", "not_found", "invalid_message"))
@@ -257,16 +254,16 @@ async def list_drafts(
 ) -> Items[Draft] | Items[DraftHead]:
     """All versions of the text, oldest first."""
     if content:
-        found = await service.manager.list_drafts(caller, session_id, limit, cursor)
+        found = await service.manager.record.drafts(caller, session_id, limit, cursor)
         return Items[Draft](items=found.items, next_cursor=found.next_cursor)
-    heads = await service.manager.list_draft_heads(caller, session_id, limit, cursor)
+    heads = await service.manager.record.draft_heads(caller, session_id, limit, cursor)
     return Items[DraftHead](items=heads.items, next_cursor=heads.next_cursor)
 
 
 @router.get("/{session_id}/drafts/{version}", responses=responses("unauthorized", "not_found"))
 async def get_draft(session_id: UUID, version: Version, caller: Caller, service: Service) -> Draft:
     """One version of the text."""
-    return await service.manager.get_draft(caller, session_id, version)
+    return await service.manager.record.draft(caller, session_id, version)
 
 
 @router.get("/{session_id}/steps", responses=responses("unauthorized", "not_found", "invalid_message"))
@@ -274,7 +271,7 @@ async def list_steps(
     session_id: UUID, caller: Caller, service: Service, limit: Limit = 100, cursor: Cursor = None
 ) -> Items[Step]:
     """The steps begun so far, in order."""
-    return page(await service.manager.list_steps(caller, session_id, limit, cursor))
+    return page(await service.manager.record.steps(caller, session_id, limit, cursor))
 
 
 @router.get("/{session_id}/events", responses=responses("unauthorized", "not_found", "invalid_message"))
@@ -286,7 +283,7 @@ async def list_events(
     limit: Limit = 100,
 ) -> Items[dict[str, Any]]:
     """What happened after an event, in order; `next_cursor` is the `after_seq` of the next page."""
-    found = await service.manager.list_events(caller, session_id, after_seq, limit)
+    found = await service.manager.record.events(caller, session_id, after_seq, limit)
     for event in found.items:
         # How a row of joined deltas may be cut is of use to a replay alone.
         event.pop("parts", None)

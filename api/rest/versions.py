@@ -19,10 +19,12 @@ from api.strict import StrictRoute
 from coordinator.llm.models import OFFLINE
 from coordinator.llm.prices import price_of
 from coordinator.models import Alternative, Draft, Name, Note, Session, ShortText, StoryConfig, Title
-from coordinator.running.alternatives import Alternatives
+from coordinator.running.alternatives import Alternatives, Rewrite
 from coordinator.running.estimate import Estimate, estimate
 from coordinator.running.stories import DEFAULT_TEMPLATE, MOST_BYTES
 from coordinator.story.difference import Difference, compare
+from coordinator.story.fork import WantedFork
+from coordinator.story.passage import Place
 
 router = APIRouter(prefix="/api/sessions", tags=["versions"], route_class=StrictRoute)
 T = TypeVar("T")
@@ -31,7 +33,7 @@ DRAFTS = r"/api/sessions/[^/]+/drafts"
 BODY_BYTES = 3 * MOST_BYTES
 """As JSON, where each letter that is not of English may be written as six."""
 CLIENT_LEFT = 499
-Place = Annotated[int, Field(ge=0, le=MOST_BYTES)]
+Position = Annotated[int, Field(ge=0, le=MOST_BYTES)]
 
 
 class NewFork(BaseModel):
@@ -61,10 +63,10 @@ class NewAlternatives(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     version: Annotated[int, Field(ge=1, le=2**31 - 1)] = Field(description="the current version")
-    start: Place | None = Field(
+    start: Position | None = Field(
         default=None, description="in characters (Unicode code points, not UTF-16 units) from 0"
     )
-    end: Place | None = Field(default=None, description="in the same: the character there is none of the passage")
+    end: Position | None = Field(default=None, description="in the same: the character there is none of the passage")
     section: Annotated[int, Field(ge=1, le=10_000)] | None = None
     instruction: Note = Field(description="what is to be different")
     alternatives: int = Field(default=2, ge=1, le=4)
@@ -114,16 +116,8 @@ async def fork_session(
     changed. The same `Idempotency-Key` from the same writer answers the session that it made before (200)."""
     await admitted(service, caller, host, idempotency_key)
     changes = wanted.config.model_dump(exclude_unset=True) if wanted.config else {}
-    session, new = await service.coordinator.fork(
-        caller,
-        session_id,
-        from_step=wanted.from_step,
-        from_version=wanted.from_version,
-        title=wanted.title,
-        changes=changes,
-        start=wanted.start,
-        request_id=idempotency_key,
-    )
+    fork = WantedFork(wanted.from_step, wanted.from_version, changes, wanted.title, wanted.start, idempotency_key)
+    session, new = await service.coordinator.fork(caller, session_id, fork)
     service.coordinator.begin(session)
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/api/sessions/{session.id}"
@@ -147,7 +141,7 @@ async def edit_draft(session_id: UUID, draft: NewDraft, caller: Caller, service:
 )
 async def compare_drafts(session_id: UUID, a: Version, b: Version, caller: Caller, service: Service) -> Response:
     """What is different between two versions, by paragraph, and by word within a paragraph that was changed."""
-    old, new = [(await service.manager.get_draft(caller, session_id, version)).content for version in (a, b)]
+    old, new = [(await service.manager.record.draft(caller, session_id, version)).content for version in (a, b)]
     told = await service.workers.run(caller.user_id, len(old) + len(new), compare, a, b, old, new)
     return Response(told, media_type="application/json")
 
@@ -165,19 +159,9 @@ async def rewrite_passage(
     """Have a passage of the current version written anew, one to four times at once. They are kept, and none is taken
     before it is accepted. Leaving the call ends it."""
     await service.rates.rewrite(caller, host)
-    written = await _while_here(
-        request,
-        _alternatives(service).write(
-            caller,
-            session_id,
-            version=wanted.version,
-            instruction=wanted.instruction,
-            count=wanted.alternatives,
-            start=wanted.start,
-            end=wanted.end,
-            section=wanted.section,
-        ),
-    )
+    place = Place(wanted.start, wanted.end, wanted.section)
+    rewrite = Rewrite(wanted.version, place, wanted.instruction, wanted.alternatives)
+    written = await _while_here(request, _alternatives(service).write(caller, session_id, rewrite))
     return Written(items=written)
 
 
@@ -186,7 +170,7 @@ async def list_alternatives(
     session_id: UUID, caller: Caller, service: Service, limit: Limit = 20, cursor: Cursor = None
 ) -> Items[Alternative]:
     """All alternatives that were written for passages of this text, oldest first."""
-    return page(await service.manager.list_alternatives(caller, session_id, limit, cursor))
+    return page(await service.manager.record.alternatives(caller, session_id, limit, cursor))
 
 
 @router.post(

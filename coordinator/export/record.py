@@ -78,7 +78,7 @@ async def _from(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes
 
 async def _head(manager: StorySessionManager, identity: Identity, session: SessionDetail) -> bytes:
     try:
-        story = await manager.get_story(identity, session.id)
+        story = await manager.record.story(identity, session.id)
     except Conflict:
         story = None
     return to_json({"format": FORMAT, "exported_at": datetime.now(UTC), "session": session, "story": story})[:-1]
@@ -86,16 +86,16 @@ async def _head(manager: StorySessionManager, identity: Identity, session: Sessi
 
 def _lists(manager: StorySessionManager, identity: Identity, session_id: UUID) -> dict[str, NextPage]:
     async def events(cursor: str | None) -> Page[Any]:
-        found = await manager.list_events(identity, session_id, int(cursor or 0), PAGE)
+        found = await manager.record.events(identity, session_id, int(cursor or 0), PAGE)
         for event in found.items:
             # How a row of joined deltas may be cut is of use to a replay alone.
             event.pop("parts", None)
         return found
 
     return {
-        "drafts": lambda cursor: manager.list_drafts(identity, session_id, DRAFTS, cursor),
-        "messages": lambda cursor: manager.list_messages(identity, session_id, PAGE, cursor),
-        "alternatives": lambda cursor: manager.list_alternatives(identity, session_id, PAGE, cursor),
-        "steps": lambda cursor: manager.list_steps(identity, session_id, PAGE, cursor),
+        "drafts": lambda cursor: manager.record.drafts(identity, session_id, DRAFTS, cursor),
+        "messages": lambda cursor: manager.record.messages(identity, session_id, PAGE, cursor),
+        "alternatives": lambda cursor: manager.record.alternatives(identity, session_id, PAGE, cursor),
+        "steps": lambda cursor: manager.record.steps(identity, session_id, PAGE, cursor),
         "events": events,
     }

@@ -32,7 +32,7 @@ class Administration:
         if not admin.is_admin:
             raise Forbidden("Only an admin may do that.")
         # First in the store, which fences the run wherever it is; then the run that is here.
-        change = await self._manager.end_session(admin, session_id, to, reason)
+        change = await self._manager.steering.end_as_admin(admin, session_id, to, reason)
         await self._runs.stop(session_id)
         if change.changed:
             logger.info("an admin ended a session as %s", to, extra={"session_id": str(session_id)})

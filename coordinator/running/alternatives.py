@@ -16,16 +16,26 @@ from coordinator.people.vault import Vault
 from coordinator.running.recovery import restored
 from coordinator.sessions.manager import StorySessionManager
 from coordinator.storable import storable
-from coordinator.store.versions import Made
+from coordinator.store.versions import Edit, Made, Rewritten
 from coordinator.story import passage as passages
 from coordinator.story.brief import Brief
 from coordinator.story.budget import Guard, check_budget
-from coordinator.story.passage import Passage
+from coordinator.story.passage import Passage, Place
 from coordinator.story.words import count_words
 from coordinator.story.work import Done
 from coordinator.workers.workers import Workers
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """A passage of a version that is to be written anew, `count` times."""
+
+    version: int
+    place: Place
+    instruction: str
+    count: int
 
 
 class Alternatives:
@@ -38,28 +48,18 @@ class Alternatives:
         self._vault = vault
         self._workers = workers
 
-    async def write(
-        self,
-        identity: Identity,
-        session_id: UUID,
-        *,
-        version: int,
-        instruction: str,
-        count: int,
-        start: int | None = None,
-        end: int | None = None,
-        section: int | None = None,
-    ) -> list[Alternative]:
-        """`count` versions of a passage of the current version, written at once; durable on return. Those that fail are
+    async def write(self, identity: Identity, session_id: UUID, wanted: Rewrite) -> list[Alternative]:
+        """So many versions of a passage of the current version, written at once; durable on return. Those that fail are
         left out, and what they used counts; so it does where the call is cancelled, which ends the model's.
 
-        Raises InvalidMessage where the passage is none, Conflict where `version` is not current or the story is being
-        written, BudgetExceeded, and ModelFailed where none came.
+        Raises InvalidMessage where the passage is none, Conflict where that version is not current or the story is
+        being written, BudgetExceeded, and ModelFailed where none came.
         """
-        instruction = storable(instruction).strip()
+        version, count = wanted.version, wanted.count
+        instruction = storable(wanted.instruction).strip()
         if not instruction:
             raise InvalidMessage("The instruction is empty. Say what should be different in that passage.")
-        so_far = await self._manager.so_far(identity, session_id)
+        so_far = await self._manager.versions.so_far(identity, session_id)
         session = so_far.session
         if session.status == "active":
             raise Conflict("The story is being written: pause it first.")
@@ -69,7 +69,7 @@ class Alternatives:
             raise Conflict(
                 f"The text has changed since: version {session.draft_version} is the current one, not {version}."
             )
-        content = (await self._manager.get_draft(identity, session_id, version)).content
+        content = (await self._manager.record.draft(identity, session_id, version)).content
         work, _ = await restored(
             self._workers,
             session.user_id,
@@ -78,7 +78,7 @@ class Alternatives:
             self._library.get(session.template),
             map(Done.stored, so_far.steps),
         )
-        passage = passages.find(work, content, start, end, section)
+        passage = passages.find(work, content, wanted.place)
         check_budget(session, next_call=True)
         size = count * 2 * len(passage.text.encode())
         await self._manager.store.limits.check_more(session.user_id, session_id, size)
@@ -92,10 +92,11 @@ class Alternatives:
         Raises Conflict where the version that it was made from is not current any more, or a run holds the text.
         """
         chosen = await self._manager.store.versions.alternative(identity, session_id, alternative_id)
-        base = (await self._manager.get_draft(identity, session_id, chosen.version)).content
+        base = (await self._manager.record.draft(identity, session_id, chosen.version)).content
         content = base[: chosen.start] + chosen.content + base[chosen.end :]
         words = await self._workers.run(identity.user_id, len(content), count_words, content)
-        return await self._manager.edit_draft(identity, session_id, chosen.version, content, words, alternative_id)
+        edit = Edit(chosen.version, content, words, alternative_id)
+        return await self._manager.versions.edit(identity, session_id, edit)
 
     async def _written(
         self,
@@ -137,16 +138,8 @@ class Alternatives:
                 Made(ids[place], text, wrote[place], used[place].tokens, used[place].cost_usd)
                 for place, text in enumerate(texts)
             ]
-            return await self._manager.add_alternatives(
-                identity,
-                session.id,
-                version=session.draft_version,
-                start=passage.start,
-                end=passage.end,
-                passage=passage.text,
-                instruction=instruction,
-                made=made,
-            )
+            written = Rewritten(session.draft_version, passage.start, passage.end, passage.text, instruction, made)
+            return await self._manager.versions.add_alternatives(identity, session.id, written)
 
         try:
             async with asyncio.TaskGroup() as calls:

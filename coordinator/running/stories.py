@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 from uuid import UUID
 
 from coordinator.agents.library import Library
@@ -14,10 +14,12 @@ from coordinator.models import Budget, Draft, Identity, Message, Session, Status
 from coordinator.running.recovery import restored
 from coordinator.sessions.manager import StorySessionManager
 from coordinator.storable import storable
+from coordinator.store.sessions import NewSession
+from coordinator.store.versions import Edit, NewFork
 from coordinator.story import gates, plan, progress
 from coordinator.story.budget import check_budget
 from coordinator.story.edits import brought
-from coordinator.story.fork import fork
+from coordinator.story.fork import WantedFork, fork
 from coordinator.story.template import Template
 from coordinator.story.words import count_words
 from coordinator.story.work import Done, Work, text_of
@@ -30,6 +32,17 @@ STOPPABLE: tuple[Status, ...] = ("active", "awaiting_approval", "paused")
 
 MOST_BYTES = 1_000_000
 """Of a text that a writer brings: about six times a hundred pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedStory:
+    """What a writer starts a story with. Without a template it is DEFAULT_TEMPLATE, without a title the outline's."""
+
+    prompt: str
+    template: str | None = None
+    title: str | None = None
+    config: StoryConfig = field(default_factory=StoryConfig)
+    request_id: str | None = None
 
 
 class Runs(Protocol):
@@ -59,24 +72,15 @@ class StoryCoordinator:
         self._runs = runs
         self._workers = workers
 
-    async def create(
-        self,
-        identity: Identity,
-        prompt: str,
-        *,
-        template: str | None,
-        title: str | None,
-        config: StoryConfig,
-        request_id: str | None,
-    ) -> tuple[Session, bool]:
+    async def create(self, identity: Identity, wanted: WantedStory) -> tuple[Session, bool]:
         """A new story session, durable on return, and whether it is new. `begin` sets it going.
 
         Raises InvalidMessage where the template, an option or the model is not one that can be chosen.
         """
-        prompt = storable(prompt)
+        prompt, config = storable(wanted.prompt), wanted.config
         if not prompt.strip():
             raise InvalidMessage("The prompt is empty. Say in a sentence or more what the story should be about.")
-        chosen = self.library.get(template or DEFAULT_TEMPLATE)
+        chosen = self.library.get(wanted.template or DEFAULT_TEMPLATE)
         options = self.library.check_options(chosen, config.theme_options)
         model = await self.model_for(identity, config.model)
         self._check_countable(config.budget, model)
@@ -84,41 +88,30 @@ class StoryCoordinator:
         config = config.model_copy(update={"theme_options": options})
         work = Work(prompt, config, chosen)
         first = plan.next_step(work)
-        made = await self.manager.create_session(
-            identity,
+        new = NewSession(
             prompt,
-            template=chosen.name,
-            model=model,
-            config=config,
-            title=title,
-            request_id=request_id,
+            chosen.name,
+            model,
+            config,
+            title=wanted.title,
+            request_id=wanted.request_id,
             progress=progress.of(work, first.name if first else None, 0),
         )
+        made = await self.manager.create_session(identity, new)
         return made.session, made.changed
 
-    async def fork(
-        self,
-        identity: Identity,
-        session_id: UUID,
-        *,
-        from_step: str | None = None,
-        from_version: int | None = None,
-        title: str | None = None,
-        changes: Mapping[str, Any] | None = None,
-        start: bool = True,
-        request_id: str | None = None,
-    ) -> tuple[Session, bool]:
-        """A new session that shares the past of another, up to a step or a version (all of it where neither is named),
-        and whether it is new. Durable on return; it waits for its turn, or is paused where it is not to `start`.
+    async def fork(self, identity: Identity, session_id: UUID, wanted: WantedFork) -> tuple[Session, bool]:
+        """A new session that shares the past of another, as far as is `wanted`, and whether it is new. Durable on
+        return; it waits for its turn, or is paused where it is not to `start`.
 
-        Raises NotFound where there is no such step or version, InvalidMessage for `changes` to the config that can't be
+        Raises NotFound where there is no such step or version, InvalidMessage for changes to the config that can't be
         made there, Conflict for what is no story.
         """
-        so_far = await self.manager.so_far(identity, session_id)
+        so_far = await self.manager.versions.so_far(identity, session_id)
         parent = so_far.session
         if parent.kind != "story":
             raise Conflict("Only a story can be forked.")
-        changes = dict(changes or {})
+        changes = dict(wanted.changes)
         template = self.library.get(parent.template)
         if "theme_options" in changes:
             options = {**parent.config.theme_options, **changes["theme_options"]}
@@ -134,9 +127,7 @@ class StoryCoordinator:
             template,
             done,
             so_far.versions,
-            from_step=from_step,
-            from_version=from_version,
-            changes=changes,
+            replace(wanted, changes=changes),
         )
         work = made.work
         _check_gates(work.config, template)
@@ -144,21 +135,20 @@ class StoryCoordinator:
         self._check_countable(work.config.budget, model)
         first = plan.next_step(work)
         words = count_words(text_of(work))
-        change = await self.manager.fork_session(
-            identity,
-            session_id,
-            steps=made.steps,
-            until=made.until,
-            title=title,
-            config=work.config,
-            context={"bible": work.bible.model_dump(mode="json"), "summary": work.summary} if work.outline else {},
-            progress=progress.of(work, first.name if first else None, words),
-            scores=work.scores,
-            draft_version=work.current_version,
-            model=model,
-            status="active" if start else "paused",
-            request_id=request_id,
+        new = NewFork(
+            made.steps,
+            made.until,
+            work.config,
+            {"bible": work.bible.model_dump(mode="json"), "summary": work.summary} if work.outline else {},
+            progress.of(work, first.name if first else None, words),
+            work.scores,
+            work.current_version,
+            model,
+            "active" if wanted.start else "paused",
+            wanted.title,
+            wanted.request_id,
         )
+        change = await self.manager.versions.fork(identity, session_id, new)
         return change.session, change.changed
 
     async def edit(self, identity: Identity, session_id: UUID, content: str, base_version: int) -> Draft:
@@ -172,7 +162,7 @@ class StoryCoordinator:
             raise InvalidMessage("The text is empty. To end the story, cancel or delete it.")
         if size > MOST_BYTES:
             raise TooLarge(f"The text is longer than {MOST_BYTES:,} bytes.")
-        return await self.manager.edit_draft(identity, session_id, base_version, content, words)
+        return await self.manager.versions.edit(identity, session_id, Edit(base_version, content, words))
 
     async def model_for(self, identity: Identity, name: str | None) -> str:
         """The model that a story of theirs gets for what they chose. Raises InvalidMessage where it can't be chosen."""
@@ -185,7 +175,7 @@ class StoryCoordinator:
         """What the session may use, None for no limit. Raises InvalidMessage as `create`."""
         session = await self.manager.get_session(identity, session_id)
         self._check_countable(budget, session.model)
-        return await self.manager.set_budget(identity, session_id, budget)
+        return await self.manager.steering.set_budget(identity, session_id, budget)
 
     def _check_countable(self, budget: Budget | None, model: str) -> None:
         """Raises InvalidMessage for a budget of money where it is not known what the model costs."""
@@ -206,13 +196,13 @@ class StoryCoordinator:
             if budget is not None:
                 session = await self.set_budget(identity, session_id, budget)
             check_budget(session, next_call=True)
-        change = await self.manager.change_status(identity, session_id, "active", RESUMABLE, "resumed")
+        change = await self.manager.steering.change_status(identity, session_id, "active", RESUMABLE, "resumed")
         self._runs.wake()
         return change.session
 
     async def pause(self, identity: Identity, session_id: UUID) -> Session:
         """Paused at once where nothing runs, else when the step at hand is done."""
-        return (await self.manager.pause_session(identity, session_id)).session
+        return (await self.manager.steering.pause(identity, session_id)).session
 
     async def steer(self, identity: Identity, session_id: UUID, text: str, request_id: str | None = None) -> Message:
         """A note for the steps to come, or with a `request_id` used before in this session the one made then; durable
@@ -221,21 +211,21 @@ class StoryCoordinator:
         if not text:
             raise InvalidMessage("The note is empty. Say what should be different from here on.")
         await self.manager.store.limits.check_room(identity.writer(), session_id, len(text.encode()))
-        return await self.manager.steer_session(identity, session_id, text, request_id)
+        return await self.manager.steering.steer(identity, session_id, text, request_id)
 
     async def approve(
         self, identity: Identity, session_id: UUID, step: str, *, approved: bool, comment: str | None = None
     ) -> Session:
         """Answer the gate that waits. Conflict where it does not, or was answered already."""
         comment = storable(comment or "").strip() or None
-        change = await self.manager.answer_gate(identity, session_id, step, approved=approved, comment=comment)
+        change = await self.manager.steering.answer_gate(identity, session_id, step, approved=approved, comment=comment)
         self._runs.wake()
         return change.session
 
     async def cancel(self, identity: Identity, session_id: UUID, reason: str | None = None) -> Session:
         """End the story where it is, the model's call included. Cancelling again changes nothing."""
         # First in the store, which checks the owner and fences the run wherever it is; then the run that is here.
-        change = await self.manager.change_status(identity, session_id, "cancelled", STOPPABLE, reason)
+        change = await self.manager.steering.change_status(identity, session_id, "cancelled", STOPPABLE, reason)
         await self._runs.stop(session_id)
         return change.session
 
@@ -243,7 +233,7 @@ class StoryCoordinator:
         """The session and all that hangs on it; a run here is stopped, one elsewhere finds its session gone."""
         await self.manager.get_session(identity, session_id)
         await self._runs.stop(session_id)
-        await self.manager.delete_session(identity, session_id)
+        await self.manager.steering.delete(identity, session_id)
 
 
 def _check_gates(config: StoryConfig, template: Template) -> None:

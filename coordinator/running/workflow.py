@@ -28,7 +28,7 @@ from coordinator.running.recovery import restored
 from coordinator.sessions.journal import Journal
 from coordinator.sessions.manager import StorySessionManager
 from coordinator.sessions.runs import Partial, Recovered
-from coordinator.store.runs import Finished
+from coordinator.store.runs import Failing, Finished
 from coordinator.story import plan, progress
 from coordinator.story.briefing import brief_of
 from coordinator.story.budget import Guard
@@ -238,17 +238,15 @@ class StoryWorkflow:
     ) -> None:
         failure = Failure(code=error.code, message=error.message)
         traces.note({"error.type": error.code}, failed=True)
-        await _patiently(
-            lambda: self._manager.runs.fail(
-                journal.session_id,
-                failure,
-                spec.name if spec else None,
-                agent=spec.agent if spec else None,
-                tokens=spent.tokens,
-                cost_usd=spent.cost_usd,
-                to=to,
-            )
+        failing = Failing(
+            failure,
+            spec.name if spec else None,
+            spec.agent if spec else None,
+            spent.tokens,
+            spent.cost_usd,
+            to,
         )
+        await _patiently(lambda: self._manager.runs.fail(journal.session_id, failing))
         logger.warning("the story is %s: %s", to, error.code)
 
 

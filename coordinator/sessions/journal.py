@@ -7,14 +7,13 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from coordinator.errors import Fenced, NotFound, StoryloomError, Unavailable
-from coordinator.models import Failure
 from coordinator.sessions.events import Event, from_storage, join_for_storage
 from coordinator.sessions.streams import Streams
-from coordinator.store.runs import Finished, RunOperations
+from coordinator.store.runs import Failing, Finished, RunOperations
 from coordinator.store.sessions import Changed, Json
 from coordinator.telemetry.metrics import Metrics
 
@@ -121,30 +120,11 @@ class Journal:
 
         return await self._numbered_by_store(write, lambda answer: answer.events)
 
-    async def fail(
-        self,
-        error: Failure,
-        step: str | None,
-        agent: str | None,
-        tokens: int,
-        cost_usd: float,
-        to: Literal["failed", "paused"] = "failed",
-    ) -> Changed:
+    async def fail(self, failing: Failing) -> Changed:
         """Stores the pending events and the failure in one call."""
 
         async def write(pending: list[Json]) -> Changed:
-            return await self._runs.fail(
-                self.session_id,
-                None,
-                error,
-                epoch=self.epoch,
-                step=step,
-                events=pending,
-                agent=agent,
-                tokens=tokens,
-                cost_usd=cost_usd,
-                to=to,
-            )
+            return await self._runs.fail(self.session_id, None, failing, epoch=self.epoch, events=pending)
 
         return await self._numbered_by_store(write, lambda answer: answer.events)
 

@@ -28,22 +28,29 @@ class Entry:
     draft: Draft | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many sessions are remembered, of how many bytes, and for how long one that nobody asks for."""
+
+    sessions: int = 1000
+    bytes: int = 67_108_864
+    idle_s: float = 900
+
+
 class Memory:
-    """Of `size` sessions at the most. It is the reader's business whether what it gives may be seen by who asks."""
+    """It is the reader's business whether what it gives may be seen by who asks."""
 
     def __init__(
         self,
         held: Container[UUID],
-        size: int = 1000,
-        idle_s: float = 900,
+        room: Room | None = None,
         clock: Callable[[], float] = time.monotonic,
-        *,
-        most_bytes: int = 67_108_864,
     ) -> None:
         """`held` are the sessions that this node runs, as of any moment."""
         self._held = held
         self._clock = clock
-        self._cache: Cache[UUID, Entry] = Cache(size, idle_s, clock, most_bytes=most_bytes, weigh=_weight)
+        room = room or Room()
+        self._cache: Cache[UUID, Entry] = Cache(room.sessions, room.idle_s, clock, most_bytes=room.bytes, weigh=_weight)
         self._loads: SingleFlight[UUID, SessionDetail] = SingleFlight()
 
     @property

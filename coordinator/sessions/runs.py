@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal
 from uuid import UUID
 
 from coordinator.models import Failure, Session
@@ -17,7 +16,7 @@ from coordinator.sessions.streams import Streams
 from coordinator.sessions.writes import Writes, events_of
 from coordinator.store import Store
 from coordinator.store.nodes import Beat
-from coordinator.store.runs import Begun, Finished
+from coordinator.store.runs import Begun, Failing, Finished
 from coordinator.store.sessions import Changed, Json
 
 logger = logging.getLogger(__name__)
@@ -194,24 +193,14 @@ class NodeRuns:
         )
         return self._writes.counted(change).session
 
-    async def fail(
-        self,
-        session_id: UUID,
-        error: Failure,
-        step: str | None = None,
-        *,
-        agent: str | None = None,
-        tokens: int = 0,
-        cost_usd: float = 0,
-        to: Literal["failed", "paused"] = "failed",
-    ) -> Session:
-        """Failed with a reason that its writer may read; it may be resumed. What the failed step used is counted."""
+    async def fail(self, session_id: UUID, failing: Failing) -> Session:
+        """With a reason that its writer may read; it may be resumed. What the failed step used is counted."""
         journal = self._held.get(session_id)
         if journal is not None:
-            answer = await journal.fail(error, step, agent, tokens, cost_usd, to)
+            answer = await journal.fail(failing)
             self._memory.forget(session_id)
             return self._writes.counted(answer).session
-        return (await self._writes.done(await self._store.runs.fail(session_id, None, error, step=step, to=to))).session
+        return (await self._writes.done(await self._store.runs.fail(session_id, None, failing))).session
 
     async def release(self, journal: Journal) -> None:
         """The run on this node is over, whatever its end."""

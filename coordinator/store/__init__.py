@@ -6,6 +6,7 @@ from coordinator.store.admin import AdminOperations
 from coordinator.store.gateway import Gateway
 from coordinator.store.keys import KeyOperations
 from coordinator.store.limits import LimitOperations
+from coordinator.store.messages import MessageOperations
 from coordinator.store.nodes import NodeOperations
 from coordinator.store.record import RecordOperations
 from coordinator.store.runs import RunOperations
@@ -29,11 +30,12 @@ class Store:
         self.gateway = Gateway(transport, wait_s, self.metrics)
         self.sessions = SessionOperations(self.gateway)
         self.record = RecordOperations(self.gateway, page_bytes)
+        self.messages = MessageOperations(self.gateway)
         self.runs = RunOperations(self.gateway)
         self.keys = KeyOperations(self.gateway)
         self.signins = SignInOperations(self.gateway)
         self.users = UserOperations(self.gateway)
-        self.versions = VersionOperations(self.gateway, page_bytes)
+        self.versions = VersionOperations(self.gateway)
         self.shares = ShareOperations(self.gateway)
         self.nodes = NodeOperations(self.gateway)
         self.limits = LimitOperations(self.gateway)

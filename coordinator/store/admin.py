@@ -96,10 +96,6 @@ class AdminOperations:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
-    async def note_inspection(self, session_id: UUID, admin: UUID) -> None:
-        """In the audit on return, once a minute at the most, where the session is somebody else's."""
-        await self._gateway.read("note_inspection", SERVICE, session_id=session_id, admin=admin)
-
     async def end(self, session_id: UUID, admin: UUID, *, to: Ending, reason: str) -> Changed:
         """Fences the session's run. Raises Conflict where the session has ended otherwise, NotFound."""
         answer = await self._gateway.write(

@@ -1,20 +1,23 @@
-"""Operations on a session's record: messages, drafts, steps, events, the story, snapshot and replay."""
+"""Readings of a session's record: messages, drafts, steps, events, the story, snapshot and replay. An admin's look at
+another's is in the audit before it is answered."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from coordinator.admins import reads_as
-from coordinator.models import SERVICE, Draft, DraftHead, Identity, Message, MessageRole, Step, Story
+from coordinator.models import SERVICE, Alternative, Draft, DraftHead, Identity, Message, Step, Story
 from coordinator.store.gateway import Gateway, Page, Rows
+from coordinator.store.inspection import noted
 from coordinator.store.sessions import Json
 
 _MESSAGES = Rows(Message)
 _DRAFTS = Rows(Draft)
 _HEADS = Rows(DraftHead)
 _STEPS = Rows(Step)
+_ALTERNATIVES = Rows(Alternative)
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,127 +37,40 @@ class RecordOperations:
         self._gateway = gateway
         self._bytes = page_bytes
 
-    async def append_message(
-        self,
-        session_id: UUID,
-        owner: UUID | None,
-        *,
-        message_id: UUID,
-        role: MessageRole,
-        content: str,
-        epoch: int | None = None,
-        agent: str | None = None,
-        step: str | None = None,
-        metadata: Json | None = None,
-        model: str | None = None,
-        tokens: int = 0,
-        cost_usd: float = 0,
-    ) -> tuple[Message, list[Json]]:
-        """Durable on return, with the events it made; the same `message_id` again answers the same message."""
-        answer = await self._gateway.write(
-            "append_message",
-            SERVICE,
-            session_id=session_id,
-            owner=owner,
-            id=message_id,
-            role=role,
-            content=content,
-            epoch=epoch,
-            agent=agent,
-            step=step,
-            metadata=metadata or {},
-            model=model,
-            tokens=tokens,
-            cost_usd=cost_usd,
-        )
-        return _said(answer)
-
-    async def steer(self, session_id: UUID, owner: UUID, message_id: UUID, text: str) -> tuple[Message, list[Json]]:
-        """A note for the next step. Raises Conflict where there is none to come."""
-        answer = await self._gateway.write(
-            "steer", SERVICE, session_id=session_id, owner=owner, id=message_id, text=text
-        )
-        return _said(answer)
-
-    async def append_draft(
-        self,
-        session_id: UUID,
-        owner: UUID | None,
-        *,
-        version: int,
-        author: str,
-        content: str,
-        word_count: int,
-        current: bool = True,
-        step: str | None = None,
-        scores: dict[str, int] | None = None,
-        epoch: int | None = None,
-    ) -> tuple[Draft, list[Json]]:
-        """Durable on return. Raises Conflict where `version` is not the next one."""
-        answer = await self._gateway.write(
-            "append_draft",
-            SERVICE,
-            session_id=session_id,
-            owner=owner,
-            version=version,
-            author=author,
-            content=content,
-            word_count=word_count,
-            current=current,
-            step=step,
-            scores=scores,
-            epoch=epoch,
-        )
-        return Draft.model_validate(answer["draft"]), answer["events"]
-
     async def messages(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Message]:
-        return await self._gateway.page(
-            "list_messages",
-            reads_as(identity),
-            _MESSAGES,
-            session_id=session_id,
-            limit=limit,
-            cursor=cursor,
-            bytes=self._bytes,
-        )
+        return await self._page("list_messages", _MESSAGES, identity, session_id, limit, cursor, bytes=self._bytes)
 
     async def drafts(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Draft]:
-        return await self._gateway.page(
-            "list_drafts",
-            reads_as(identity),
-            _DRAFTS,
-            session_id=session_id,
-            limit=limit,
-            cursor=cursor,
-            bytes=self._bytes,
-        )
+        return await self._page("list_drafts", _DRAFTS, identity, session_id, limit, cursor, bytes=self._bytes)
 
     async def draft_heads(
         self, identity: Identity, session_id: UUID, limit: int, cursor: str | None
     ) -> Page[DraftHead]:
         """As `drafts`, without the text, which is not even read."""
-        return await self._gateway.page(
-            "list_drafts", reads_as(identity), _HEADS, session_id=session_id, limit=limit, cursor=cursor, content=False
-        )
-
-    async def draft(self, identity: Identity, session_id: UUID, version: int | None) -> Draft | None:
-        """A version, or NotFound; without one the current draft, None before the first."""
-        answer = await self._gateway.read("get_draft", reads_as(identity), session_id=session_id, version=version)
-        return Draft.model_validate(answer) if answer else None
+        return await self._page("list_drafts", _HEADS, identity, session_id, limit, cursor, content=False)
 
     async def steps(self, identity: Identity, session_id: UUID, limit: int, cursor: str | None) -> Page[Step]:
-        return await self._gateway.page(
-            "list_steps", reads_as(identity), _STEPS, session_id=session_id, limit=limit, cursor=cursor
+        return await self._page("list_steps", _STEPS, identity, session_id, limit, cursor)
+
+    async def alternatives(
+        self, identity: Identity, session_id: UUID, limit: int, cursor: str | None
+    ) -> Page[Alternative]:
+        return await self._page(
+            "list_alternatives", _ALTERNATIVES, identity, session_id, limit, cursor, bytes=self._bytes
         )
 
+    async def draft(self, identity: Identity, session_id: UUID, version: int) -> Draft:
+        """A version. Raises NotFound where there is none."""
+        return Draft.model_validate(await self._read("get_draft", identity, session_id, version=version))
+
+    async def current_draft(self, identity: Identity, session_id: UUID) -> Draft | None:
+        """None before the first."""
+        answer = await self._read("get_draft", identity, session_id, version=None)
+        return Draft.model_validate(answer) if answer else None
+
     async def events(self, identity: Identity, session_id: UUID, after_seq: int, limit: int) -> Page[Json]:
-        answer = await self._gateway.read(
-            "list_events",
-            reads_as(identity),
-            session_id=session_id,
-            after_seq=after_seq,
-            limit=limit,
-            bytes=self._bytes,
+        answer = await self._read(
+            "list_events", identity, session_id, after_seq=after_seq, limit=limit, bytes=self._bytes
         )
         return Page(answer["items"], answer["next_cursor"])
 
@@ -166,32 +82,37 @@ class RecordOperations:
         return {UUID(session_id): events for session_id, events in answer.items()}
 
     async def story(self, identity: Identity, session_id: UUID) -> Story:
-        """Raises Conflict before the first draft."""
-        return Story.model_validate(await self._gateway.read("get_story", reads_as(identity), session_id=session_id))
+        """The current text. Raises Conflict before the first draft."""
+        return Story.model_validate(await self._read("get_story", identity, session_id))
 
     async def snapshot(self, identity: Identity, session_id: UUID) -> Json:
         """The `session.snapshot` frame as of one moment."""
-        answer: Json = await self._gateway.read(
-            "get_snapshot", reads_as(identity), session_id=session_id, bytes=self._bytes
-        )
+        answer: Json = await self._read("get_snapshot", identity, session_id, bytes=self._bytes)
         return answer
 
     async def replay(self, identity: Identity, session_id: UUID, epoch: int, after_seq: int, limit: int) -> Replay:
-        answer: dict[str, Any] = await self._gateway.read(
-            "get_replay",
-            reads_as(identity),
-            session_id=session_id,
-            epoch=epoch,
-            after_seq=after_seq,
-            limit=limit,
-            bytes=self._bytes,
+        answer: Json = await self._read(
+            "get_replay", identity, session_id, epoch=epoch, after_seq=after_seq, limit=limit, bytes=self._bytes
         )
         return Replay(
             answer["items"], answer["next_cursor"] is not None, answer["epoch"], answer["last_seq"], answer["same_past"]
         )
 
+    async def _read(self, function: str, identity: Identity, session_id: UUID, **args: Any) -> Any:
+        reader = await noted(self._gateway, identity, session_id)
+        return await self._gateway.read(function, reader, session_id=session_id, **args)
 
-def _said(answer: Json) -> tuple[Message, list[Json]]:
-    """A message, and its event where that has a number: the session's run may be yet to give it one."""
-    event = answer["event"]
-    return Message.model_validate(answer["message"]), [{**event, "message": answer["message"]}] if event else []
+    async def _page(
+        self,
+        function: str,
+        rows: Rows[Item],
+        identity: Identity,
+        session_id: UUID,
+        limit: int,
+        cursor: str | None,
+        **args: Any,
+    ) -> Page[Item]:
+        reader = await noted(self._gateway, identity, session_id)
+        return await self._gateway.page(
+            function, reader, rows, session_id=session_id, limit=limit, cursor=cursor, **args
+        )

@@ -30,6 +30,18 @@ class Begun:
     events: list[Json]
 
 
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """Why a run can't go on, at which step, and what that has used; `to` is what becomes of the session."""
+
+    error: Failure
+    step: str | None = None
+    agent: str | None = None
+    tokens: int = 0
+    cost_usd: float = 0
+    to: Literal["failed", "paused"] = "failed"
+
+
 def begun(answer: Json) -> Begun:
     return Begun(UUID(answer["session_id"]), answer["epoch"], answer["events"])
 
@@ -105,31 +117,26 @@ class RunOperations:
         self,
         session_id: UUID,
         owner: UUID | None,
-        error: Failure,
+        failing: Failing,
         *,
         epoch: int | None = None,
-        step: str | None = None,
         events: list[Json] | None = None,
-        agent: str | None = None,
-        tokens: int = 0,
-        cost_usd: float = 0,
-        to: Literal["failed", "paused"] = "failed",
     ) -> Changed:
-        """The session failed, and with it the step at hand, which used `tokens` all the same; it may be resumed."""
+        """The session failed, and with it the step at hand, which used tokens all the same; it may be resumed."""
         return changed(
             await self._gateway.write(
                 "fail_session",
                 SERVICE,
                 session_id=session_id,
                 owner=owner,
-                error=error.model_dump(),
+                error=failing.error.model_dump(),
                 epoch=epoch,
-                step=step,
+                step=failing.step,
                 events=events or [],
-                agent=agent,
-                tokens=tokens,
-                cost_usd=cost_usd,
-                to=to,
+                agent=failing.agent,
+                tokens=failing.tokens,
+                cost_usd=failing.cost_usd,
+                to=failing.to,
             )
         )
 

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
 from coordinator.admins import reads_as
-from coordinator.models import SERVICE, Budget, Failure, Identity, Kind, Session, SessionDetail, Status, StoryConfig
+from coordinator.models import (
+    SERVICE,
+    Budget,
+    Failure,
+    Identity,
+    Kind,
+    Progress,
+    Session,
+    SessionDetail,
+    Status,
+    StoryConfig,
+)
 from coordinator.store.gateway import Gateway, Page, Rows
+from coordinator.store.inspection import noted
 
 Json = dict[str, Any]
 
@@ -33,6 +45,36 @@ class Deleted:
     session_ids: list[UUID]
 
 
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """A session that is to be made. Without a `request_id` it gets one of its own, so that a write whose answer was
+    lost and is tried again makes no second one."""
+
+    prompt: str
+    template: str
+    model: str
+    config: StoryConfig = field(default_factory=StoryConfig)
+    kind: Kind = "story"
+    title: str | None = None
+    request_id: str | None = None
+    progress: Progress = field(default_factory=Progress)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Which sessions are wanted: those of one `owner`, or of all that the reader may see; `since` is when they were
+    made, in ISO 8601, `q` a part of the title, the prompt or the text."""
+
+    owner: UUID | None = None
+    status: Status | None = None
+    kind: Kind | None = None
+    template: str | None = None
+    since: str | None = None
+    q: str | None = None
+    limit: int = 20
+    cursor: str | None = None
+
+
 def changed(answer: Json) -> Changed:
     fresh = bool(answer.get("changed", answer.get("created", True)))
     return Changed(Session.model_validate(answer["session"]), answer["events"], fresh)
@@ -42,79 +84,45 @@ class SessionOperations:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
-    async def create(
-        self,
-        owner: UUID,
-        *,
-        kind: Kind,
-        title: str | None,
-        prompt: str,
-        template: str,
-        config: StoryConfig,
-        model: str,
-        ttl_s: int,
-        request_id: str | None,
-        progress: Json,
-    ) -> Changed:
+    async def create(self, owner: UUID, new: NewSession, ttl_s: int) -> Changed:
         """Durable on return. The same `request_id` of the same owner answers the session that it made before."""
-        return changed(
-            await self._gateway.write(
-                "create_session",
-                SERVICE,
-                user_id=owner,
-                kind=kind,
-                title=title,
-                prompt=prompt,
-                template=template,
-                config=config.model_dump(mode="json", exclude_none=True),
-                model=model,
-                ttl_s=ttl_s,
-                request_id=request_id,
-                progress=progress,
-            )
+        answer = await self._gateway.write(
+            "create_session",
+            SERVICE,
+            user_id=owner,
+            kind=new.kind,
+            title=new.title,
+            prompt=new.prompt,
+            template=new.template,
+            config=new.config.model_dump(mode="json", exclude_none=True),
+            model=new.model,
+            ttl_s=ttl_s,
+            request_id=new.request_id or str(uuid4()),
+            progress=new.progress.model_dump(mode="json"),
         )
+        return changed(answer)
 
     async def get(self, identity: Identity, session_id: UUID) -> SessionDetail:
         """Raises NotFound where it is absent or not the identity's to see."""
         answer = await self._gateway.read("get_session", reads_as(identity), session_id=session_id)
         return SessionDetail.model_validate(answer)
 
-    async def search(
-        self,
-        identity: Identity,
-        *,
-        owner: UUID | None,
-        status: Status | None = None,
-        kind: Kind | None = None,
-        template: str | None = None,
-        since: str | None = None,
-        q: str | None = None,
-        limit: int = 20,
-        cursor: str | None = None,
-    ) -> Page[Session]:
-        """Newest activity first; `owner` None is every session that the identity may see."""
+    async def search(self, identity: Identity, wanted: Search) -> Page[Session]:
+        """Newest activity first."""
+        owner = wanted.owner
         # An admin's look at one other user is a read of anybody's rows, as the look at all is.
         caller = identity if owner is not None and owner == identity.user_id else reads_as(identity)
-        if owner is None and q is not None and identity.is_admin:
+        if owner is None and wanted.q is not None and identity.is_admin:
             # Under row level security no index by words can be used.
             caller = SERVICE
-        return await self._gateway.page(
-            "list_sessions",
-            caller,
-            _SESSIONS,
-            user_id=owner,
-            status=status,
-            kind=kind,
-            template=template,
-            since=since,
-            q=q,
-            limit=limit,
-            cursor=cursor,
-        )
+        conditions = asdict(wanted)
+        del conditions["owner"]
+        return await self._gateway.page("list_sessions", caller, _SESSIONS, user_id=owner, **conditions)
 
     async def inspect(self, admin: Identity, session_id: UUID) -> Json:
         """One session whole, with the first page of each of its lists. NotFound for anybody but an admin."""
-        answer: Json = await self._gateway.read("inspect_session", reads_as(admin), session_id=session_id)
+        reader = await noted(self._gateway, admin, session_id)
+        answer: Json = await self._gateway.read("inspect_session", reader, session_id=session_id)
         return answer
 
     async def change_status(

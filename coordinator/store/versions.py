@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from coordinator.admins import reads_as
 from coordinator.errors import NotFound
-from coordinator.models import SERVICE, Alternative, Draft, Identity, Session, StoryConfig
-from coordinator.store.gateway import Gateway, Page, Rows
+from coordinator.models import SERVICE, Alternative, Draft, Identity, Progress, Session, StoryConfig
+from coordinator.store.gateway import Gateway
 from coordinator.store.sessions import Changed, Json, changed
-
-_ALTERNATIVES = Rows(Alternative)
+from coordinator.story.words import count_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +36,63 @@ class Made:
     cost_usd: float
 
 
+@dataclass(frozen=True, slots=True)
+class NewDraft:
+    """A version of the text that is to be kept, `version` being its number."""
+
+    content: str
+    version: int
+    author: str = "writer"
+    current: bool = True
+    step: str | None = None
+    scores: dict[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A writer's own text in place of `base_version`; with `alternative_id` it is that one that they accept by it."""
+
+    base_version: int
+    content: str
+    word_count: int
+    alternative_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A passage of a version, from `start` to `end` in characters, and what model calls have made of it."""
+
+    version: int
+    start: int
+    end: int
+    passage: str
+    instruction: str
+    made: Sequence[Made]
+
+
+@dataclass(frozen=True, slots=True)
+class NewFork:
+    """A session that is to begin with these `steps` of another, `until` being the last of them and None for all.
+
+    `context` is what its agents know, `scores` those of its versions, `draft_version` its current one. `request_id` as
+    of a new session."""
+
+    steps: Sequence[str]
+    until: str | None
+    config: StoryConfig
+    context: Json
+    progress: Progress
+    scores: dict[int, dict[str, int]]
+    draft_version: int
+    model: str
+    status: Literal["active", "paused"] = "active"
+    title: str | None = None
+    request_id: str | None = None
+
+
 class VersionOperations:
-    def __init__(self, gateway: Gateway, page_bytes: int) -> None:
+    def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._bytes = page_bytes
 
     async def so_far(self, identity: Identity, session_id: UUID) -> SoFar:
         """Raises NotFound where it is absent or not the identity's to see."""
@@ -52,69 +104,43 @@ class VersionOperations:
             {draft["version"]: draft["step"] for draft in answer["drafts"]},
         )
 
-    async def edit(
-        self,
-        session_id: UUID,
-        owner: UUID,
-        *,
-        base_version: int,
-        content: str,
-        word_count: int,
-        alternative_id: UUID | None = None,
+    async def append(
+        self, session_id: UUID, owner: UUID | None, new: NewDraft, epoch: int | None = None
     ) -> tuple[Draft, list[Json]]:
-        """The next version, current. Raises Conflict where `base_version` is not current, or a run holds the text."""
+        """Durable on return. Raises Conflict where `version` is not the next one."""
         answer = await self._gateway.write(
-            "edit_draft",
+            "append_draft",
             SERVICE,
             session_id=session_id,
             owner=owner,
-            base_version=base_version,
-            content=content,
-            word_count=word_count,
-            alternative_id=alternative_id,
+            **asdict(new),
+            word_count=count_words(new.content),
+            epoch=epoch,
         )
         return Draft.model_validate(answer["draft"]), answer["events"]
 
+    async def edit(self, session_id: UUID, owner: UUID, edit: Edit) -> tuple[Draft, list[Json]]:
+        """The next version, current. Raises Conflict where `base_version` is not current, or a run holds the text."""
+        answer = await self._gateway.write("edit_draft", SERVICE, session_id=session_id, owner=owner, **asdict(edit))
+        return Draft.model_validate(answer["draft"]), answer["events"]
+
     async def add_alternatives(
-        self,
-        session_id: UUID,
-        owner: UUID,
-        *,
-        version: int,
-        start: int,
-        end: int,
-        passage: str,
-        instruction: str,
-        made: Sequence[Made],
+        self, session_id: UUID, owner: UUID, written: Rewritten
     ) -> tuple[list[Alternative], list[Json]]:
         """Keeps what was made and counts what was used, once; answers those that have a text."""
-        rows = [{**asdict(one), "id": str(one.id)} for one in made]
         answer = await self._gateway.write(
             "add_alternatives",
             SERVICE,
             session_id=session_id,
             owner=owner,
-            version=version,
-            start=start,
-            end=end,
-            passage=passage,
-            instruction=instruction,
-            made=rows,
+            version=written.version,
+            start=written.start,
+            end=written.end,
+            passage=written.passage,
+            instruction=written.instruction,
+            made=[{**asdict(one), "id": str(one.id)} for one in written.made],
         )
         return [Alternative.model_validate(item) for item in answer["items"]], answer["events"]
-
-    async def alternatives(
-        self, identity: Identity, session_id: UUID, limit: int, cursor: str | None
-    ) -> Page[Alternative]:
-        return await self._gateway.page(
-            "list_alternatives",
-            reads_as(identity),
-            _ALTERNATIVES,
-            session_id=session_id,
-            limit=limit,
-            cursor=cursor,
-            bytes=self._bytes,
-        )
 
     async def alternative(self, identity: Identity, session_id: UUID, alternative_id: UUID) -> Alternative:
         """Raises NotFound where there is none."""
@@ -125,42 +151,24 @@ class VersionOperations:
             raise NotFound("There is no such alternative.")
         return Alternative.model_validate(answer)
 
-    async def fork(
-        self,
-        session_id: UUID,
-        owner: UUID,
-        *,
-        steps: Sequence[str],
-        until: str | None,
-        title: str | None,
-        config: StoryConfig,
-        context: Json,
-        progress: Json,
-        scores: dict[int, dict[str, int]],
-        draft_version: int,
-        model: str,
-        ttl_s: int,
-        status: Literal["active", "paused"],
-        request_id: str,
-    ) -> Changed:
+    async def fork(self, session_id: UUID, owner: UUID, new: NewFork, ttl_s: int) -> Changed:
         """Durable on return. The same `request_id` of the same owner answers the session that it made before."""
-        return changed(
-            await self._gateway.write(
-                "fork_session",
-                SERVICE,
-                session_id=session_id,
-                owner=owner,
-                steps=tuple(steps),
-                step=until,
-                title=title,
-                config=config.model_dump(mode="json", exclude_none=True),
-                context=context,
-                progress=progress,
-                scores={str(version): rated for version, rated in scores.items()},
-                draft_version=draft_version,
-                model=model,
-                ttl_s=ttl_s,
-                status=status,
-                request_id=request_id,
-            )
+        answer = await self._gateway.write(
+            "fork_session",
+            SERVICE,
+            session_id=session_id,
+            owner=owner,
+            steps=tuple(new.steps),
+            step=new.until,
+            title=new.title,
+            config=new.config.model_dump(mode="json", exclude_none=True),
+            context=new.context,
+            progress=new.progress.model_dump(mode="json"),
+            scores={str(version): rated for version, rated in new.scores.items()},
+            draft_version=new.draft_version,
+            model=new.model,
+            ttl_s=ttl_s,
+            status=new.status,
+            request_id=new.request_id or str(uuid4()),
         )
+        return changed(answer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
@@ -28,29 +28,39 @@ class Fork:
     work: Work
 
 
+@dataclass(frozen=True, slots=True)
+class WantedFork:
+    """The past up to a step, or to the step that made a version, all of it where neither is named; `changes` to its
+    config. Not to `start` is to be paused."""
+
+    from_step: str | None = None
+    from_version: int | None = None
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    title: str | None = None
+    start: bool = True
+    request_id: str | None = None
+
+
 def fork(
     prompt: str,
     config: StoryConfig,
     template: Template,
     done: Sequence[Done],
     versions: Mapping[int, str | None],
-    *,
-    from_step: str | None = None,
-    from_version: int | None = None,
-    changes: Mapping[str, Any] | None = None,
+    wanted: WantedFork,
 ) -> Fork:
-    """The past up to a step, or to the step that made a version, with the `changes` made to the config.
+    """The past as far as it is wanted, with the changes made to the config.
 
     `versions` are the steps that made them. Raises NotFound where there is no such step or version, InvalidMessage for
     a change that what is done already does not allow, Conflict where it was done by another template of that name.
     """
-    if from_step is not None and from_version is not None:
+    if wanted.from_step is not None and wanted.from_version is not None:
         raise InvalidMessage("Name the step or the version that the fork goes on from: not both.")
-    until = from_step
-    if from_version is not None:
-        until = versions.get(from_version)
+    until = wanted.from_step
+    if wanted.from_version is not None:
+        until = versions.get(wanted.from_version)
         if until is None:
-            raise NotFound(f"The story has no version {from_version} that a step of it made.")
+            raise NotFound(f"The story has no version {wanted.from_version} that a step of it made.")
     names = [step.name for step in done]
     if until is not None and until not in names:
         raise NotFound(f"The story has no finished step {until}.")
@@ -58,7 +68,7 @@ def fork(
     before = restore(prompt, config, template, past)
     if set(before.done) != {step.name for step in past}:
         raise Conflict("The template of this story has changed since it was written: it can't be forked.")
-    work = restore(prompt, _changed(before, past, changes or {}), template, past)
+    work = restore(prompt, _changed(before, past, wanted.changes), template, past)
     return Fork([step.name for step in past], until, work)
 
 

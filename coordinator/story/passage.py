@@ -25,21 +25,28 @@ class Passage:
     section: int
 
 
-def find(work: Work, content: str, start: int | None, end: int | None, section: int | None) -> Passage:
-    """The passage of the current version, whose text is `content`: from `start` to `end`, or a whole section.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where somebody says that a passage is: from `start` to `end`, or a whole `section`, counted from 1."""
 
-    Raises InvalidMessage where that is none.
-    """
+    start: int | None = None
+    end: int | None = None
+    section: int | None = None
+
+
+def find(work: Work, content: str, place: Place) -> Passage:
+    """The passage of the current version, whose text is `content`. Raises InvalidMessage where that is none."""
+    start, end, section = place.start, place.end, place.section
     places = spans(work.shown, content)
     if section is not None:
         if start is not None or end is not None:
             raise InvalidMessage("Name a section, or the start and end of a passage: not both.")
         if not 1 <= section <= len(places):
             raise InvalidMessage(f"This version has the sections 1 to {len(places)}: choose one of them.")
-        place = places[section - 1]
-        if place is None:
+        found = places[section - 1]
+        if found is None:
             raise InvalidMessage(f"Nothing is left of section {section}: choose another.")
-        start, end = place
+        start, end = found
     elif start is None or end is None:
         raise InvalidMessage("Name a section, or the start and end of a passage.")
     if not 0 <= start < end <= len(content):
@@ -50,7 +57,7 @@ def find(work: Work, content: str, start: int | None, end: int | None, section: 
     if not text.strip():
         raise InvalidMessage("There is nothing but space in that passage.")
     if section is None:
-        section = next((number for number, place in enumerate(places, 1) if place and start < place[1]), len(places))
+        section = next((number for number, span in enumerate(places, 1) if span and start < span[1]), len(places))
     return Passage(start, end, text, content[:start], content[end:], max(section, 1))
 
 

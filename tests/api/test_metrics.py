@@ -21,6 +21,7 @@ from coordinator.sessions.manager import StorySessionManager
 from coordinator.sessions.streams import Streams
 from coordinator.settings import Settings
 from coordinator.store import Store
+from coordinator.store.sessions import NewSession
 from coordinator.telemetry.metrics import Metrics
 from tests.api.support import held_story
 from tests.api.test_replay import log
@@ -165,7 +166,9 @@ async def test_failed_tries_count_their_calls_and_tokens(shared: Service, model:
 async def test_a_run_that_is_taken_over_is_a_recovery(store: Store, user: Any) -> None:
     writer: Identity = await user()
     first, second = (StorySessionManager(store, Streams(), node=name) for name in ("a", "b"))
-    made = await first.create_session(writer, PROMPT, template="short-story", model=OFFLINE, config=StoryConfig())
+    made = await first.create_session(
+        writer, NewSession(PROMPT, template="short-story", model=OFFLINE, config=StoryConfig())
+    )
     for manager in (first, second):
         await manager.runs.release((await manager.recover_session(made.session.id)).journal)
     assert Seen(store.metrics.text().decode()).by("reason", "claims_total") == {"started": 1, "recovered": 1}

@@ -16,6 +16,7 @@ from coordinator.models import SERVICE, StoryConfig
 from coordinator.store import Store
 from coordinator.store.direct import DirectTransport
 from coordinator.store.embedded import EmbeddedPostgres
+from coordinator.store.sessions import NewSession
 from tests.chaos.node import Node, started
 from tests.chaos.record import Keeper, check_whole, next_frame, snapshot
 from tests.service import FINISHED, PROMPT, Service
@@ -173,15 +174,14 @@ async def created_in(folder: Path, like: str) -> str:
             session = await store.sessions.get(SERVICE, UUID(like))
             made = await store.sessions.create(
                 session.user_id,
-                kind="story",
-                title=None,
-                prompt=PROMPT,
-                template=session.template,
-                config=StoryConfig(pages=3, seed=3),
-                model=session.model,
+                NewSession(
+                    kind="story",
+                    prompt=PROMPT,
+                    template=session.template,
+                    config=StoryConfig(pages=3, seed=3),
+                    model=session.model,
+                ),
                 ttl_s=600,
-                request_id=None,
-                progress={},
             )
             return str(made.session.id)
         finally:

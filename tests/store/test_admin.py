@@ -15,6 +15,7 @@ from coordinator.errors import Conflict, Fenced, InvalidMessage, NotFound
 from coordinator.models import Identity
 from coordinator.store import Store
 from coordinator.store.admin import AuditEntry
+from coordinator.store.inspection import noted
 from tests.conftest import Database
 from tests.service import bearer, serving
 from tests.store.conftest import BOTH, Project
@@ -114,16 +115,16 @@ async def test_a_look_is_noted_once_a_minute(store: Store, user: Any, database: 
     writer, admin, other = await user(), await user(admin=True), await user(admin=True)
     session_id, own = (await create(store, writer)).session.id, (await create(store, admin)).session.id
     for looking in (session_id, own, uuid4()):
-        await asyncio.gather(*(store.admin.note_inspection(looking, admin.user_id) for _ in range(8)))
+        await asyncio.gather(*(noted(store.gateway, admin, looking) for _ in range(8)))
     found = await entries(store, admin, admin_id=admin.user_id)
     minutes = {entry.at.replace(second=0, microsecond=0) for entry in found}
     assert len(found) == len(minutes) and len(found) <= 2, "two where a minute has just begun"
     assert {(entry.action, entry.session_id) for entry in found} == {("inspect", session_id)}
-    await store.admin.note_inspection(session_id, other.user_id)
+    await noted(store.gateway, other, session_id)
     assert len(await entries(store, admin, session_id=session_id, admin_id=other.user_id)) == 1
     # As if it had been before.
     await run(database, "update admin_audit set at = at - interval '5 minutes' where session_id = %s", session_id)
-    await store.admin.note_inspection(session_id, admin.user_id)
+    await noted(store.gateway, admin, session_id)
     assert len(await entries(store, admin, admin_id=admin.user_id)) == len(found) + 1
 
 
@@ -133,7 +134,7 @@ async def test_the_audit_is_listed_by_what_is_asked_for(store: Store, user: Any)
     ids = [(await create(store, writer)).session.id for _ in range(5)]
     for number, session_id in enumerate(ids):
         await store.admin.end(session_id, admin.user_id, to=("cancelled", "expired")[number % 2], reason=f"{number}")
-        await store.admin.note_inspection(session_id, other.user_id)
+        await noted(store.gateway, other, session_id)
     mine = {"user_id": writer.user_id}
     assert len(await entries(store, admin, **mine)) == 10
     assert [entry.reason for entry in await entries(store, admin, admin_id=admin.user_id)] == ["4", "3", "2", "1", "0"]
@@ -160,7 +161,7 @@ async def test_the_trail_outlives_the_user_who_takes_away_their_part(store: Stor
     writer, other, admin = await user(), await user(), await user(admin=True)
     for owner in (writer, other):
         session_id = (await create(store, owner)).session.id
-        await store.admin.note_inspection(session_id, admin.user_id)
+        await noted(store.gateway, admin, session_id)
         await store.admin.end(session_id, admin.user_id, to="cancelled", reason="It names a neighbour.")
     taken = await store.admin.audit_of(writer.user_id)
     assert [(row["action"], row["reason"]) for row in taken] == [("inspect", None), ("cancel", "It names a neighbour.")]

@@ -12,6 +12,8 @@ import pytest
 from coordinator.errors import Conflict, Fenced, NotFound, Unavailable
 from coordinator.models import SERVICE, Identity, StoryConfig
 from coordinator.store import Store, grouping
+from coordinator.store.messages import NewMessage
+from coordinator.store.sessions import NewSession
 from coordinator.store.transport import Transport
 from tests.store.conftest import BOTH
 
@@ -69,8 +71,12 @@ Append = Callable[..., Awaitable[Any]]
 @pytest.fixture
 def append(grouped: Store) -> Append:
     async def one(session_id: UUID, content: str, message_id: UUID | None = None, **more: Any) -> Any:
-        return await grouped.record.append_message(
-            session_id, more.pop("owner", None), message_id=message_id or uuid4(), role="user", content=content, **more
+        epoch = {"epoch": more.pop("epoch")} if "epoch" in more else {}
+        return await grouped.messages.append(
+            session_id,
+            more.pop("owner", None),
+            NewMessage(id=message_id or uuid4(), role="user", content=content, **more),
+            **epoch,
         )
 
     return one
@@ -83,15 +89,14 @@ def session(grouped: Store, user: Callable[..., Awaitable[Identity]]) -> Callabl
         assert owner is not None
         made = await grouped.sessions.create(
             owner,
-            kind="story",
-            title=None,
-            prompt="A prompt.",
-            template="short-story",
-            config=StoryConfig(),
-            model="offline:storyteller",
+            NewSession(
+                kind="story",
+                prompt="A prompt.",
+                template="short-story",
+                config=StoryConfig(),
+                model="offline:storyteller",
+            ),
             ttl_s=600,
-            request_id=None,
-            progress={},
         )
         return made.session.id
 

@@ -16,11 +16,15 @@ from coordinator.models import SERVICE, Failure, Identity, Session
 from coordinator.sessions.events import from_storage
 from coordinator.sessions.journal import Journal
 from coordinator.sessions.manager import StorySessionManager
-from coordinator.sessions.memory import FRESH_S, HELD_FRESH_S
+from coordinator.sessions.memory import FRESH_S, HELD_FRESH_S, Room
 from coordinator.sessions.streams import Attachment, Reader, Streams
 from coordinator.store import Store
 from coordinator.store.direct import DirectTransport
+from coordinator.store.messages import NewMessage
+from coordinator.store.runs import Failing
+from coordinator.store.sessions import NewSession
 from coordinator.store.transport import Transport
+from coordinator.store.versions import NewDraft
 from tests.conftest import Database
 from tests.store.test_store import step
 
@@ -64,12 +68,12 @@ class Node:
         self.streams = Streams()
         self.store = Store(self.transport, wait_s=0.05)
         self.manager = StorySessionManager(
-            self.store, self.streams, node=name, cache_sessions=5, cache_idle_s=60, flush_s=0.01, clock=self.clock
+            self.store, self.streams, node=name, room=Room(5, idle_s=60), flush_s=0.01, clock=self.clock
         )
         self.database = database
 
     async def create(self, owner: Identity, prompt: str = "A bell under water.") -> Session:
-        return (await self.manager.create_session(owner, prompt, template="noir", model="m")).session
+        return (await self.manager.create_session(owner, NewSession(prompt, template="noir", model="m"))).session
 
     def watch(self, session_id: UUID, after: int = 0) -> tuple[Reader, Attachment]:
         reader = Reader(1_000)
@@ -149,11 +153,11 @@ async def test_memory_answers_only_whose_it_is(here: Node, user: Callable[..., A
         assert (await here.manager.get_session(owner, session.id)).user_id == owner.user_id
         await refused(other)
     for refused_write in (
-        here.manager.save_message(other, session.id, "user", "x"),
-        here.manager.rename_session(other, session.id, "x"),
-        here.manager.save_draft(other, session.id, "x", version=2),
-        here.manager.delete_session(other, session.id),
-        here.manager.change_status(other, session.id, "cancelled", ("active",)),
+        here.manager.save_message(other, session.id, NewMessage("user", "x")),
+        here.manager.steering.rename(other, session.id, "x"),
+        here.manager.save_draft(other, session.id, NewDraft("x", version=2)),
+        here.manager.steering.delete(other, session.id),
+        here.manager.steering.change_status(other, session.id, "cancelled", ("active",)),
     ):
         with pytest.raises(NotFound):
             await refused_write
@@ -194,33 +198,35 @@ async def test_what_is_awaited_is_seen_at_once_here_and_there(
         if held:
             await here.manager.recover_session(session.id)
         await here.manager.get_session(owner, session.id)
-        message = await here.manager.save_message(owner, session.id, "user", "Make it rain.", metadata={"a": 1})
+        message = await here.manager.save_message(
+            owner, session.id, NewMessage("user", "Make it rain.", metadata={"a": 1})
+        )
         assert (await here.manager.get_session(owner, session.id)).message_count == 2
-        one = await here.manager.save_draft(owner, session.id, "One two.", version=1)
+        one = await here.manager.save_draft(owner, session.id, NewDraft("One two.", version=1))
         assert (await here.manager.get_latest_draft(owner, session.id)) == one and one.word_count == 2
-        two = await here.manager.save_draft(owner, session.id, "Two.", version=2)
+        two = await here.manager.save_draft(owner, session.id, NewDraft("Two.", version=2))
         assert (await here.manager.get_latest_draft(owner, session.id)) == two
-        await here.manager.save_draft(owner, session.id, "Three.", version=3, current=False)
+        await here.manager.save_draft(owner, session.id, NewDraft("Three.", version=3, current=False))
         assert (await here.manager.get_latest_draft(owner, session.id)) == two
-        await here.manager.rename_session(owner, session.id, "Rain")
+        await here.manager.steering.rename(owner, session.id, "Rain")
         for node in (here, there):
             seen = await node.manager.get_session(owner, session.id)
             assert (seen.title, seen.message_count, seen.draft_version) == ("Rain", 2, 2)
-            assert (await node.manager.list_messages(owner, session.id, 9, None)).items[-1] == message
+            assert (await node.manager.record.messages(owner, session.id, 9, None)).items[-1] == message
             draft = await node.manager.get_latest_draft(owner, session.id)
             assert draft is not None and (draft.version, draft.content, draft.current) == (2, "Two.", True)
-            assert (await node.manager.get_draft(owner, session.id, 3)).current is False
+            assert (await node.manager.record.draft(owner, session.id, 3)).current is False
         done = await here.manager.runs.complete(session.id)
         assert done.status == "completed"
         for node in (here, there):
             node.clock.now += FRESH_S
             assert (await node.manager.get_session(owner, session.id)).status == "completed"
-            assert (await node.manager.get_story(owner, session.id)).content == "Two."
+            assert (await node.manager.record.story(owner, session.id)).content == "Two."
     failed = await here.create(owner)
-    await here.manager.runs.fail(failed.id, Failure(code="unavailable", message="No model."))
+    await here.manager.runs.fail(failed.id, Failing(Failure(code="unavailable", message="No model.")))
     seen = await here.manager.get_session(owner, failed.id)
     assert seen.status == "failed" and seen.error is not None and seen.error.message == "No model."
-    await here.manager.delete_session(owner, failed.id)
+    await here.manager.steering.delete(owner, failed.id)
     with pytest.raises(NotFound):
         await here.manager.get_session(owner, failed.id)
 
@@ -231,7 +237,7 @@ async def test_a_load_that_began_before_a_write_is_not_answered_after_it(here: N
     here.transport.hold["get_session"] = asyncio.Event()
     before = asyncio.create_task(here.manager.get_session(owner, session.id))
     await asyncio.sleep(0.02)
-    await here.manager.rename_session(owner, session.id, "New")
+    await here.manager.steering.rename(owner, session.id, "New")
     after = asyncio.create_task(here.manager.get_session(owner, session.id))
     await asyncio.sleep(0.02)
     here.transport.hold["get_session"].set()
@@ -249,7 +255,7 @@ async def test_what_another_node_changes_is_seen_in_time(
     if held:
         await here.manager.recover_session(session.id)
     await here.manager.get_session(owner, session.id)
-    await there.manager.rename_session(owner, session.id, "New")
+    await there.manager.steering.rename(owner, session.id, "New")
     here.clock.now += fresh_s - 0.01
     calls = here.transport.calls["get_session"]
     assert (await here.manager.get_session(owner, session.id)).title == "A bell under water."
@@ -292,7 +298,7 @@ async def test_what_is_remembered_of_a_run_is_what_the_store_has(
             remembered = await node.manager.get_session(owner, session.id)
             assert remembered == await node.store.sessions.get(owner, session.id)
             assert remembered.usage_by_agent["writer"].tokens > 0
-        await node.manager.save_message(owner, session.id, "user", "Go on.")
+        await node.manager.save_message(owner, session.id, NewMessage("user", "Go on."))
         assert (await node.manager.get_session(owner, session.id)) == await node.store.sessions.get(owner, session.id)
     assert len(recovered.steps) == 3 and all(one["status"] == "done" for one in recovered.steps)
 
@@ -317,12 +323,12 @@ async def test_people_and_a_run_write_at_once_and_numbers_do_not_clash(
 
     async def draft() -> None:
         for version in range(1, 6):
-            await here.manager.save_draft(owner, session.id, f"Draft {version}.", version=version)
+            await here.manager.save_draft(owner, session.id, NewDraft(f"Draft {version}.", version=version))
 
     await asyncio.gather(
         tell(),
         draft(),
-        *(here.manager.save_message(owner, session.id, "user", f"Note {number}") for number in range(25)),
+        *(here.manager.save_message(owner, session.id, NewMessage("user", f"Note {number}")) for number in range(25)),
     )
     await journal.flush()
     rows = await stored(here, owner, session.id)
@@ -364,7 +370,7 @@ async def test_released_it_is_an_ordinary_session_again(here: Node, user: Callab
 async def test_a_claim_that_can_not_be_told_holds_nothing(here: Node, there: Node, user: Callable[..., Any]) -> None:
     owner = await user()
     session = await here.create(owner)
-    await there.manager.save_message(owner, session.id, "user", "More.")
+    await there.manager.save_message(owner, session.id, NewMessage("user", "More."))
     here.watch(session.id, 2)
     here.transport.away = {"events_after"}
     with pytest.raises(Unavailable):
@@ -391,12 +397,12 @@ async def test_a_replaced_run_writes_nothing_and_stops(here: Node, there: Node, 
     for refused in (
         here.manager.runs.finish_step(old, result(old)),
         here.manager.runs.complete(session.id),
-        here.manager.save_message(None, session.id, "assistant", "x"),
+        here.manager.save_message(None, session.id, NewMessage("assistant", "x")),
     ):
         with pytest.raises(Fenced):
             await refused
     # A person's word is kept all the same, and the run that goes on is not disturbed.
-    assert (await here.manager.save_message(owner, session.id, "user", "Still here.")).seq == 2
+    assert (await here.manager.save_message(owner, session.id, NewMessage("user", "Still here."))).seq == 2
     new.emit("agent.state", agent="writer", state="writing", activity="of the new run")
     await new.flush()
     rows = await stored(here, owner, session.id)
@@ -412,7 +418,7 @@ async def test_a_person_may_cancel_where_an_old_run_does_not_know_yet(
     old = (await here.manager.recover_session(session.id)).journal
     await there.manager.recover_session(session.id)
     old.emit("agent.state", agent="writer", state="writing", activity="x")
-    change = await here.manager.change_status(owner, session.id, "cancelled", ("active",), "enough")
+    change = await here.manager.steering.change_status(owner, session.id, "cancelled", ("active",), "enough")
     assert change.session.status == "cancelled" and old.fenced
     assert (await here.manager.get_session(owner, session.id)).status == "cancelled"
 
@@ -427,7 +433,7 @@ async def test_who_watches_is_told_why_a_run_here_was_ended(here: Node, user: Ca
     journal.emit("agent.state", agent="writer", state="writing", activity="x")
     answered = here.transport.hold["change_status"] = asyncio.Event()
     ending = asyncio.create_task(
-        here.manager.change_status(owner, session.id, "cancelled", ("active",), "It names a neighbour.")
+        here.manager.steering.change_status(owner, session.id, "cancelled", ("active",), "It names a neighbour.")
     )
     while (await here.store.sessions.get(owner, session.id)).status == "active":
         await asyncio.sleep(0.01)
@@ -450,7 +456,7 @@ async def test_a_run_that_writes_while_it_is_ended_elsewhere_stops_with_that_wri
     writing = asyncio.create_task(journal.flush())
     while [row["seq"] for row in await stored(there, owner, session.id)][-1] < 4:
         await asyncio.sleep(0.01)
-    await there.manager.change_status(owner, session.id, "cancelled", ("active",))
+    await there.manager.steering.change_status(owner, session.id, "cancelled", ("active",))
     await here.manager.runs.beat({}, 60)
     assert not journal.fenced
     answered.set()
@@ -464,7 +470,7 @@ async def test_a_write_is_told_though_its_caller_has_gone(here: Node, user: Call
     journal = (await here.manager.recover_session(session.id)).journal
     reader, _ = here.watch(session.id, 3)
     here.transport.hold["append_message"] = asyncio.Event()
-    saving = asyncio.create_task(here.manager.save_message(owner, session.id, "user", "Note"))
+    saving = asyncio.create_task(here.manager.save_message(owner, session.id, NewMessage("user", "Note")))
     await asyncio.sleep(0.02)
     saving.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -480,7 +486,7 @@ async def test_a_write_is_told_though_its_caller_has_gone(here: Node, user: Call
 async def test_only_what_is_active_is_taken_up(here: Node, user: Callable[..., Any]) -> None:
     owner = await user()
     session = await here.create(owner)
-    await here.manager.change_status(owner, session.id, "cancelled", ("active",))
+    await here.manager.steering.change_status(owner, session.id, "cancelled", ("active",))
     with pytest.raises(Conflict):
         await here.manager.recover_session(session.id)
     with pytest.raises(NotFound):
@@ -502,7 +508,7 @@ async def test_a_change_here_is_told_after_what_was_done_there(
     for offset, text in enumerate("abc"):
         journal.emit("agent.delta", message_id="m", agent="writer", attempt=1, offset=offset, text=text)
     await journal.flush()
-    await here.manager.change_status(owner, session.id, "cancelled", ("active",))
+    await here.manager.steering.change_status(owner, session.id, "cancelled", ("active",))
     told = await drained(reader)
     assert [(one["seq"], one["type"], one.get("text")) for one in told] == [
         (3, "session.status", None),

@@ -21,6 +21,8 @@ from coordinator.settings import Settings
 from coordinator.store import Store, migrate, schema
 from coordinator.store.direct import DirectTransport
 from coordinator.store.embedded import EmbeddedPostgres
+from coordinator.store.messages import NewMessage
+from coordinator.store.sessions import Search
 from coordinator.store.transport import Transport
 from tests.conftest import Database
 from tests.pooler import Pooler
@@ -100,12 +102,12 @@ async def test_many_calls_at_once_each_run_as_their_caller(store: Store, user: A
     async def work(place: int) -> None:
         writer, session_id = writers[place], sessions[place].session.id
         for number in range(5):
-            await store.record.append_message(
-                session_id, writer.user_id, message_id=uuid4(), role="user", content=f"{number}"
+            await store.messages.append(
+                session_id, writer.user_id, NewMessage(id=uuid4(), role="user", content=f"{number}")
             )
             with pytest.raises(NotFound):
                 await store.sessions.get(writers[place - 1], session_id)
-            seen = await store.sessions.search(writer, owner=None)
+            seen = await store.sessions.search(writer, Search(owner=None))
             assert [session.user_id for session in seen.items] == [writer.user_id]
 
     await asyncio.gather(*map(work, range(20)))

@@ -20,7 +20,8 @@ from coordinator.models import StoryConfig
 from coordinator.store import Store
 from coordinator.store.direct import DirectTransport
 from coordinator.store.embedded import EmbeddedPostgres
-from coordinator.store.versions import Made
+from coordinator.store.sessions import NewSession
+from coordinator.store.versions import Made, Rewritten
 from tests.conftest import Database, cloned, new_user
 
 TABLES = {
@@ -224,15 +225,15 @@ async def actors(shared: Database) -> AsyncIterator[Actors]:
         assert owner.user_id
         made = await store.sessions.create(
             owner.user_id,
-            kind="story",
-            title=None,
-            prompt="A bell that rings under water.",
-            template="short-story",
-            config=StoryConfig(),
-            model="offline:storyteller",
+            NewSession(
+                kind="story",
+                prompt="A bell that rings under water.",
+                template="short-story",
+                config=StoryConfig(),
+                model="offline:storyteller",
+                request_id="r",
+            ),
             ttl_s=60,
-            request_id="r",
-            progress={},
         )
         session_id = made.session.id
         sessions.append(session_id)
@@ -264,12 +265,14 @@ async def actors(shared: Database) -> AsyncIterator[Actors]:
         await store.versions.add_alternatives(
             session_id,
             owner.user_id,
-            version=1,
-            start=0,
-            end=2,
-            passage="It",
-            instruction="Say what.",
-            made=[Made(uuid4(), "The bell", "m", 2, 0.01)],
+            Rewritten(
+                version=1,
+                start=0,
+                end=2,
+                passage="It",
+                instruction="Say what.",
+                made=[Made(uuid4(), "The bell", "m", 2, 0.01)],
+            ),
         )
     assert owners[0].user_id and owners[1].user_id
     await store.close()

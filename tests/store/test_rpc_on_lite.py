@@ -21,7 +21,10 @@ from coordinator.errors import (
 )
 from coordinator.models import SERVICE, Identity, StoryConfig
 from coordinator.store import Store
+from coordinator.store.messages import NewMessage
 from coordinator.store.rpc import RpcTransport
+from coordinator.store.sessions import NewSession, Search
+from coordinator.store.versions import NewDraft
 from tests.store.conftest import Project
 from tests.store.test_rpc import jwt_of
 
@@ -69,24 +72,24 @@ async def test_a_write_whose_answer_was_lost_is_stored_once(project: Project, da
     )
     created = await store.sessions.create(
         writer.user_id,
-        kind="story",
-        title=None,
-        prompt="A bell under water.",
-        template="noir",
-        config=StoryConfig(),
-        model="m",
+        NewSession(
+            kind="story",
+            prompt="A bell under water.",
+            template="noir",
+            config=StoryConfig(),
+            model="m",
+            request_id="once",
+        ),
         ttl_s=60,
-        request_id="once",
-        progress={},
     )
     session_id = created.session.id
     message_id = uuid4()
-    message, _ = await store.record.append_message(
-        session_id, writer.user_id, message_id=message_id, role="user", content="hello"
+    message, _ = await store.messages.append(
+        session_id, writer.user_id, NewMessage(id=message_id, role="user", content="hello")
     )
     assert (message.id, message.seq) == (message_id, 2)
-    draft, _ = await store.record.append_draft(
-        session_id, writer.user_id, version=1, author="writer", content="It rang.", word_count=2
+    draft, _ = await store.versions.append(
+        session_id, writer.user_id, NewDraft(version=1, author="writer", content="It rang.")
     )
     assert draft.version == 1
     begun = await store.runs.begin(session_id, "node")
@@ -159,7 +162,7 @@ async def test_two_hundred_users_none_ever_runs_as_another(project: Project, sto
     async def look(place: int) -> None:
         me, other = users[place], users[(place + 1) % len(users)]
         assert me.user_id and other.user_id
-        seen = await store.sessions.search(me, owner=None, limit=100)
+        seen = await store.sessions.search(me, Search(owner=None, limit=100))
         assert [(session.id, session.user_id) for session in seen.items] == [(theirs[me.user_id], me.user_id)]
         with pytest.raises(NotFound):
             await store.sessions.get(me, theirs[other.user_id])
@@ -192,15 +195,8 @@ async def test_users_who_signed_up_by_themselves(project: Project, store: Store)
     assert ada.user_id
     made = await store.sessions.create(
         ada.user_id,
-        kind="story",
-        title=None,
-        prompt="A bell.",
-        template="noir",
-        config=StoryConfig(),
-        model="m",
+        NewSession(kind="story", prompt="A bell.", template="noir", config=StoryConfig(), model="m"),
         ttl_s=60,
-        request_id=None,
-        progress={},
     )
     assert (await store.sessions.get(ada, made.session.id)).user_id == ada.user_id
     with pytest.raises(NotFound):
@@ -231,7 +227,7 @@ async def test_what_a_real_server_says_to_a_bad_token_key_and_name(project: Proj
     forged = writer.model_copy(update={"token": SecretStr(jwt_of("service_role"))})
     for identity in (expired, forged):
         with pytest.raises(Unauthorized):
-            await store.sessions.search(identity, owner=None)
+            await store.sessions.search(identity, Search(owner=None))
     with pytest.raises(Misconfigured, match=r"no_such_function.*storyloom migrate"):
         await store.gateway.read("no_such_function", SERVICE)
     with pytest.raises(InvalidMessage):

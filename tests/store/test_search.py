@@ -13,6 +13,8 @@ import pytest
 from coordinator.errors import InvalidMessage
 from coordinator.models import Identity
 from coordinator.store import Store
+from coordinator.store.sessions import Search
+from coordinator.store.versions import Edit
 from tests.store.test_store import create, step
 
 FORMS = {
@@ -41,7 +43,7 @@ def owner_of(writer: Identity) -> UUID:
 
 
 async def found(store: Store, as_: Identity, owner: UUID | None, q: str) -> list[UUID]:
-    return [session.id for session in (await store.sessions.search(as_, owner=owner, q=q)).items]
+    return [session.id for session in (await store.sessions.search(as_, Search(owner=owner, q=q))).items]
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -149,7 +151,9 @@ async def test_a_story_of_any_text_completes_is_edited_and_searched(store: Store
     await store.runs.finish_step(session_id, 1, [], step(session_id, "draft-1", seq, draft=draft))
     done = await store.runs.complete(session_id, None, 1)
     assert done.session.status == "completed"
-    await store.versions.edit(session_id, owner_of(writer), base_version=1, content="Aardvark " + text, word_count=2)
+    await store.versions.edit(
+        session_id, owner_of(writer), Edit(base_version=1, content="Aardvark " + text, word_count=2)
+    )
     assert await found(store, admin, None, "aardvark") == [session_id]
     assert await found(store, writer, writer.user_id, "no such words anywhere") == []
 
@@ -170,13 +174,13 @@ async def test_a_text_is_searched_by_its_first_words_in_all_and_whole_by_its_wri
 async def test_cursors_stand_in_an_address_as_they_are(store: Store, user: Any) -> None:
     writer = await user()
     made = [(await create(store, writer)).session.id for _ in range(3)]
-    page = await store.sessions.search(writer, owner=writer.user_id, limit=2)
+    page = await store.sessions.search(writer, Search(owner=writer.user_id, limit=2))
     assert page.next_cursor and set(page.next_cursor) <= set(string.ascii_letters + string.digits + "-_")
-    rest = await store.sessions.search(writer, owner=writer.user_id, cursor=page.next_cursor)
+    rest = await store.sessions.search(writer, Search(owner=writer.user_id, cursor=page.next_cursor))
     assert [session.id for session in rest.items] == made[:1]
     last = page.items[-1]
     before = f"{last.last_activity_at.isoformat()}~{last.id}"
-    assert (await store.sessions.search(writer, owner=writer.user_id, cursor=before)).items == rest.items
+    assert (await store.sessions.search(writer, Search(owner=writer.user_id, cursor=before))).items == rest.items
     for wrong in ("", "0", "x-y", f"{'9' * 19}-{last.id.hex}", "~" * 199, "1-" + "g" * 32):
         with pytest.raises(InvalidMessage, match="cursor"):
-            await store.sessions.search(writer, owner=writer.user_id, cursor=wrong)
+            await store.sessions.search(writer, Search(owner=writer.user_id, cursor=wrong))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,8 +13,11 @@ import pytest
 from coordinator.errors import Conflict, Fenced, Forbidden, InvalidMessage, NotFound, Unavailable
 from coordinator.models import SERVICE, Failure, Identity, StoryConfig
 from coordinator.store import Store
-from coordinator.store.sessions import Changed
+from coordinator.store.messages import NewMessage
+from coordinator.store.runs import Failing
+from coordinator.store.sessions import Changed, NewSession, Search
 from coordinator.store.transport import Transport
+from coordinator.store.versions import NewDraft
 from tests.conftest import Database, identity_of
 from tests.store.conftest import BOTH
 
@@ -23,23 +27,14 @@ def transport(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-async def create(store: Store, owner: Identity, *, prompt: str = "A bell under water.", **options: Any) -> Changed:
+NEW = NewSession("A bell under water.", "noir", "offline:storyteller", StoryConfig(pages=2))
+
+
+async def create(
+    store: Store, owner: Identity, *, prompt: str = NEW.prompt, ttl_s: int = 60, **options: Any
+) -> Changed:
     assert owner.user_id
-    return await store.sessions.create(
-        owner.user_id,
-        **{
-            "kind": "story",
-            "title": None,
-            "prompt": prompt,
-            "template": "noir",
-            "config": StoryConfig(pages=2),
-            "model": "offline:storyteller",
-            "ttl_s": 60,
-            "request_id": None,
-            "progress": {},
-            **options,
-        },
-    )
+    return await store.sessions.create(owner.user_id, replace(NEW, prompt=prompt, **options), ttl_s)
 
 
 def step(session_id: UUID, name: str, after_seq: int, **more: Any) -> dict[str, Any]:
@@ -121,8 +116,8 @@ async def test_only_the_owner_changes_a_session(store: Store, user: Any) -> None
         store.sessions.rename(session_id, other.user_id, "mine", None),
         store.sessions.delete(session_id, other.user_id),
         store.sessions.change_status(session_id, other.user_id, to="cancelled", allowed=("active",)),
-        store.record.append_message(session_id, other.user_id, message_id=uuid4(), role="user", content="x"),
-        store.record.append_draft(session_id, other.user_id, version=1, author="writer", content="x", word_count=1),
+        store.messages.append(session_id, other.user_id, NewMessage(id=uuid4(), role="user", content="x")),
+        store.versions.append(session_id, other.user_id, NewDraft(version=1, author="writer", content="x")),
         store.sessions.get(other, session_id),
     ):
         with pytest.raises(NotFound):
@@ -136,7 +131,7 @@ async def test_concurrent_messages_are_numbered_without_gap(store: Store, user: 
     ids = [uuid4() for _ in range(40)]
     await asyncio.gather(
         *(
-            store.record.append_message(session_id, writer.user_id, message_id=one, role="user", content="hello")
+            store.messages.append(session_id, writer.user_id, NewMessage(id=one, role="user", content="hello"))
             # Every third is sent twice, as after a lost answer.
             for place, one in enumerate(ids)
             for one in ([one, one] if place % 3 == 0 else [one])
@@ -154,11 +149,11 @@ async def test_drafts_have_no_gap_and_one_is_current(store: Store, user: Any) ->
     session_id = (await create(store, writer)).session.id
 
     async def save(version: int, content: str, current: bool = True) -> None:
-        await store.record.append_draft(
-            session_id, writer.user_id, version=version, author="writer", content=content, word_count=1, current=current
+        await store.versions.append(
+            session_id, writer.user_id, NewDraft(version=version, author="writer", content=content, current=current)
         )
 
-    assert await store.record.draft(writer, session_id, None) is None
+    assert await store.record.current_draft(writer, session_id) is None
     await save(1, "one")
     await save(1, "one")
     with pytest.raises(Conflict):
@@ -166,7 +161,7 @@ async def test_drafts_have_no_gap_and_one_is_current(store: Store, user: Any) ->
     with pytest.raises(Conflict):
         await save(3, "three")
     await save(2, "two", current=False)
-    current = await store.record.draft(writer, session_id, None)
+    current = await store.record.current_draft(writer, session_id)
     assert current is not None and current.version == 1
     await save(3, "three")
     drafts = (await store.record.drafts(writer, session_id, 10, None)).items
@@ -194,9 +189,9 @@ async def test_an_older_run_writes_nothing(store: Store, user: Any) -> None:
     for refused in (
         store.runs.append_events(session_id, 1, [delta(seq + 1, "late")]),
         store.runs.finish_step(session_id, 1, [], step(session_id, "draft-1", seq)),
-        store.runs.fail(session_id, None, Failure(code="internal", message="x"), epoch=1),
+        store.runs.fail(session_id, None, Failing(Failure(code="internal", message="x")), epoch=1),
         store.runs.complete(session_id, None, 1),
-        store.record.append_message(session_id, None, message_id=uuid4(), role="user", content="x", epoch=1),
+        store.messages.append(session_id, None, NewMessage(id=uuid4(), role="user", content="x"), epoch=1),
     ):
         with pytest.raises(Fenced):
             await refused
@@ -341,7 +336,7 @@ async def test_a_failed_step_can_be_taken_up_again(store: Store, user: Any) -> N
         "attempt": 1,
     }
     failure = Failure(code="unavailable", message="The model is away.")
-    change = await store.runs.fail(session_id, None, failure, epoch=1, step="outline", events=[started])
+    change = await store.runs.fail(session_id, None, Failing(failure, step="outline"), epoch=1, events=[started])
     assert change.session.status == "failed" and change.session.error == failure
     steps = (await store.record.steps(writer, session_id, 10, None)).items
     assert [(one.status, one.error) for one in steps] == [("failed", failure)]
@@ -380,18 +375,18 @@ async def test_lists_page_through_everything_once(store: Store, user: Any) -> No
     seen: list[UUID] = []
     cursor = None
     while True:
-        page = await store.sessions.search(writer, owner=writer.user_id, limit=3, cursor=cursor)
+        page = await store.sessions.search(writer, Search(owner=writer.user_id, limit=3, cursor=cursor))
         seen += [session.id for session in page.items]
         cursor = page.next_cursor
         if cursor is None:
             break
     assert seen == made[::-1]
-    found = await store.sessions.search(writer, owner=writer.user_id, q="number 3")
+    found = await store.sessions.search(writer, Search(owner=writer.user_id, q="number 3"))
     assert [session.id for session in found.items] == [made[3]]
-    assert (await store.sessions.search(writer, owner=writer.user_id, q="%")).items == []
+    assert (await store.sessions.search(writer, Search(owner=writer.user_id, q="%"))).items == []
     for cursor in ("nonsense", "~", "2026-01-01~x"):
         with pytest.raises(InvalidMessage):
-            await store.sessions.search(writer, owner=writer.user_id, cursor=cursor)
+            await store.sessions.search(writer, Search(owner=writer.user_id, cursor=cursor))
         with pytest.raises(InvalidMessage):
             await store.record.messages(writer, made[0], 10, cursor)
 
@@ -448,7 +443,7 @@ async def test_calls_run_as_their_caller_when_they_share_connections(store: Stor
         else:
             with pytest.raises(NotFound):
                 await store.sessions.get(writer, sessions[whose.user_id])
-        page = await store.sessions.search(writer, owner=None, limit=100)
+        page = await store.sessions.search(writer, Search(owner=None, limit=100))
         assert {session.user_id for session in page.items} == {writer.user_id}
 
     await asyncio.gather(*(look(writer, number) for number in range(10) for writer in writers))
@@ -474,8 +469,8 @@ async def test_a_cut_connection_is_made_again(store: Store, user: Any, database:
             [database.name],
         )
     message_id = uuid4()
-    message, _ = await store.record.append_message(
-        session_id, writer.user_id, message_id=message_id, role="user", content="still here"
+    message, _ = await store.messages.append(
+        session_id, writer.user_id, NewMessage(id=message_id, role="user", content="still here")
     )
     assert (message.id, message.seq) == (message_id, 2)
 

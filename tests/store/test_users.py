@@ -12,7 +12,7 @@ from coordinator.errors import Forbidden, NotFound, StoryloomError
 from coordinator.models import SERVICE, Identity
 from coordinator.store import Store
 from coordinator.store.users import OF_A_SESSION, PROFILE, SESSIONS, Rows
-from coordinator.store.versions import Made
+from coordinator.store.versions import Made, Rewritten
 from tests.conftest import Database
 from tests.store.conftest import BOTH
 from tests.store.test_store import create, delta, step
@@ -43,12 +43,14 @@ async def finished(store: Store, owner: Identity, steps: int = 2) -> UUID:
     await store.versions.add_alternatives(
         session_id,
         owner.user_id,
-        version=1,
-        start=0,
-        end=2,
-        passage="It",
-        instruction="Say what.",
-        made=[Made(uuid4(), text, "m", 1, 0) for text in ("The bell", "What hung there", "She")],
+        Rewritten(
+            version=1,
+            start=0,
+            end=2,
+            passage="It",
+            instruction="Say what.",
+            made=[Made(uuid4(), text, "m", 1, 0) for text in ("The bell", "What hung there", "She")],
+        ),
     )
     await store.shares.create(session_id, owner.user_id, share_id=uuid4(), token_hash=uuid4().hex * 2, ttl_s=60, most=1)
     return session_id

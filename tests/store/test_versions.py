@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from coordinator.errors import Conflict, NotFound, StoryloomError
-from coordinator.models import Alternative, Draft, Failure, Identity, StoryConfig
+from coordinator.models import Alternative, Draft, Failure, Identity, Progress, StoryConfig
 from coordinator.store import Store
+from coordinator.store.runs import Failing
 from coordinator.store.sessions import Changed, Json
-from coordinator.store.versions import Made
+from coordinator.store.versions import Edit, Made, NewFork, Rewritten
 from tests.store.conftest import BOTH
 from tests.store.test_store import create, step
 
@@ -49,7 +51,7 @@ async def paused(store: Store, owner: Identity, *names: str) -> UUID:
 async def edit(store: Store, session_id: UUID, owner: Identity, base: int, content: str, of: Any = None) -> Draft:
     assert owner.user_id
     draft, _ = await store.versions.edit(
-        session_id, owner.user_id, base_version=base, content=content, word_count=2, alternative_id=of
+        session_id, owner.user_id, Edit(base_version=base, content=content, word_count=2, alternative_id=of)
     )
     return draft
 
@@ -58,34 +60,16 @@ async def add(store: Store, session_id: UUID, owner: Identity, *texts: str | Non
     assert owner.user_id
     made = [Made(uuid4(), text, "m", 5, 0.02) for text in texts]
     found, _ = await store.versions.add_alternatives(
-        session_id,
-        owner.user_id,
-        **{"version": 1, "start": 2, "end": 6, "passage": "bell", "instruction": "Louder.", "made": made, **more},
+        session_id, owner.user_id, replace(Rewritten(1, 2, 6, "bell", "Louder.", made), **more)
     )
     return found
 
 
 async def fork(store: Store, session_id: UUID, owner: Identity, *steps: str, **more: Any) -> Changed:
     assert owner.user_id
-    return await store.versions.fork(
-        session_id,
-        owner.user_id,
-        **{
-            "steps": steps,
-            "until": steps[-1] if steps else None,
-            "title": None,
-            "config": StoryConfig(pages=2),
-            "context": {},
-            "progress": {"percent": 40},
-            "scores": {},
-            "draft_version": len(steps),
-            "model": "m",
-            "ttl_s": 60,
-            "status": "active",
-            "request_id": str(uuid4()),
-            **more,
-        },
-    )
+    until = steps[-1] if steps else None
+    new = NewFork(steps, until, StoryConfig(pages=2), {}, Progress(percent=40), {}, len(steps), "m")
+    return await store.versions.fork(session_id, owner.user_id, replace(new, **more), ttl_s=60)
 
 
 # -- Edits -------------------------------------------------------------------------------------------------------------
@@ -176,7 +160,9 @@ async def test_a_step_that_failed_comes_after_the_edit(store: Store, user: Any) 
         "attempt": 1,
     }
     await store.runs.append_events(session_id, 1, [started])
-    await store.runs.fail(session_id, None, Failure(code="unavailable", message="Away."), epoch=1, step="draft-2")
+    await store.runs.fail(
+        session_id, None, Failing(Failure(code="unavailable", message="Away."), step="draft-2"), epoch=1
+    )
     await edit(store, session_id, writer, 1, "Mine.")
     await store.sessions.change_status(session_id, writer.user_id, to="active", allowed=("failed",))
     claim, events = await taken_up(store, session_id)
@@ -207,9 +193,9 @@ async def test_alternatives_are_kept_and_counted_once(store: Store, user: Any) -
     assert (events[-1]["type"], events[-1]["tokens"]) == ("usage", after.tokens)
     assert [event["type"] for event in events].count("usage") == 2
     more = await add(store, session_id, writer, "drum")
-    listed = await store.versions.alternatives(writer, session_id, 2, None)
+    listed = await store.record.alternatives(writer, session_id, 2, None)
     assert [one.content for one in listed.items] == ["gong", "horn"] and listed.next_cursor
-    rest = await store.versions.alternatives(writer, session_id, 2, listed.next_cursor)
+    rest = await store.record.alternatives(writer, session_id, 2, listed.next_cursor)
     assert rest.items == more and rest.next_cursor is None
     with pytest.raises(NotFound):
         await store.versions.alternative(writer, session_id, made[1].id)
@@ -252,7 +238,7 @@ async def test_a_fork_has_the_past_and_the_parent_is_not_touched(store: Store, u
     writer = await user()
     session_id = await begun(store, writer, "draft-1", "draft-2", "draft-3")
     assert writer.user_id
-    await store.record.steer(session_id, writer.user_id, uuid4(), "After it all.")
+    await store.messages.steer(session_id, writer.user_id, uuid4(), "After it all.")
     before = await _whole(store, writer, session_id)
     made = await fork(store, session_id, writer, "draft-1", "draft-2", scores={2: {"plot": 7}})
     child = await store.sessions.get(writer, made.session.id)
@@ -297,7 +283,7 @@ async def _whole(store: Store, who: Identity, session_id: UUID) -> list[list[Any
 async def test_all_that_was_said_is_shared_where_no_step_is_named(store: Store, user: Any) -> None:
     writer = await user()
     session_id = await paused(store, writer, "draft-1")
-    await store.record.steer(session_id, writer.user_id, uuid4(), "More rain.")
+    await store.messages.steer(session_id, writer.user_id, uuid4(), "More rain.")
     whole = (await fork(store, session_id, writer, "draft-1", until=None)).session
     assert (whole.message_count, whole.draft_version) == (3, 1)
     claim, _ = await taken_up(store, whole.id)
@@ -350,12 +336,12 @@ async def test_nobody_elses_text_is_changed_read_or_shared(store: Store, user: A
                 await refused
     for refused_read in (
         store.versions.so_far(other, session_id),
-        store.versions.alternatives(other, session_id, 10, None),
+        store.record.alternatives(other, session_id, 10, None),
         store.versions.alternative(other, session_id, gong.id),
     ):
         with pytest.raises(NotFound):
             await refused_read
-    assert (await store.versions.alternatives(admin, session_id, 10, None)).items == [gong]
+    assert (await store.record.alternatives(admin, session_id, 10, None)).items == [gong]
     assert await _whole(store, writer, session_id) == before
     anonymous = Identity(user_id=writer.user_id, role="anon", token=writer.token)
     with pytest.raises(StoryloomError):

@@ -23,6 +23,7 @@ from coordinator.sessions.runs import Recovered
 from coordinator.sessions.streams import Streams
 from coordinator.store import Store
 from coordinator.store.node import NodeLock
+from coordinator.store.sessions import NewSession, Search
 from tests.conftest import Database
 from tests.service import WAIT_S
 
@@ -56,7 +57,7 @@ class Workflow:
                 raise RuntimeError("a fault")
             await self._ends.setdefault(session_id, asyncio.Event()).wait()
             if not journal.ending:
-                await self._manager.change_status(None, session_id, "cancelled", ("active",))
+                await self._manager.steering.change_status(None, session_id, "cancelled", ("active",))
         finally:
             self.now.discard(session_id)
             self.changed.set()
@@ -117,7 +118,7 @@ async def session(manager: StorySessionManager, user: Callable[..., Awaitable[Id
 
     async def make(by: Identity = owner) -> UUID:
         made = await manager.create_session(
-            by, "A prompt.", template="short-story", model="offline:storyteller", config=StoryConfig()
+            by, NewSession("A prompt.", template="short-story", model="offline:storyteller", config=StoryConfig())
         )
         return made.session.id
 
@@ -298,7 +299,7 @@ async def test_a_run_that_breaks_three_times_is_failed_and_resumed_it_has_three_
         assert await engine.claim() == 0
         told = (await manager.store.record.events(SERVICE, session_id, 0, 100)).items[-1]
         assert (told["status"], told["error"]["code"]) == ("failed", "internal")
-        await manager.change_status(None, session_id, "active", ("failed",))
+        await manager.steering.change_status(None, session_id, "active", ("failed",))
 
 
 async def test_a_node_that_dies_of_a_session_again_and_again_gives_it_up(
@@ -361,7 +362,7 @@ async def test_what_cant_be_taken_up_fails_alone(
     assert failed.status == "failed" and failed.error is not None and "could not be taken up" in failed.error.message
     assert bad not in workflow.runs
     assert store.metrics.runs_given_up._value.get() == 1
-    assert {one.id for one in (await store.sessions.search(SERVICE, owner=None)).items} == {bad, good}
+    assert {one.id for one in (await store.sessions.search(SERVICE, Search(owner=None))).items} == {bad, good}
 
 
 async def test_hundreds_of_long_edits_are_taken_up(session: Make, database: Database, store: Store) -> None:
@@ -388,8 +389,8 @@ async def test_a_session_resumed_while_its_run_is_ending_runs_after_it(
     session_id = await session()
     engine.wake()
     await workflow.until(lambda: session_id in workflow.now)
-    await manager.change_status(None, session_id, "paused", ("active",))
-    await manager.change_status(None, session_id, "active", ("paused",))
+    await manager.steering.change_status(None, session_id, "paused", ("active",))
+    await manager.steering.change_status(None, session_id, "active", ("paused",))
     engine.wake()
     await workflow.until(lambda: len(workflow.runs) == 2 and session_id in workflow.now)
     assert engine.running == 1

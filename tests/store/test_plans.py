@@ -34,7 +34,7 @@ NO_READERS = {
     "put_user_key", "list_user_keys", "get_user_keys", "reseal_user_key", "delete_user_key", "audit_of", "list_audit",
     "note_inspection", "list_shares", "revoke_share", "read_share", "create_share", "local_erase",
     "begin_sign_in", "renew_sign_in", "check_sign_in", "end_sign_in", "list_sign_ins", "note_erasure", "list_erasures", "set_limits",
-    "limit_of", "note_origin", "page_of", "lock_origin", "count_words", "no_text",
+    "limit_of", "note_origin", "page_of", "page_fits", "lock_origin", "count_words", "no_text",
 }  # fmt: skip
 """Read no big table, or by its key alone, or only on behalf of one of the others."""
 WITHIN = {

@@ -45,7 +45,7 @@ FOR_USERS = {
     "list_sessions", "number_cursor", "page_json", "list_messages", "list_drafts", "get_draft", "list_steps", "list_events",
     "get_story", "word_query", "search_fold", "search_text", "search_parts", "search_words", "moment_cursor", "moment_of",
     "get_snapshot", "get_replay", "inspect_session", "export_rows", "partial_json",
-    "alternative_json", "list_alternatives", "get_alternative", "get_work", "audit_json", "list_audit", "no_text", "page_of",
+    "alternative_json", "list_alternatives", "get_alternative", "get_work", "audit_json", "list_audit", "no_text", "page_of", "page_fits",
 }  # fmt: skip
 FOR_THE_SERVICE = FOR_USERS | {
     "owned_session", "add_events", "events_since", "create_session", "change_status", "rename_session", "delete_session",

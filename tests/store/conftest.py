@@ -26,6 +26,8 @@ from coordinator.store.migrate import migrate
 from coordinator.store.transport import Transport
 from tests.conftest import Database, _on, cloned, identity_of, new_user, quick_folder
 from tests.lite_server import Lite, serving_lite
+from tests.store.servers import server as server
+from tests.store.servers import url as url
 
 BOTH = ["direct", pytest.param("rpc", marks=pytest.mark.xdist_group("lite"))]
 """One group, so that one test process has one server."""

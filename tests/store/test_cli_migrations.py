@@ -18,6 +18,7 @@ from coordinator.store.embedded import EmbeddedPostgres
 from tests import lite_server
 from tests.conftest import _on
 from tests.store.conftest import _create, _drop, _socket_folder
+from tests.store.test_upgrade import check_kept, make_frozen, rows
 
 pytestmark = pytest.mark.xdist_group("lite")
 
@@ -129,6 +130,17 @@ async def test_db_push_makes_what_migrate_makes(postgres: EmbeddedPostgres, cli:
     await migrate.check(_on(postgres.admin_url, empty))
     again = cli("prepared", "push", "--yes")
     assert again.returncode == 0 and "up to date" in (again.stderr + again.stdout).lower(), again.stderr + again.stdout
+
+
+async def test_db_push_upgrades_without_loss(postgres: EmbeddedPostgres, cli: Cli, empty: str, tmp_path: Path) -> None:
+    url = _on(postgres.admin_url, empty)
+    (tmp_path / "frozen").mkdir()
+    await make_frozen(url, tmp_path / "frozen")
+    before = rows(url)
+    done = cli(empty, "push", "--yes")
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert await migrate.migrate(url) == []
+    check_kept(before, rows(url))
 
 
 async def test_the_advisors_find_nothing(postgres: EmbeddedPostgres, cli: Cli, empty: str) -> None:

@@ -1,8 +1,8 @@
 """What a story will take, told before it starts: steps, tokens and money. Pure.
 
 By the steps of a story without revisions and with them, what their requests hold of each material (`prompts.WINDOWS`)
-and how long such answers are. The sizes are those of stories of 1 to 30 pages; `tests/unit/test_estimate.py` holds them
-to what stories really take.
+and how long such answers are. The sizes are those of stories of 1 to 30 pages; a test holds them to what stories really
+take.
 """
 
 from __future__ import annotations

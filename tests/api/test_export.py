@@ -24,7 +24,7 @@ from storyloom.client import Client, ClientError
 from tests.api.support import problem
 from tests.conftest import Database
 from tests.service import Service, bearer
-from tests.unit.test_export import squeezed, text_of
+from tests.unit.export.test_export import squeezed, text_of
 
 
 async def run(database: Database, query: str, *params: Any) -> list[Any]:

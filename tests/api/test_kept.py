@@ -23,7 +23,7 @@ from tests.chaos.record import check_whole, everything
 from tests.conftest import Database
 from tests.model_server import ModelServer, Reply
 from tests.service import Service, Socket, serving
-from tests.unit.test_cli_versions import command
+from tests.unit.cli.test_cli_versions import command
 
 PAGES = 8
 SECTIONS = 8

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import hypothesis
 import platformdirs
 import psycopg
 import pytest
@@ -40,6 +41,9 @@ from coordinator.store.migrate import migrate
 from coordinator.telemetry import logs
 from tests.service import Service, serving
 
+hypothesis.settings.register_profile("suite", max_examples=50)
+hypothesis.settings.load_profile("suite")
+
 _numbers = itertools.count(1)
 MEMORY = Path("/dev/shm")
 MEMORY_BYTES = 2**31
@@ -54,6 +58,29 @@ def quick_folder() -> Path:
     """
     roomy = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > MEMORY_BYTES
     return Path(tempfile.mkdtemp(prefix="storyloom-", dir=MEMORY if roomy else None)).resolve()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="the long form: more of everything, and what takes long")
+    parser.addoption("--chaos-seed", type=int, default=None, help="seed of the moments at which things break")
+
+
+@pytest.fixture(scope="session")
+def long(request: pytest.FixtureRequest) -> bool:
+    """Whether the long form was asked for."""
+    return bool(request.config.getoption("--long"))
+
+
+def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
+    """What a module makes for all its tests is made once: they go to one test process, wherever that is."""
+    for item in items:
+        of_module = any(
+            found[-1].scope == "module"
+            for name in getattr(item, "fixturenames", ())
+            if (found := session._fixturemanager.getfixturedefs(name, item))
+        )
+        if of_module and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 
 
 def pytest_collection_finish() -> None:
@@ -163,15 +190,19 @@ def own_logging() -> Iterator[None]:
 @pytest.fixture
 def settings(database: Database, tmp_path: Path) -> Settings:
     """Of a service on the test's database, whose storyteller writes at once."""
-    return Settings(
-        _env_file=None,  # type: ignore[call-arg]
-        data_dir=tmp_path / "data",
-        database_url=database.admin_url,
-        offline_words_per_second=0,
-        log_level="warning",
-        event_flush_s=0.02,
-        database_pool=6,
-    )
+    return settings_of(database, tmp_path / "data")
+
+
+def settings_of(database: Database, data_dir: Path, **more: Any) -> Settings:
+    given: dict[str, Any] = {
+        "data_dir": data_dir,
+        "database_url": database.admin_url,
+        "offline_words_per_second": 0,
+        "log_level": "warning",
+        "event_flush_s": 0.02,
+        "database_pool": 6,
+    }
+    return Settings(_env_file=None, **{**given, **more})
 
 
 @pytest.fixture

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from coordinator.settings import Settings
 from coordinator.store.embedded import EmbeddedPostgres
 from tests.api.support import JWT_SECRET
-from tests.conftest import cloned
+from tests.conftest import cloned, settings_of
 from tests.model_server import ModelServer
 from tests.service import Service, serving
 
@@ -28,14 +27,9 @@ async def shared(
 ) -> AsyncIterator[Service]:
     """A service for the whole module, with what its SETTINGS say; `openai:test` is the module's `model`."""
     async with cloned(postgres) as database:
-        settings = Settings(
-            _env_file=None,  # type: ignore[call-arg]
-            data_dir=tmp_path_factory.mktemp("data"),
-            database_url=database.admin_url,
-            offline_words_per_second=0,
-            log_level="warning",
-            event_flush_s=0.02,
-            database_pool=6,
+        settings = settings_of(
+            database,
+            tmp_path_factory.mktemp("data"),
             jwt_secret=SecretStr(JWT_SECRET),
             models=["openai:test"],
             model_base_url=model.url,

@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright
 
-from coordinator.settings import Settings
 from coordinator.store.embedded import EmbeddedPostgres
-from tests.conftest import cloned
+from tests.conftest import cloned, settings_of
 from tests.service import Service, serving
 
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
@@ -44,13 +43,6 @@ def chromium() -> str | None:
     return named or next((found for name in NAMES if (found := shutil.which(name))), None)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # One Chromium at a time: two cores hold no two of them beside the rest.
-    for item in items:
-        if "tests/browser" in item.path.as_posix():
-            item.add_marker(pytest.mark.xdist_group("browser"))
-
-
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
     program = chromium()
@@ -70,15 +62,8 @@ async def service(
 ) -> AsyncIterator[Service]:
     """One for the module, with what its SETTINGS say."""
     async with cloned(postgres) as database:
-        settings = Settings(
-            _env_file=None,  # type: ignore[call-arg]
-            data_dir=tmp_path_factory.mktemp("data"),
-            database_url=database.admin_url,
-            offline_words_per_second=3000,
-            log_level="warning",
-            event_flush_s=0.05,
-            database_pool=6,
-        )
+        data_dir = tmp_path_factory.mktemp("data")
+        settings = settings_of(database, data_dir, offline_words_per_second=3000, event_flush_s=0.05)
         async with serving(settings.model_copy(update=getattr(request.module, "SETTINGS", {}))) as made:
             yield made
 

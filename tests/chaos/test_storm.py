@@ -57,7 +57,7 @@ class Size:
     words_per_second: int
 
 
-SHORT = Size(nodes=2, stories=10, kills=5, writers=3, at_once=6, words_per_second=300)
+SHORT = Size(nodes=2, stories=6, kills=3, writers=3, at_once=4, words_per_second=300)
 LONG = Size(nodes=3, stories=500, kills=200, writers=20, at_once=24, words_per_second=150)
 
 

@@ -44,20 +44,7 @@ _MONTHS = {
         "Bell Month",
     ],
     "science-fiction": [f"cycle {number}" for number in range(211, 260, 4)],
-    "": [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ],
+    "": list(report.MONTHS),
 }
 _APART = frozenset({"exit", "image", "close", "scene", "met"})
 """Banks whose units begin a paragraph."""

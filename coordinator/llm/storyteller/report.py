@@ -38,21 +38,11 @@ _SUMMARIES = {
     "dark": "{X} forces the matter, and what {item} held together comes apart; {P} stands alone.",
     "climax": "{P} goes in to {item} against orders, with {K}; the procedures are rewritten.",
 }
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
 )
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 def plan(count: int, rng: random.Random) -> list[str]:
@@ -116,7 +106,7 @@ class Reporting:
         self.conditions = Deck(self.rng, words["conditions"])
         self.minors = Deck(self.rng, words["minor"])
         self.places = Deck(self.rng, [place.name for place in tale.genre.places])
-        self.days, self.months = Deck(self.rng, _DAYS), Deck(self.rng, _MONTHS)
+        self.days, self.months = Deck(self.rng, _DAYS), Deck(self.rng, MONTHS)
         self.asides: list[str] = []
         self.addendum = 0
         self.test = 0

@@ -155,7 +155,7 @@ FLOODS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("length", [20_000, 1_000_000])
+@pytest.mark.parametrize("length", [20_000, 100_000])
 @pytest.mark.parametrize("flood", FLOODS)
 def test_a_flood_takes_time_that_grows_with_its_length(flood: str, length: int) -> None:
     text = flood * (length // len(flood) + 1)

@@ -26,7 +26,7 @@ async def test_prose_is_streamed_and_kept_as_it_is(ask: Ask, server: ModelServer
     answer = await ask()
     assert answer.output == answer.text == TEXT
     assert watcher.texts == {1: TEXT}
-    assert len(watcher.deltas) > 10
+    assert len(watcher.deltas) > 2
     assert watcher.states == [("thinking", "writing section 1 of 2"), ("writing", "writing section 1 of 2")]
     assert answer.model == GPT
     assert answer.cost_usd == 0

@@ -1,4 +1,4 @@
-"""A command line that is run."""
+"""A command line that is run, and a service for it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from coordinator.store.embedded import EmbeddedPostgres
 from storyloom.cli import doors, main
+from tests.conftest import cloned, settings_of
+from tests.service import Service, serving
 from tests.unit.cli.fake_client import Fake, Run
 
 
@@ -38,3 +41,9 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         return int(ended.value.code or 0), out, err
 
     return run
+
+
+@pytest.fixture(scope="module")
+async def shared(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
+    async with cloned(postgres) as database, serving(settings_of(database, tmp_path_factory.mktemp("data"))) as service:
+        yield service

@@ -8,41 +8,21 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from coordinator.settings import Settings
-from coordinator.store.embedded import EmbeddedPostgres
 from storyloom.cli.listing import put, sessions_table
 from storyloom.client.things import Session
-from tests.conftest import cloned
-from tests.service import WAIT_S, Service, serving
+from tests.service import WAIT_S, Service
 from tests.unit.cli.fake_client import SESSION, SESSION_JSON
 
 TEXT = "Café “Zum Leuchtturm” — 灯台 🚪"
 NO_UTF8 = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 ENCODINGS = pytest.mark.parametrize("encoding", [NO_UTF8, {"PYTHONIOENCODING": "latin-1"}], ids=repr)
 LATIN = "café".encode("latin-1")
-
-
-@pytest.fixture(scope="module")
-async def shared(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
-    async with cloned(postgres) as database:
-        settings = Settings(
-            _env_file=None,  # type: ignore[call-arg]
-            data_dir=tmp_path_factory.mktemp("data"),
-            database_url=database.admin_url,
-            offline_words_per_second=0,
-            log_level="warning",
-            event_flush_s=0.02,
-            database_pool=6,
-        )
-        async with serving(settings) as service:
-            yield service
 
 
 @pytest.fixture(scope="module")

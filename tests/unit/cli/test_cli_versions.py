@@ -7,36 +7,16 @@ import json
 import os
 import re
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from coordinator.settings import Settings
-from coordinator.store.embedded import EmbeddedPostgres
 from storyloom.cli.comparison import compared
-from tests.conftest import cloned
-from tests.service import WAIT_S, Service, serving
+from tests.service import WAIT_S, Service
 from tests.unit.cli.fake_client import SESSION, Run
 
 MINE = "Nobody had told the gulls, and so they came all the same."
-
-
-@pytest.fixture(scope="module")
-async def shared(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
-    async with cloned(postgres) as database:
-        settings = Settings(
-            _env_file=None,  # type: ignore[call-arg]
-            data_dir=tmp_path_factory.mktemp("data"),
-            database_url=database.admin_url,
-            offline_words_per_second=0,
-            log_level="warning",
-            event_flush_s=0.02,
-            database_pool=6,
-        )
-        async with serving(settings) as service:
-            yield service
 
 
 @pytest.fixture

@@ -367,7 +367,7 @@ def test_pandoc_reads_in_its_sandbox_and_with_little_memory(monkeypatch: pytest.
         assert "--extract-media" not in command and "--self-contained" not in command and "--filter" not in command
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.one_of(st.characters(), st.sampled_from("#*_`[]()<>!&$\\{}|~^\"'-\n :=@")), max_size=300))
 async def test_any_text_at_all_becomes_a_book(press: Press, text: str) -> None:
     await _printed_in_every_format(press, book(text, title=" ".join(clean(text[:40]).split()) or "T", author=""))
@@ -415,7 +415,9 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-async def test_no_text_breaks_the_press(press: Press, name: str) -> None:
+async def test_no_text_breaks_the_press(press: Press, name: str, long: bool) -> None:
+    if list(HOSTILE).index(name) % 3 and not long:
+        pytest.skip("in the long form")
     made = await _printed_in_every_format(press, book(HOSTILE[name]))
     assert set(made) == {"txt", "html", "epub", "docx", "pdf"}
     if "x" in HOSTILE[name]:

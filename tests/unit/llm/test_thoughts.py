@@ -174,11 +174,11 @@ def test_what_is_held_back_is_short() -> None:
 )
 @pytest.mark.parametrize("opening", ["", "analysisA"])
 def test_a_flood_takes_time_that_grows_with_its_length(flood: str, opening: str) -> None:
-    text = opening + flood * (1_000_000 // len(flood))
+    text = opening + flood * (100_000 // len(flood))
     start = time.process_time()
     read(text)
-    read(*(text[at : at + 3] for at in range(0, 90_000, 3)))
-    assert time.process_time() - start < 5
+    read(*(text[at : at + 3] for at in range(0, 30_000, 3)))
+    assert time.process_time() - start < 2
 
 
 def read(*pieces: str) -> None:

@@ -464,7 +464,7 @@ WRITES = ["delta", "delta", "delta", "mark", "flush", "finish", "take_over", "fo
 acts = st.tuples(st.sampled_from([*WRITES, "attach", "page", "page", "read", "leave"]), st.integers(0, 11))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(st.lists(acts, max_size=60))
 def test_clients_that_come_and_go_all_end_with_the_same_story(script: list[Act]) -> None:
     async def play() -> None:

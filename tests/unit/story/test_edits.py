@@ -88,7 +88,7 @@ def edited(draw: st.DrawFn, text: str) -> str:
     return "\n\n".join(told) or "Nothing else."
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.data(), templates(), st.integers(1, 8), st.integers(0, 3), st.sets(st.sampled_from(GATES)))
 def test_edits_at_any_time_are_gone_on_with(
     data: st.DataObject, template: Template, pages: int, rounds: int, approvals: set[Gate]

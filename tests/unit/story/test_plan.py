@@ -145,7 +145,7 @@ class Drafts:
                 self.current = scored.version
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.data(), templates(), st.integers(1, 12), st.integers(0, 5), st.sets(st.sampled_from(GATES)))
 def test_any_story_comes_to_its_end_and_can_be_taken_up_anywhere(
     data: st.DataObject, template: Template, pages: int, rounds: int, approvals: set[Gate]

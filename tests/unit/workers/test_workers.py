@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -94,7 +95,8 @@ async def test_a_process_that_dies_is_told_of_and_replaced() -> None:
             await workers.run(MARY, LONG, os._exit, 1)
         idle = await workers.run(MARY, LONG, os.getpid)
         os.kill(idle, signal.SIGKILL)
-        psutil.wait_procs([psutil.Process(idle)] if psutil.pid_exists(idle) else [], timeout=5)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            psutil.Process(idle).wait(5)
         with pytest.raises(Unavailable):
             await workers.run(MARY, LONG, os.getpid)
         assert await workers.run(MARY, LONG, os.getpid) != idle

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import socket
 import subprocess
@@ -329,7 +330,9 @@ async def test_a_clock_that_is_wrong(hosted: Any, data_dir: Path) -> None:
     hosted["state"].respond(json={**hosted.state_of_schema, "at": then.isoformat()})
     found = await findings(data_dir=data_dir, supabase_url=URL, **KEYS)
     assert failed(found) == {"clock"}
-    assert found["clock"].detail.startswith("45 s behind the database's")
+    assert re.match(r"(4[0-5]|3\d) s behind the database's", found["clock"].detail), (
+        "what the look itself took is gone by"
+    )
     # Where the database can't be asked, the project's own answer has the time too.
     hosted["keys"].respond(
         json={"keys": []}, headers={"date": format_datetime(then - timedelta(seconds=90), usegmt=True)}

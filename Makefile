@@ -24,7 +24,7 @@ test: lint  ## lint and all tests
 	@$(BIN)/python -m pytest -n 4 --dist loadgroup
 
 chaos: $(READY)  ## the long form of the kill and outage tests
-	@$(BIN)/python -m pytest tests/chaos tests/unit/test_hostile_texts.py tests/unit/test_markdown_js.py tests/unit/export tests/unit/llm --long -s --timeout 3600
+	@$(BIN)/python -m pytest tests/chaos tests/browser tests/api/test_prompts_file.py tests/unit --long -s --timeout 3600
 
 bench: $(READY)  ## what it costs above the database and the socket beneath it, in five minutes
 	@$(BIN)/python -m bench

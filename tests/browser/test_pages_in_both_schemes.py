@@ -1,6 +1,8 @@
-"""Each page, light and dark, wide and narrow: what axe finds, and a picture to look at in artifacts/."""
+"""Each page, light and dark, wide and narrow: what axe finds, and in the long form a picture to look at in artifacts/."""
 
 from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
 
 import pytest
 from playwright.async_api import Page, expect
@@ -11,9 +13,18 @@ from tests.browser.pages import begin, finished, sign_in_with
 from tests.service import Service
 
 SIGHTS = (("light", 1280), ("dark", 360))
+Judged = Callable[[Page, str], Awaitable[None]]
 
 
-async def judged(page: Page, name: str) -> None:
+@pytest.fixture
+def judged(long: bool) -> Judged:
+    async def both(page: Page, name: str) -> None:
+        await _judged(page, name, pictured=long)
+
+    return both
+
+
+async def _judged(page: Page, name: str, *, pictured: bool) -> None:
     """What is there, as it is seen in both schemes."""
     for scheme, width in SIGHTS:
         await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
@@ -21,7 +32,8 @@ async def judged(page: Page, name: str) -> None:
         assert await faults(page) == [], f"{name}, {scheme}"
         wide = await page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width, f"{name}, {width} px"
-        await page.screenshot(path=ARTIFACTS / f"{name}-{scheme}.png", full_page=True)
+        if pictured:
+            await page.screenshot(path=ARTIFACTS / f"{name}-{scheme}.png", full_page=True)
 
 
 @pytest.fixture
@@ -30,7 +42,7 @@ async def page(visitor: Visitor) -> Page:
     return await visitor.page(script=source())
 
 
-async def test_axe_finds_nothing_on_any_page(visitor: Visitor, page: Page) -> None:
+async def test_axe_finds_nothing_on_any_page(visitor: Visitor, page: Page, judged: Judged) -> None:
     visitor.expected = ("404",)
     await page.goto("/dashboard")
     await expect(page.locator(".nothing")).to_be_visible()
@@ -70,7 +82,7 @@ async def test_axe_finds_nothing_on_any_page(visitor: Visitor, page: Page) -> No
 
 
 async def test_axe_finds_nothing_for_admins_who_see_end_and_delete_a_session(
-    visitor: Visitor, page: Page, service: Service
+    visitor: Visitor, page: Page, service: Service, judged: Judged
 ) -> None:
     writer = await visitor.page()
     session_id = await begin(writer, "The sea keeps its own ledger.", gates=("the outline",))

@@ -79,7 +79,7 @@ async def list_every_session(
 @router.get("/sessions/{session_id}", responses=responses("unauthorized", "forbidden", "not_found"))
 async def inspect_session(session_id: UUID, admin: Admin, service: Service) -> Inspection:
     """One session whole: steps, messages, drafts, events, usage, node. Somebody else's is an entry in the audit."""
-    found = await service.manager.store.sessions.inspect(admin, session_id)
+    found = await service.manager.record.inspect(admin, session_id)
     for event in found["events"]["items"]:
         event.pop("parts", None)
     return Inspection.model_validate(found)

@@ -76,17 +76,19 @@ class Seam:
         if len(_folded(rest)[0]) < RETOLD or _folded(answer)[0] in self._base:
             self._due = len(self._answer) * 5 // 4
             return ""
-        return self._join(answer)
+        return self._join(answer, rest)
 
     def end(self) -> str:
         """What is left to add: all of it where the answer was short."""
-        return "" if self._joined else self._join(without_preamble(self._answer))
+        if self._joined:
+            return ""
+        answer = without_preamble(self._answer)
+        return self._join(answer, _rest(self._base, answer))
 
-    def _join(self, answer: str) -> str:
+    def _join(self, answer: str, rest: str) -> str:
         self._joined = True
         if is_refusal(answer[:HELD]):
             raise NoWayOn("it refuses")
-        rest = _rest(self._base, answer)
         if rest.strip().casefold() == END:
             self.nothing_missing = True
             return ""
@@ -158,8 +160,8 @@ def _folded(text: str) -> tuple[str, list[int]]:
     characters where its original ends."""
     kept: list[str] = []
     ends: list[int] = []
-    for at, character in enumerate(text, 1):
-        plain = " " if character.isspace() else character.translate(_PLAIN)
+    for at, character in enumerate(text.translate(_PLAIN), 1):
+        plain = " " if character.isspace() else character
         if plain == " " and (not kept or kept[-1] == " "):
             if kept:
                 ends[-1] = at

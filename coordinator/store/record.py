@@ -98,6 +98,11 @@ class RecordOperations:
             answer["items"], answer["next_cursor"] is not None, answer["epoch"], answer["last_seq"], answer["same_past"]
         )
 
+    async def inspect(self, admin: Identity, session_id: UUID) -> Json:
+        """One session whole, with the first page of each of its lists. NotFound for anybody but an admin."""
+        answer: Json = await self._read("inspect_session", admin, session_id)
+        return answer
+
     async def _read(self, function: str, identity: Identity, session_id: UUID, **args: Any) -> Any:
         reader = await noted(self._gateway, identity, session_id)
         return await self._gateway.read(function, reader, session_id=session_id, **args)

@@ -21,7 +21,6 @@ from coordinator.models import (
     StoryConfig,
 )
 from coordinator.store.gateway import Gateway, Page, Rows
-from coordinator.store.inspection import noted
 
 Json = dict[str, Any]
 
@@ -118,12 +117,6 @@ class SessionOperations:
         conditions = asdict(wanted)
         del conditions["owner"]
         return await self._gateway.page("list_sessions", caller, _SESSIONS, user_id=owner, **conditions)
-
-    async def inspect(self, admin: Identity, session_id: UUID) -> Json:
-        """One session whole, with the first page of each of its lists. NotFound for anybody but an admin."""
-        reader = await noted(self._gateway, admin, session_id)
-        answer: Json = await self._gateway.read("inspect_session", reader, session_id=session_id)
-        return answer
 
     async def change_status(
         self,

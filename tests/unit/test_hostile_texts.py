@@ -119,7 +119,7 @@ READERS: dict[str, tuple[Callable[[str], Any], float, float]] = {
     ),
     "bible_digest": (lambda text: bible_digest(Bible(people=OUTLINE.people), text[:100_000], 1_000), 0.3, 1),
     "evidence": (evidenced, 0.3, 1),
-    "seam": (joined, 0.5, 15),
+    "seam": (joined, 0.5, 5),
     "seam of a stream": (streamed, 0.5, 5),
     "clean": (clean, 0.1, 2),
     "shorten": (lambda text: shorten(text, 80), 0.3, 5),

@@ -90,7 +90,9 @@ async def test_what_never_ends_is_not_read_for_ever(shared: Service, story: str)
         assert (code, out) == (2, b"") and "has more than 4 MB" in told
 
 
-@pytest.mark.parametrize("command", ["--help", "show ID", "show ID --json", "export ID -o -"])
+@pytest.mark.parametrize(
+    "command", ["--help", "sessions", "show ID", "show ID --json", "diff ID 1 2", "export ID -o -"]
+)
 async def test_an_output_that_takes_no_more(shared: Service, story: str, command: str) -> None:
     line = f"$S {command.replace('ID', story)}"
     code, _, told = await shell(shared, f"{line} | true")

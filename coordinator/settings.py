@@ -133,6 +133,16 @@ class Settings(BaseSettings):
     offline_words_per_second: float = Field(
         default=60, ge=0, le=100_000, description="Speed of offline:storyteller, in words a second; 0 is at once"
     )
+    model_context: int | None = Field(
+        default=None,
+        ge=1,
+        le=100_000_000,
+        description="Tokens that a model holds, request and answer together; otherwise what its server says",
+    )
+    model_output: Literal["tool", "schema", "prompt", "auto"] = Field(
+        default="auto",
+        description="How typed answers are asked for: tool, schema, prompt, or auto for what works with the model",
+    )
     model_continues: bool = Field(
         default=True,
         description="Whether a model is asked to go on from text that a crash cut off; otherwise it begins anew",

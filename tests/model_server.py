@@ -17,6 +17,8 @@ from typing import Any, Self
 
 import uvicorn
 
+from coordinator.agents.forms import SMALL
+from coordinator.agents.prompts import OUTPUT_TYPES
 from tests.model_words import Writer
 
 
@@ -147,6 +149,12 @@ class ModelServer:
         """Whether it takes tools; without, it answers in words with JSON of a schema that the request shows."""
         self.counts: Any = None
         """The usage in all answers, instead of what was used."""
+        self.context = 128_000
+        """Tokens that it holds, as it says of itself."""
+        self.slots: int | None = None
+        """Calls that it serves at once: where set, it is a llama.cpp that says so."""
+        self.asked: list[str] = []
+        """The paths at which it was asked about itself."""
         self._script: list[Reply] = []
         self._ids = count(1)
 
@@ -193,6 +201,9 @@ class ModelServer:
                 break
         headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
         request = Request(scope["path"], headers, json.loads(body or b"{}"), time.monotonic())
+        if scope["method"] == "GET" or request.path in ("/tokenize", "/api/show"):
+            await self._tell_of_itself(request, send)
+            return
         self.requests.append(request)
         self.running += 1
         self.most_running = max(self.most_running, self.running)
@@ -233,6 +244,17 @@ class ModelServer:
                 raise _Dropped
             await _json(send, 200, self._whole(request, reply))
 
+    async def _tell_of_itself(self, request: Request, send: Any) -> None:
+        """What llama.cpp answers at `/props`, and others among their models."""
+        self.asked.append(request.path)
+        if request.path == "/props" and self.slots is not None:
+            settings = {"n_ctx": self.context}
+            await _json(send, 200, {"default_generation_settings": settings, "total_slots": self.slots})
+        elif request.path == "/v1/models":
+            await _json(send, 200, {"data": [{"id": "one", "max_model_len": self.context}]})
+        else:
+            await _json(send, 404, {"error": {"message": "no such path", "type": "invalid_request_error"}})
+
     def _next(self, request: Request) -> Reply:
         for reply in self._script:
             if reply.when in request.text:
@@ -251,9 +273,9 @@ class ModelServer:
             return "", args if isinstance(args, str) else json.dumps(args), reply.finish or "tool_calls"
         form = (request.body.get("response_format") or {}).get("json_schema")
         if reply.text is None and form is not None:
-            return json.dumps(reply.args or self.writer.typed(form["schema"], request.text)), None, "stop"
+            return _as_text(reply.args or self.writer.typed(form["schema"], request.text)), None, "stop"
         if reply.text is None and (shown := _schema_in(request.text)) is not None:
-            return json.dumps(reply.args or self.writer.typed(shown, request.text)), None, "stop"
+            return _as_text(reply.args or self.writer.typed(shown, request.text)), None, "stop"
         say = self.writer.prose if reply.text is None else reply.text
         text = say(request.text) if callable(say) else say
         return text, None, reply.finish or "stop"
@@ -357,12 +379,20 @@ def _usage(request: Request, answer: str) -> dict[str, int]:
     return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
 
 
+def _as_text(args: dict[str, Any] | str) -> str:
+    return args if isinstance(args, str) else json.dumps(args)
+
+
 def _schema_in(text: str) -> dict[str, Any] | None:
-    _, shows, rest = text.partition("compatible with this schema:")
+    """The schema of the form that a request shows."""
+    _, shows, rest = text.rpartition("Answer with one JSON object of exactly this form")
     if not shows:
         return None
-    schema: dict[str, Any] = json.JSONDecoder().raw_decode(rest, rest.index("{"))[0]
-    return schema
+    form: dict[str, Any] = json.JSONDecoder().raw_decode(rest, rest.index("{"))[0]
+    known = [*OUTPUT_TYPES.values(), *SMALL.values()]
+    return next(
+        each.model_json_schema() for each in known if form.keys() == each.model_json_schema()["properties"].keys()
+    )
 
 
 def _content(message: dict[str, Any]) -> str:

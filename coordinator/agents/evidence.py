@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 
 from pydantic import BaseModel
 
 from coordinator.story.brief import Brief
-from coordinator.story.material import LoreReview, Notes, Score, Verdict
+from coordinator.story.material import SCORES, LoreReview, Notes, Score, Verdict
 
-NO_PASSAGE = "(no passage quoted)"
-"""Stands where a reviewer quoted a passage that the text does not hold, and would not quote another."""
+MOST_SHOWN = 2
+"""Scores that may rest on one passage: a reader that quotes the same for all has read nothing else."""
 
-_SCORES = ("plot", "character", "prose", "pacing", "originality", "fit")
 _DOUBLE = "\u201c\u201d\u201e\u00ab\u00bb"
 _SINGLE = "\u2018\u2019\u201a`"
 _DASHES = "\u2010\u2011\u2013\u2014"
 _EMPHASIS = "*_"
+_ROUND = "\"' .,;-"
+"""What may stand round a quote and is no part of the passage."""
 _ALIKE = str.maketrans(
     {
         **dict.fromkeys(_DOUBLE, '"'),
@@ -46,8 +48,7 @@ class Evidence:
             return []
         match output:
             case Verdict():
-                quotes = [score.evidence for score in _scores(output)]
-                return [quote for quote in quotes if quote != NO_PASSAGE and not self._holds(quote)]
+                return [score.evidence for score in _scores(output).values() if not self._holds(score.evidence)]
             case Notes():
                 return [note.quote for note in output.notes if not self._holds(note.quote)]
             case LoreReview():
@@ -57,13 +58,12 @@ class Evidence:
         return []
 
     def kept(self, output: BaseModel) -> BaseModel:
-        """The review without what rests on a passage that is not there. A verdict keeps its score and comment: they
-        are the reader's opinion still, and say that they quote nothing."""
+        """The review without what rests on a passage that is not there, scores included."""
         if not self._read:
             return output
         match output:
             case Verdict():
-                return output.model_copy(update={name: self._honest(getattr(output, name)) for name in _SCORES})
+                return output.model_copy(update=dict.fromkeys(self._unfounded(output)))
             case Notes():
                 return output.model_copy(update={"notes": [note for note in output.notes if self._holds(note.quote)]})
             case LoreReview():
@@ -75,8 +75,16 @@ class Evidence:
                 return output.model_copy(update={"contradictions": true})
         return output
 
-    def _honest(self, score: Score) -> Score:
-        return score if self._holds(score.evidence) else score.model_copy(update={"evidence": NO_PASSAGE})
+    def _unfounded(self, verdict: Verdict) -> list[str]:
+        """The names of its scores that rest on nothing."""
+        shown: Counter[str] = Counter()
+        names = []
+        for name, score in _scores(verdict).items():
+            quote = _plain(score.evidence).strip(_ROUND)
+            shown[quote] += 1
+            if shown[quote] > MOST_SHOWN or not self._holds(score.evidence):
+                names.append(name)
+        return names
 
     def _holds(self, quote: str) -> bool:
         return _occurs(quote, self._read)
@@ -85,15 +93,15 @@ class Evidence:
         return self._holds(quote) or _occurs(quote, self._known)
 
 
-def _scores(verdict: Verdict) -> list[Score]:
-    return [getattr(verdict, name) for name in _SCORES]
+def _scores(verdict: Verdict) -> dict[str, Score]:
+    return {name: score for name in SCORES if (score := getattr(verdict, name)) is not None}
 
 
 def _occurs(quote: str, text: str) -> bool:
     """Whether all parts of a quote, between its ellipses, stand in the text in their order."""
     at = 0
     for part in re.split(r"\[?\.{3,}\]?|\[?…\]?", unicodedata.normalize("NFC", quote)):
-        wanted = _plain(part).strip("\"' .,;-")
+        wanted = _plain(part).strip(_ROUND)
         found = text.find(wanted, at)
         if found < 0:
             return False

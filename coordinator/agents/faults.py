@@ -26,7 +26,10 @@ from pydantic_ai.exceptions import (
 )
 
 from coordinator.errors import ModelFailed
+from coordinator.llm import measure
 from coordinator.llm.http import is_quota
+from coordinator.llm.learned import Mode
+from coordinator.storable import storable
 from coordinator.story.brief import BriefKind
 
 LATER = "Resume the story in a while."
@@ -48,10 +51,16 @@ THINGS: dict[BriefKind, str] = {
 }
 """What a step of this kind was to bring forth, as a writer calls it."""
 
+LONGEST_SAID = 200
+"""Characters of a provider's own words that are told on."""
+_SECRET = re.compile(r"(?=[A-Za-z]{0,200}[\d*_+/=-])[\w*+/=.-]{12,}")
+"""What could be a key, or a part of one: many letters with something else among them."""
+
 LONGEST_READ = 4000
 """Characters of a refusal that are looked at."""
 
-NO_TOOLS_STATUSES = frozenset({400, 404, 405, 415, 422, 501})
+REFUSING_STATUSES = frozenset({400, 404, 405, 413, 415, 422, 500, 501})
+"""Of a request that a server can't do anything with; some say it as a failure of their own."""
 _NO_TOOLS = re.compile(
     r"\b(?:tools?|functions?)(?:[ _](?:output|calls?|calling|use|choice))?\W{1,3}(?:is |are )?"
     r"(?:not supported|unsupported|not allowed)"
@@ -60,6 +69,10 @@ _NO_TOOLS = re.compile(
     r"|(?:unrecognized|unknown|unexpected)[^.]{0,40}\W(?:tools|tool_choice)\b",
     re.IGNORECASE,
 )
+_NO_SCHEMA = re.compile(
+    r"response_?format|json_?schema|structured[ _]outputs?|guided[ _](?:json|decoding)|\bgrammar\b", re.IGNORECASE
+)
+_NO_MODE = {"tool": _NO_TOOLS, "schema": _NO_SCHEMA}
 _CODE = re.compile(r"[A-Za-z][A-Za-z_.]{0,59}|\d{1,6}")
 """A provider's own fixed word. Anything else may repeat what was sent, or a key."""
 
@@ -76,10 +89,12 @@ class Fault(Exception):
         pause: bool = False,
         last: bool = False,
         spoilt: bool = False,
+        weak: bool = False,
         retry_after_s: float | None = None,
     ) -> None:
         """`again` where asking once more may help; `pause` where a moment should pass before that; `last` where no
-        other model may take over; `spoilt` where what was written so far is nothing to go on from."""
+        other model may take over; `spoilt` where what was written so far is nothing to go on from; `weak` where the
+        model could be reached and did not do what it was asked."""
         super().__init__(what)
         self.what = what
         self.remedy = remedy
@@ -87,6 +102,7 @@ class Fault(Exception):
         self.pause = pause
         self.last = last
         self.spoilt = spoilt
+        self.weak = weak
         self.retry_after_s = retry_after_s
 
 
@@ -96,11 +112,14 @@ def refused(model: str, kind: BriefKind) -> Fault:
         "Change the prompt or choose another model, then resume the story.",
         again=True,
         spoilt=True,
+        weak=True,
     )
 
 
 def empty(model: str, kind: BriefKind) -> Fault:
-    return Fault(f"The model {model} sent an empty answer for {THINGS[kind]}.", OTHER, again=True, spoilt=True)
+    return Fault(
+        f"The model {model} sent an empty answer for {THINGS[kind]}.", OTHER, again=True, spoilt=True, weak=True
+    )
 
 
 def cut_off(model: str, kind: BriefKind) -> Fault:
@@ -108,16 +127,42 @@ def cut_off(model: str, kind: BriefKind) -> Fault:
         f"The model {model} reached its limit of length before it had finished {THINGS[kind]}.",
         "Choose a model that may write longer answers, then resume the story.",
         again=True,
+        weak=True,
     )
 
 
+def looped(model: str, kind: BriefKind) -> Fault:
+    what = f"The model {model} went round in circles while it was writing {THINGS[kind]}."
+    return Fault(what, OTHER, again=True, spoilt=True, weak=True)
+
+
 def ran_on(model: str, kind: BriefKind) -> Fault:
-    return Fault(f"The model {model} did not come to an end with {THINGS[kind]}.", OTHER, again=True, spoilt=True)
+    what = f"The model {model} did not come to an end with {THINGS[kind]}."
+    return Fault(what, OTHER, again=True, spoilt=True, weak=True)
+
+
+def overflowed(model: str, kind: BriefKind) -> Fault:
+    """The request was longer than the model's context: it is cut, and asked again."""
+    return Fault(
+        f"What the model {model} was given to read for {THINGS[kind]} is longer than it can take in.",
+        "Choose a model with a larger context, then resume the story.",
+        weak=True,
+    )
+
+
+def too_small(what: str) -> Fault:
+    """`what` says so of the model, and what to do."""
+    return Fault(what, "Then resume the story.")
+
+
+def too_long_a_text(model: str, kind: BriefKind) -> Fault:
+    what = f"The model {model} can't hold {THINGS[kind]} and write it anew."
+    return Fault(what, "Choose a model with a larger context.", weak=True)
 
 
 def astray(model: str, kind: BriefKind) -> Fault:
     what = f"The model {model} did not go on from where {THINGS[kind]} was cut off."
-    return Fault(what, OTHER, again=True, spoilt=True)
+    return Fault(what, OTHER, again=True, spoilt=True, weak=True)
 
 
 def broken(model: str) -> Fault:
@@ -137,16 +182,26 @@ def nonsense(model: str, kind: BriefKind) -> Fault:
     return Fault(
         f"The model {model} did not give {THINGS[kind]} in the form that was asked for, even when told what was wrong.",
         "Choose a more capable model, then resume the story.",
+        weak=True,
     )
 
 
-def is_without_tools(error: AgentRunError | UserError) -> bool:
-    """Whether the error says that the model, or its server as it was started, can't be given tools."""
+def is_without(mode: Mode, error: AgentRunError | UserError) -> bool:
+    """Whether the error says that the model, or its server as it was started, can't be asked for a typed answer so."""
     if isinstance(error, ModelHTTPError):
-        said = str(error.body)[:LONGEST_READ] if error.status_code in NO_TOOLS_STATUSES else ""
+        said = str(error.body)[:LONGEST_READ] if error.status_code in REFUSING_STATUSES else ""
     else:
         said = str(error) if isinstance(error, UserError) else ""
-    return _NO_TOOLS.search(said) is not None
+    return mode != "prompt" and _NO_MODE[mode].search(said) is not None
+
+
+def is_overflow(error: AgentRunError | UserError) -> bool:
+    """Whether the error says that the request is longer than the context."""
+    if isinstance(error, ModelContextWindowExceededError):
+        return True
+    return (
+        isinstance(error, ModelHTTPError) and error.status_code in REFUSING_STATUSES and measure.is_overflow(error.body)
+    )
 
 
 def fault_of(
@@ -241,14 +296,22 @@ def _rejected(error: ModelRequestRejectedError, model: str, status: str) -> Faul
         return Fault(f"The key for the model {model} was rejected{status}.", OWNER)
     if isinstance(error, ModelNotFoundError):
         return Fault(f"The model {model} is not known to its provider{status}.", OWNER)
-    if isinstance(error, ModelContextWindowExceededError):
-        return Fault(
-            f"What the model {model} was given to read is longer than it can take in.",
-            "Choose a model with a larger context, then resume the story.",
-        )
     code = error.provider_error_code or ""
-    named = f": {code}" if _CODE.fullmatch(code) else ""
-    return Fault(f"The provider of the model {model} did not accept the request{status}{named}.", OTHER)
+    named = f" {code}" if _CODE.fullmatch(code) and not code.isdigit() else ""
+    said = own_words(error.body) if isinstance(error, ModelHTTPError) else ""
+    why = f": “{said}”" if said else f":{named}" if named else ""
+    return Fault(f"The provider of the model {model} did not accept the request{status}{why}.", OTHER)
+
+
+def own_words(body: object) -> str:
+    """What a provider itself says of a refusal, in one short line: nothing in it could be a key, and nothing of what it
+    was sent is repeated at length."""
+    error = body.get("error", body) if isinstance(body, dict) else body
+    said = error.get("message", "") if isinstance(error, dict) else error
+    if not isinstance(said, str):
+        return ""
+    line = _SECRET.sub("…", " ".join(storable(said[:LONGEST_READ]).split())).rstrip(".")
+    return line if len(line) <= LONGEST_SAID else line[:LONGEST_SAID].rsplit(" ", 1)[0] + " …"
 
 
 def model_failed(faults: list[Fault]) -> ModelFailed:

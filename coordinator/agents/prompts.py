@@ -82,7 +82,8 @@ def output_type(kind: BriefKind) -> type[BaseModel | str]:
 
 
 def reading_room(brief: Brief) -> int:
-    """How many words of `brief.reading` this step can be shown whole; what is over it is cut or left out."""
+    """How many words of `brief.reading` this step can be shown whole, by a model that holds REQUEST_WORDS; what is over
+    it is cut or left out."""
     others = weigh(_task(brief)) + sum(
         min(weigh(text), cap) + digest.FENCE_WORDS
         for name, cap in WINDOWS[brief.kind].items()
@@ -91,48 +92,56 @@ def reading_room(brief: Brief) -> int:
     return max(REQUEST_WORDS - others, 0)
 
 
-def instructions(brief: Brief) -> str:
-    """Who the agent is, what it looks for, what this kind of story is, and the rules of its kind of step."""
+def instructions(brief: Brief, *, short: bool = False) -> str:
+    """Who the agent is, what it looks for, what this kind of story is, and the rules of its kind of step. `short` is
+    without what a small model does not keep in mind, and has no room for."""
     agent = brief.template.agents[brief.agent]
+    look_for, avoid = agent.look_for, brief.template.style.avoid
     parts = [
         one_line(agent.persona),
-        f"How you write and speak: {one_line(agent.voice)}",
-        _list("What you look for:", agent.look_for),
+        "" if short else f"How you write and speak: {one_line(agent.voice)}",
+        "" if short else _list("What you look for:", look_for),
         _style(brief),
-        _list(
-            "Banned: never write these or their like, in any language; where you judge, they are faults.",
-            brief.template.style.avoid,
+        ""
+        if short
+        else _list(
+            "Banned: never write these or their like, in any language; where you judge, they are faults.", avoid
         ),
         _list("Standing rules:", [*tasks.RULES, *tasks.rules_of(brief.kind)]),
     ]
     return "\n\n".join(part for part in parts if part)
 
 
-def request(brief: Brief) -> str:
+def request(brief: Brief, words: int = REQUEST_WORDS) -> str:
     """The material of this step and, after it, the task.
 
-    At most about REQUEST_WORDS words whatever the brief holds, except for a prompt or a passage that is shown whole.
+    At most about `words` words whatever the brief holds, except that a prompt or a passage that is to be whole is cut
+    only where it would take more than half of less than REQUEST_WORDS, and that each material has REST_LEAST, or its
+    share, at the least.
     """
     windows = WINDOWS[brief.kind]
     task = _task(brief)
-    left = REQUEST_WORDS - weigh(task)
+    left = words - weigh(task)
+    scale = min(words / REQUEST_WORDS, 1.0)
+    least = round(REST_LEAST * scale)
+    whole = max(len(brief.prompt), len(brief.text)) if scale == 1 else words // 2
     shown: dict[str, str] = {}
     for name, cap in sorted(windows.items(), key=lambda window: window[1] == REST):
-        whole = max(len(brief.prompt), len(brief.text))
-        most = whole if cap == WHOLE else cap or max(left - digest.FENCE_WORDS, REST_LEAST)
+        most = whole if cap == WHOLE else round(cap * scale) or max(left - digest.FENCE_WORDS, least)
         shown[name] = _shown(name, brief, most)
         left -= weigh(shown[name])
     return "\n\n".join([*(shown[name] for name in windows if shown[name]), task])
 
 
-def continuation(brief: Brief, so_far: str) -> str:
+def continuation(brief: Brief, so_far: str, words: int = REQUEST_WORDS) -> str:
     """The request of a step whose answer was cut off: all of `request`, and to write the rest of it only.
 
-    An instruction, and not the beginning of the model's own answer: many models of today refuse that one.
+    What is written so far comes on top of `words`. An instruction, and not the beginning of the model's own answer:
+    many models of today refuse that one.
     """
     last = one_line(defuse(tail(so_far)))
     asked = tasks.going_on(brief, so_far, last, END)
-    return "\n\n".join([request(brief), fence("written so far", so_far), asked, tasks.language(brief)])
+    return "\n\n".join([request(brief, words), fence("written so far", so_far), asked, tasks.language(brief)])
 
 
 def _shown(name: str, brief: Brief, words: int) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from coordinator.agents.evidence import NO_PASSAGE
 from coordinator.story.material import (
     Beat,
     LoreReview,
@@ -100,17 +99,19 @@ def _verdict(verdict: Verdict) -> str:
         "Originality": verdict.originality,
         "Fit to the prompt": verdict.fit,
     }
+    total = verdict.total()
+    if total is None:
+        return verdict.summary
     return _join(
-        f"**{'Approved' if verdict.approved else 'Not approved yet'}**, {verdict.total():.1f} of 10 on average",
+        f"**{'Approved' if verdict.approved else 'Not approved yet'}**, {total:.1f} of 10 on average",
         verdict.summary,
-        *(_score(title, score) for title, score in titles.items()),
+        *(_score(title, score) for title, score in titles.items() if score is not None),
         _titled("To write again", [f"**Section {item.section}.** {_line(item.note)}" for item in verdict.rewrite]),
     )
 
 
 def _score(title: str, score: Score) -> str:
-    evidence = f"*{NO_PASSAGE}*" if score.evidence == NO_PASSAGE else _quoted(score.evidence)
-    return f"### {title}: {score.score}/10\n\n{_line(score.comment)}\n\n{evidence}"
+    return f"### {title}: {score.score}/10\n\n{_line(score.comment)}\n\n{_quoted(score.evidence)}"
 
 
 def _note(note: Note) -> str:

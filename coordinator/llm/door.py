@@ -74,12 +74,15 @@ _REASONS: dict[str, FinishReason] = {
 class Door(WrapperModel):
     """A model as it should be. Streams only: nothing here asks for a whole answer."""
 
-    def __init__(self, wrapped: Model) -> None:
+    def __init__(self, wrapped: Model, *, own: bool = False) -> None:
+        """`own` is a server of one's own, which knows the older name of an answer's limit and no strict schemas."""
         super().__init__(wrapped)
-        own = ModelProfile(
+        ours = ModelProfile(
             thinking_tags=_OWN_TAGS, ignore_streamed_leading_whitespace=False, supports_json_object_output=False
         )
-        wrapped.__dict__["profile"] = merge_profile(wrapped.profile, own)
+        if own:
+            ours = merge_profile(ours, _of_own_server())
+        wrapped.__dict__["profile"] = merge_profile(wrapped.profile, ours)
 
     @asynccontextmanager
     async def request_stream(
@@ -95,6 +98,16 @@ class Door(WrapperModel):
                     self.wrapped.request_stream(messages, model_settings, model_request_parameters, run_context)
                 )
             yield _Cleaned(model_request_parameters, stream)
+
+
+def _of_own_server() -> ModelProfile:
+    from pydantic_ai.profiles.openai import OpenAIModelProfile
+
+    return OpenAIModelProfile(
+        openai_chat_supports_max_completion_tokens=False,
+        openai_supports_strict_tool_definition=False,
+        supports_json_schema_output=True,
+    )
 
 
 @contextmanager

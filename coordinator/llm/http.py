@@ -67,6 +67,11 @@ def retrying_client(*, attempts: int, timeout_s: float, backoff_s: float) -> htt
     return client
 
 
+def plain_client() -> httpx2.AsyncClient:
+    """A client that asks once, through the environment's proxy where it names one."""
+    return httpx2.AsyncClient(transport=_Wire(), timeout=CONNECT_S)
+
+
 class _Wire(httpx2.AsyncBaseTransport):
     """Sends requests, through the environment's proxy where it names one, and reads the body of every refusal.
 
@@ -157,4 +162,4 @@ def _tell(state: RetryCallState) -> None:
     told(f"the model {why}; trying again in {max(1, round(state.next_action.sleep))} s")
 
 
-__all__ = ["HOPELESS_WAIT_S", "LONGEST_WAIT_S", "TRIED_AGAIN", "WAITING", "is_quota", "retrying_client"]
+__all__ = ["HOPELESS_WAIT_S", "LONGEST_WAIT_S", "TRIED_AGAIN", "WAITING", "is_quota", "plain_client", "retrying_client"]

@@ -8,17 +8,23 @@ from __future__ import annotations
 import asyncio
 import copy
 import inspect
+import math
+import os
 import random
 import re
 from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from coordinator.errors import InvalidMessage, Misconfigured
+from coordinator.llm.learned import MODES, Learned, Memory, Mode
+from coordinator.llm.measure import LEAST_CONTEXT, Measure, count_tokens, of_ollama, of_server, of_table
 from coordinator.llm.prices import price_of
+from coordinator.llm.tokens import tokens_of
 
 if TYPE_CHECKING:
     import httpx2
@@ -30,11 +36,20 @@ if TYPE_CHECKING:
     from coordinator.story.brief import Brief
 
 OFFLINE = "offline:storyteller"
-MOST_WITHOUT_TOOLS = 1000
-"""Models that a node remembers to take no tools; writers with keys of their own may name more. Learning it again costs
-one refused request."""
+MEASURED_S = 300.0
+"""How long a measure holds: a server of one's own may be started anew with another context."""
+ASSUMED_S = 20.0
+"""How long one holds that nobody has said: by the next step a model may be loaded."""
+OLLAMA_URL = "http://localhost:11434/v1"
+"""Where Ollama is, unless OLLAMA_BASE_URL says otherwise."""
+OWN_SILENCE = 5
+"""A server of one's own may take so many times as long to read a request before it writes: nothing is paid for it."""
 NO_KEY = "no-key-was-set"
 """Sent to a server of one's own that asks for none. The OpenAI key of the environment is never sent there."""
+
+MOST_MEASURED = 1_000
+"""Models whose measure is remembered; writers with keys of their own may name any number."""
+_NO_SLOT = nullcontext()
 
 KEY_PROVIDERS = frozenset(
     {"anthropic", "cerebras", "deepseek", "fireworks", "google", "moonshotai", "openai", "openrouter", "together"}
@@ -48,6 +63,8 @@ _OWN_NAME = re.compile(r"(?!.*\.\.)[A-Za-z0-9][\w.:/@+-]{0,150}", re.ASCII)
 _OWNERS_ACCOUNT = frozenset({"authorization", "x-api-key", "openai-organization", "openai-project"})
 """Headers that the environment may have set for the owner's account."""
 _SHOWN = 60
+WARMER = 0.1
+"""By which the temperature rises from attempt to attempt."""
 _TEMPERATURE_TO_ONE = frozenset({"anthropic", "bedrock", "bedrock-mantle", "mistral", "cohere"})
 """Providers that refuse a temperature above 1."""
 
@@ -75,12 +92,15 @@ class Models:
         self._backoff_s = backoff_s
         self._turns = asyncio.Semaphore(settings.model_concurrency)
         self._client: httpx2.AsyncClient | None = None
+        self._asking: httpx2.AsyncClient | None = None
         self._providers: dict[str, Provider[Any]] = {}
         self._models: dict[str, Model] = {}
         self._keys: Mapping[str, SecretStr] = {}
         self._shared: Models | None = None
-        self._without_tools: set[str] = set()
-        """Names of models whose server has said that they can't be given tools."""
+        self._memory = Memory()
+        self._measures: dict[str, tuple[float, Measure]] = {}
+        """By name, with the time at which each is to be asked for again."""
+        self._slots: dict[str, asyncio.Semaphore] = {}
 
     def available(self) -> list[ModelInfo]:
         """What writers may choose, the default first. offline:storyteller is always among them."""
@@ -175,45 +195,132 @@ class Models:
             self._models[name] = self._build(name)
         return self._models[name]
 
-    def model_settings(self, name: str, brief: Brief, attempt: int) -> ModelSettings:
-        """How a model is to write this brief. A seed is varied by attempt, or a refused answer would come again."""
+    def model_settings(
+        self, name: str, brief: Brief, attempt: int, *, max_tokens: int | None = None, own: bool = False
+    ) -> ModelSettings:
+        """How a model is to write this brief. A seed is varied by attempt, or a refused answer would come again;
+        `max_tokens` is what its answer may come to, `own` whether it is on a server of one's own."""
         if name == OFFLINE:
             return {}
-        temperature = brief.template.agents[brief.agent].temperature
+        # What a first attempt has run aground on, a second is to come to by another way.
+        temperature = brief.template.agents[brief.agent].temperature + WARMER * (attempt - 1)
         if name.partition(":")[0] in _TEMPERATURE_TO_ONE:
             temperature = min(temperature, 1.0)
+        silence = self.timeout_s * (OWN_SILENCE if own else 1)
         chosen: ModelSettings = {
-            "temperature": temperature,
-            "timeout": self.timeout_s,
+            "temperature": min(temperature, 2.0),
+            "timeout": silence,
             # A server may send signs of life for ever and no answer: the longest that all tries can take.
-            "first_event_timeout": self.attempts * (self.timeout_s + 60),
+            "first_event_timeout": self.attempts * (silence + 60),
         }
+        if max_tokens is not None:
+            chosen["max_tokens"] = max_tokens
         if brief.config.seed is not None:
             chosen["seed"] = (brief.config.seed + attempt) % 2**31
         return chosen
 
     @asynccontextmanager
     async def turn(self, name: str) -> AsyncIterator[None]:
-        """One of the node's places for model calls. The built-in model needs none: no provider has to bear it."""
+        """One of the node's places for model calls, and one of the server's where it has said how many it has. The
+        built-in model needs none: no provider has to bear it."""
         if name == OFFLINE:
             yield
             return
-        async with self._turns:
+        async with self._turns, self._slots.get(name, _NO_SLOT):
             yield
-
-    def takes_tools(self, name: str) -> bool:
-        """Whether a typed answer is asked for as a call of a tool, as long as nobody has said that it can't be."""
-        return name not in self._without_tools
-
-    def ask_without_tools(self, name: str) -> None:
-        """From now on this model's typed answers are asked for in words."""
-        if len(self._without_tools) >= MOST_WITHOUT_TOOLS:
-            self._without_tools.clear()
-        self._without_tools.add(name)
 
     def crowded(self, name: str) -> bool:
         """Whether a call to this model would now have to wait for its turn."""
-        return name != OFFLINE and self._turns.locked()
+        slots = self._slots.get(name)
+        return name != OFFLINE and (self._turns.locked() or (slots is not None and slots.locked()))
+
+    def learned(self, name: str) -> Learned:
+        """What this node has learned of a model by using it. Shared by all its users: nothing of it is anybody's."""
+        return self._memory.of(name)
+
+    def modes(self, name: str, own: bool) -> list[Mode]:
+        """How to ask this model for a typed answer, in the order in which to try.
+
+        As it is set; else as it worked last; else a server of one's own is held to a schema, which small models need,
+        and a provider is asked for the call of a tool, which all of them know.
+        """
+        if name == OFFLINE:
+            return ["tool"]
+        chosen = self._settings.model_output
+        if chosen != "auto":
+            return [chosen]
+        known = self.learned(name)
+        order = [known.mode, *(("schema", "tool") if own else ("tool", "schema")), "prompt"]
+        return [mode for mode in dict.fromkeys(order) if mode is not None and mode not in known.without] or [MODES[-1]]
+
+    async def measure(self, name: str) -> Measure:
+        """What this model holds, as far as can be told: set, said by its server, known of it, or learned.
+
+        Remembered for MEASURED_S. A server that does not answer in time delays it by a few seconds at the most.
+        """
+        if name == OFFLINE:
+            return Measure()
+        now = asyncio.get_running_loop().time()
+        until, found = self._measures.get(name, (0.0, Measure()))
+        if until <= now:
+            before, found = found, await self._asked(name)
+            if found != before:
+                # Started anew with another, perhaps: what a refusal of the old one said is history.
+                self.learned(name).context = None
+            if len(self._measures) >= MOST_MEASURED:
+                self._measures.clear()
+            self._measures[name] = (now + (MEASURED_S if found.sure else ASSUMED_S), found)
+            if found.slots is not None:
+                self._slots.setdefault(name, asyncio.Semaphore(found.slots))
+        if self._settings.model_context is not None:
+            return replace(found, context=self._settings.model_context, sure=True)
+        learned = self.learned(name).context
+        if learned is not None and (found.context is None or learned < found.context):
+            return replace(found, context=learned)
+        return found
+
+    async def count(self, name: str, text: str, measure: Measure) -> int:
+        """How many tokens a text has: by its server's tokenizer where there is one, else estimated, and corrected by
+        what earlier requests really had."""
+        if measure.tokenizer is not None:
+            counted = await count_tokens(self._asking_client(), measure.tokenizer, text, self._server_key())
+            if counted is not None:
+                return counted
+        return math.ceil(tokens_of(text) * self.learned(name).ratio)
+
+    async def check_room(self, name: str) -> None:
+        """Raises InvalidMessage where the model's server says that it holds too little for any story."""
+        measure = await self.measure(name)
+        if measure.sure and measure.context is not None and measure.context < LEAST_CONTEXT:
+            raise InvalidMessage(too_small(name, measure.context))
+
+    def overflowed(self, name: str, told: int | None, asked: int) -> None:
+        """That a request of about so many tokens was too long: for one of `told` tokens, where it was said."""
+        known = self.learned(name)
+        known.context = told if told is not None else max(asked * 3 // 4, LEAST_CONTEXT)
+        self._measures.pop(name, None)
+
+    async def _asked(self, name: str) -> Measure:
+        provider, _, model = name.partition(":")
+        key = self._server_key()
+        if provider == "openai" and self._settings.model_base_url and self.own_key(name) is None:
+            return await of_server(self._asking_client(), self._settings.model_base_url, model, key)
+        if provider == "ollama":
+            return await of_ollama(self._asking_client(), _ollama_url(), model, os.environ.get("OLLAMA_API_KEY"))
+        return await asyncio.to_thread(of_table, provider, model)
+
+    def _server_key(self) -> str | None:
+        key = self._settings.model_api_key
+        return key.get_secret_value() if key is not None else None
+
+    def _asking_client(self) -> httpx2.AsyncClient:
+        """For questions that are asked once: who does not answer has not answered."""
+        home = self._shared or self
+        if home._asking is None:
+            from coordinator.llm.http import plain_client
+
+            home._asking = plain_client()
+        return home._asking
 
     def pause_s(self, tries: int) -> float:
         """How long to wait before a call that broke in the middle is made again, after so many tries."""
@@ -241,8 +348,10 @@ class Models:
         client, self._client = self._client, None
         self._models.clear()
         self._providers.clear()
-        if client is not None:
-            await client.aclose()
+        asking, self._asking = self._asking, None
+        for each in (client, asking):
+            if each is not None:
+                await each.aclose()
 
     def _prepare(self, name: str) -> None:
         for each in (name, *self._settings.fallback_models):
@@ -274,13 +383,18 @@ class Models:
         # Plain `openai` would be OpenAI's Responses API, which compatible servers do not speak.
         kind = "openai-chat" if provider == "openai" else provider
         try:
-            return Door(infer_model(f"{kind}:{model}", provider_factory=self._provider))
+            return Door(infer_model(f"{kind}:{model}", provider_factory=self._provider), own=self._is_own(name))
         except ImportError as error:
             raise Misconfigured(
                 f"The model {name} needs a library that is not installed: pip install 'pydantic-ai-slim[{provider}]'."
             ) from error
         except (UserError, ValueError) as error:
             raise Misconfigured(_told(name, str(error))) from error
+
+    def _is_own(self, name: str) -> bool:
+        provider = name.partition(":")[0]
+        at_address = provider == "openai" and self._settings.model_base_url is not None and self.own_key(name) is None
+        return at_address or provider == "ollama"
 
     def _provider(self, kind: str) -> Provider[Any]:
         if kind not in self._providers:
@@ -303,6 +417,8 @@ class Models:
         if "http_client" in parameters and "httpx.AsyncClient" not in str(parameters["http_client"].annotation):
             options["http_client"] = self._http_client()
         own = self._keys.get(_key_provider_of(kind))
+        if kind == "ollama":
+            options["base_url"] = _ollama_url()
         if kind in ("openai-chat", "openai-responses"):
             key, address = self._settings.model_api_key, self._settings.model_base_url
             if address:
@@ -320,6 +436,18 @@ class Models:
 
             self._client = retrying_client(attempts=self.attempts, timeout_s=self.timeout_s, backoff_s=self._backoff_s)
         return self._client
+
+
+def too_small(name: str, context: int) -> str:
+    """What a person is told of a model that holds too little."""
+    return (
+        f"The model {name} has a context of {context} tokens, and a story needs {LEAST_CONTEXT}: start its server "
+        "with a larger one (llama-server: -c 8192; Ollama: OLLAMA_CONTEXT_LENGTH=8192), or choose another model."
+    )
+
+
+def _ollama_url() -> str:
+    return os.environ.get("OLLAMA_BASE_URL") or OLLAMA_URL
 
 
 def key_provider(name: str) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from coordinator.plain import plain_name, plain_title
 from coordinator.storable import storable
@@ -132,15 +133,27 @@ class SectionNote(Material):
     note: Line
 
 
-class Verdict(Material):
-    """The reader's rubric. Each score rests on a quoted passage."""
+def _all_scores(schema: dict[str, Any]) -> None:
+    """A reader is asked for every score; one is only missing where its passage can't be found."""
+    for name in SCORES:
+        schema["properties"][name].pop("default", None)
+    schema["required"] = [*SCORES, *schema.get("required", [])]
 
-    plot: Score
-    character: Score
-    prose: Score
-    pacing: Score
-    originality: Score
-    fit: Score = Field(description="fit to what the writer asked for")
+
+SCORES = ("plot", "character", "prose", "pacing", "originality", "fit")
+
+
+class Verdict(Material):
+    """The reader's rubric. Each score rests on a quoted passage; None is one whose passage stands nowhere."""
+
+    model_config = ConfigDict(json_schema_extra=_all_scores)
+
+    plot: Score | SkipJsonSchema[None] = None
+    character: Score | SkipJsonSchema[None] = None
+    prose: Score | SkipJsonSchema[None] = None
+    pacing: Score | SkipJsonSchema[None] = None
+    originality: Score | SkipJsonSchema[None] = None
+    fit: Score | SkipJsonSchema[None] = Field(default=None, description="fit to what the writer asked for")
     approved: bool
     summary: Line
     rewrite: list[SectionNote] = Field(
@@ -148,12 +161,13 @@ class Verdict(Material):
     )
 
     def scores(self) -> dict[str, int]:
-        names = ("plot", "character", "prose", "pacing", "originality", "fit")
-        return {name: getattr(self, name).score for name in names}
+        """Those that there are."""
+        return {name: score.score for name in SCORES if (score := getattr(self, name)) is not None}
 
-    def total(self) -> float:
-        """Mean of the six scores, 1 to 10."""
-        return sum(self.scores().values()) / 6
+    def total(self) -> float | None:
+        """Mean of the scores, 1 to 10; None where there is none."""
+        scores = self.scores().values()
+        return sum(scores) / len(scores) if scores else None
 
 
 class Section(Material):

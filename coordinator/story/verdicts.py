@@ -35,14 +35,15 @@ def with_lore(work: Work, review: LoreReview) -> Work:
 def with_verdict(work: Work, verdict: Verdict, spec: StepSpec) -> Work:
     """Settles a revision round, and opens the next where one is needed and allowed."""
     work = replace(work, scores={**work.scores, work.versions: verdict.scores()})
+    judged = verdict if verdict.scores() else None
     if spec.round == 1:
         # To what lore found comes what the reader asks for.
-        work = replace(work, best=verdict, mending=_asked(work, verdict, work.mending))
+        work = replace(work, best=judged, mending=_asked(work, verdict, work.mending))
     elif accepts(work, verdict, spec):
         work = replace(
             work,
             texts={**work.texts, **work.candidate},
-            best=verdict,
+            best=judged or work.best,
             candidate={},
             mending=_asked(work, verdict, {}),
         )
@@ -69,6 +70,9 @@ def _asked(work: Work, verdict: Verdict, found: dict[int, list[str]]) -> dict[in
 
 
 def accepts(work: Work, verdict: Verdict, spec: StepSpec) -> bool:
-    """A revision that scores lower than what it would replace is kept as a draft but does not become current, unless a
-    person has asked for it, who is to judge it."""
-    return work.best is None or spec.round - 1 in work.asked or verdict.total() >= work.best.total()
+    """A revision that scores lower than what it would replace, or could not be judged where that was, is kept as a
+    draft but does not become current, unless a person has asked for it, who is to judge it."""
+    if work.best is None or spec.round - 1 in work.asked:
+        return True
+    total, best = verdict.total(), work.best.total()
+    return total is not None and (best is None or total >= best)

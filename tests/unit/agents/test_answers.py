@@ -7,7 +7,7 @@ import time
 import pytest
 from pydantic import BaseModel
 
-from coordinator.agents.evidence import NO_PASSAGE, Evidence
+from coordinator.agents.evidence import Evidence
 from coordinator.agents.fence import defuse
 from coordinator.agents.library import load_library
 from coordinator.agents.render import render
@@ -170,7 +170,7 @@ def test_a_flood_takes_time_that_grows_with_its_length(flood: str, length: int) 
 SCORE = Score(score=7, evidence="The lamp went out.", comment="Good.")
 VERDICT = Verdict(
     plot=SCORE,
-    character=SCORE.model_copy(update={"evidence": NO_PASSAGE}),
+    character=None,
     prose=SCORE,
     pacing=SCORE,
     originality=SCORE,
@@ -220,7 +220,6 @@ RENDERED: list[tuple[BaseModel, list[str]]] = [
             "**Not approved yet**, 7.0 of 10 on average",
             "### Plot: 7/10",
             "> The lamp went out.",
-            f"*{NO_PASSAGE}*",
             "### Fit to the prompt: 7/10",
             "- **Section 2.** Slower.",
         ],

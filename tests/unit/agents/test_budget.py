@@ -182,7 +182,8 @@ async def test_prose_is_stopped_soon_after_the_limit(
     server.script(Reply.prose(PROSE, usage=usage))
     watcher, spent = Watcher(), Spent()
     with pytest.raises(BudgetExceeded, match="is used up"):
-        await perform(brief(), make(), GPT, watcher, guard=Guard(session(50, tokens=50 + asked + 300)), spent=spent)
+        guard = Guard(session(50, tokens=50 + asked + 300))
+        await perform(brief(words=600), make(), GPT, watcher, guard=guard, spent=spent)
     assert asked + 300 < spent.tokens < asked + 310
     assert watcher.texts[1] == PROSE[: len(watcher.texts[1])]
     assert 1_200 <= len(watcher.texts[1]) < 1_240
@@ -198,7 +199,7 @@ async def test_money_is_counted_while_a_model_writes(make: Callable[..., Models]
     server.script(Reply.prose(PROSE))
     spent = Spent()
     with pytest.raises(BudgetExceeded, match=r"\$0\.00"):
-        await perform(brief(), make(), PRICED, Watcher(), guard=Guard(session(usd=limit)), spent=spent)
+        await perform(brief(words=600), make(), PRICED, Watcher(), guard=Guard(session(usd=limit)), spent=spent)
     assert limit < spent.cost_usd < limit * 1.02
 
 
@@ -207,7 +208,8 @@ async def test_a_typed_answer_is_stopped_and_counted(make: Callable[..., Models]
     server.script(Reply.call('{"title": "' + "x" * 40_000))
     spent = Spent()
     with pytest.raises(BudgetExceeded):
-        await perform(brief("outline"), make(), GPT, Watcher(), guard=Guard(session(tokens=asked + 500)), spent=spent)
+        guard = Guard(session(tokens=asked + 500))
+        await perform(brief("outline"), make(model_output="tool"), GPT, Watcher(), guard=guard, spent=spent)
     # Arguments come 400 characters at a time here.
     assert asked + 500 < spent.tokens <= asked + 700
 
@@ -246,7 +248,7 @@ async def test_a_failed_model_is_not_put_on_the_account_of_the_next(
     make: Callable[..., Models], server: ModelServer
 ) -> None:
     server.script(*[Reply.refuses()] * 3, Reply.prose(PROSE[:400]))
-    answer = await perform(brief(), make(fallback_models=["openai:second"]), GPT, Watcher())
+    answer = await perform(brief(words=90), make(fallback_models=["openai:second"]), GPT, Watcher())
     assert list(answer.by_model) == [GPT, "openai:second"]
     read = len(server.requests[0].text.split())
     assert answer.by_model["openai:second"].tokens == read + len(PROSE[:400].split())

@@ -325,9 +325,9 @@ async def test_a_stream_that_breaks_is_gone_on_with(
 
 
 async def test_it_goes_on_from_what_went_on(go: Go, server: ModelServer, watcher: Watcher) -> None:
-    more = REST + " And the ice closed over her wake, and held." * 20
-    server.script(Reply.prose(more, break_after=60), Reply.prose("wake, and held. She slept."))
-    answer = await go(words=400)
+    more = REST + "".join(f" And the ice closed over her wake, {n} times, and held." for n in range(20))
+    server.script(Reply.prose(more, break_after=60), Reply.prose(more.split()[59] + " and held. She slept."))
+    answer = await go(words=170)
     assert answer.text.startswith(WHOLE)
     assert answer.text.endswith("She slept.")
     assert list(watcher.texts) == [2]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from coordinator.agents import cast
+from coordinator.agents import typed
 from coordinator.agents.cast import Begun, perform
 from coordinator.errors import ModelFailed
 from coordinator.llm.prices import MOST_COUNTED, MOST_TOKENS
@@ -77,11 +77,11 @@ async def test_a_thought_before_going_on_is_taken_back_and_what_was_there_stays(
     make: MakeModels, server: ModelServer, watcher: Watcher
 ) -> None:
     so_far = "Mara counted the brass lamps, and each of them had a name. " * 6
-    thought = "The text so far ends with the names, hmm, and so I must go on with the ice. " * 4
+    thought = "".join(f"The text so far ends with {n} names, hmm, and so I must go on with the ice. " for n in range(4))
     rest = "The eighth went out. Nobody had lit it, and the ice closed over her wake as she rowed on."
     watcher.texts[1] = so_far
     server.script(pieces(*(f"{word} " for word in thought.split()), "\n</think>\n", *rest))
-    answer = await perform(brief(words=100), make(), GPT, watcher, begun=Begun(so_far, 1, counted=True))
+    answer = await perform(brief(words=145), make(), GPT, watcher, begun=Begun(so_far, 1, counted=True))
     assert answer.text == so_far + rest
     assert watcher.texts[2] == answer.text
     assert watcher.texts[1].startswith(so_far + "The text so far")
@@ -110,9 +110,9 @@ async def test_offsets_count_the_characters_that_are_kept(ask: Ask, server: Mode
 @pytest.mark.parametrize("reply", [pieces("la " * 400_000), pieces("<think>", *["x" * 100_000] * 30)])
 async def test_a_flood_is_stopped_and_not_shown(reply: Reply, ask: Ask, server: ModelServer, watcher: Watcher) -> None:
     server.script(*[reply] * 3)
-    with pytest.raises(ModelFailed, match="did not come to an end with this section"):
+    with pytest.raises(ModelFailed, match=r"(went round in circles|did not come to an end with) .*this section"):
         await ask()
-    assert all(len(text) <= cast.RUNAWAY_CHARACTERS for text in watcher.texts.values())
+    assert all(len(text) <= 2_000 for text in watcher.texts.values())
 
 
 async def test_many_empty_deltas_are_nothing(ask: Ask, server: ModelServer, watcher: Watcher) -> None:
@@ -304,6 +304,7 @@ async def test_a_model_that_takes_no_tools_is_asked_in_words(
     status: int, message: str, make: MakeModels, server: ModelServer, watcher: Watcher
 ) -> None:
     models = make()
+    models.learned(GPT).mode, models.learned(GPT).without = "tool", {"schema"}
     server.script(Reply(status=status, message=message), Reply.prose(f"```json\n{BODY}\n```"), Reply.prose(BODY))
     for _ in range(2):
         answer = await perform(brief("outline"), models, GPT, watcher)
@@ -381,16 +382,16 @@ async def test_impossible_numbers_of_tokens_are_estimated(
 
 
 def test_the_most_that_all_requests_of_a_step_can_count_fits_the_database() -> None:
-    assert 3 * 3 * (cast.OUTPUT_RETRIES + 1) * MOST_TOKENS <= MOST_COUNTED
+    assert 3 * 3 * (typed.MOST_ASKED + 1) * MOST_TOKENS <= MOST_COUNTED
 
 
 @pytest.mark.parametrize("kind", ["draft", "outline"])
 async def test_what_a_provider_says_of_an_error_is_not_passed_on(kind: Any, ask: Ask, server: ModelServer) -> None:
-    server.script(Reply(status=400, message=f"{SECRET} " * 50_000, error_code=SECRET))
+    server.script(*[Reply(status=400, message=f"{SECRET} " * 50_000, error_code=SECRET)] * 3)
     with pytest.raises(ModelFailed) as caught:
         await ask(kind)
     assert SECRET not in caught.value.message
-    assert len(caught.value.message) < 200
+    assert len(caught.value.message) < 400
 
 
 async def test_a_monstrous_name_of_a_model_is_nothing(ask: Ask, server: ModelServer) -> None:

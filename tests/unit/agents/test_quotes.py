@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from coordinator.agents.cast import perform
-from coordinator.agents.evidence import NO_PASSAGE
 from coordinator.story.material import Bible, Fact, LoreReview, Notes, Verdict
 from tests.model_server import ModelServer, Reply
 from tests.unit.agents.agent_call import GPT, Ask, MakeModels, Watcher, brief
@@ -37,18 +36,23 @@ async def test_a_quote_mended_is_kept(ask: Ask, server: ModelServer) -> None:
     assert len(answer.output.notes) == 1
 
 
-async def test_a_verdict_says_where_it_quotes_nothing(ask: Ask, server: ModelServer) -> None:
+async def test_a_score_that_rests_on_nothing_is_dropped(ask: Ask, server: ModelServer) -> None:
     names = ("plot", "character", "prose", "pacing", "originality", "fit")
-    scores = {name: {"score": 7, "evidence": "Mara counted the brass lamps.", "comment": "Fine."} for name in names}
-    scores["plot"] = scores["plot"] | {"evidence": "A dragon came."}
+    quotes = ["A dragon came.", "Mara counted the brass lamps.", "the eighth went out", "Nobody had lit it."]
+    quotes += ["Nobody had lit it.", "“Nobody had lit it.”"]
+    scores = {
+        name: {"score": at + 3, "evidence": quote, "comment": "Fine."}
+        for at, (name, quote) in enumerate(zip(names, quotes, strict=True))
+    }
     args = scores | {"approved": True, "summary": "Good."}
     server.script(*[Reply.call(args)] * 2)
     answer = await ask("review")
     assert isinstance(answer.output, Verdict)
-    assert (answer.output.plot.evidence, answer.output.plot.score) == (NO_PASSAGE, 7)
-    assert answer.output.prose.evidence == "Mara counted the brass lamps."
-    assert NO_PASSAGE in answer.text
+    # The dragon is nowhere, and no passage shows more than two things.
+    assert answer.output.scores() == {"character": 4, "prose": 5, "pacing": 6, "originality": 7}
+    assert answer.output.total() == 5.5
     assert "> Mara counted" in answer.text
+    assert "Plot" not in answer.text
 
 
 async def test_a_contradiction_may_quote_the_bible(make: MakeModels, server: ModelServer, watcher: Watcher) -> None:

@@ -96,7 +96,6 @@ def test_a_chain_is_the_choice_and_then_the_fallbacks_each_once() -> None:
     [
         ({"model": "openai:gpt-5"}, "openai:gpt-5 needs OPENAI_API_KEY (or STORYLOOM_MODEL_API_KEY)"),
         ({"model": "anthropic:claude-sonnet-4-5"}, "anthropic:claude-sonnet-4-5 needs ANTHROPIC_API_KEY"),
-        ({"model": "ollama:llama3"}, "ollama:llama3 needs OLLAMA_BASE_URL"),
         ({"model": "gpt-5"}, "'gpt-5' is not a provider:name"),
         ({"model": "nobody:gpt-5"}, "nobody:gpt-5 names a provider that is not known"),
         ({"model": "groq:llama"}, "groq:llama needs a library that is not installed"),

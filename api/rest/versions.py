@@ -92,7 +92,9 @@ async def estimate_story(
     chosen = service.library.get(template or DEFAULT_TEMPLATE)
     name = await service.coordinator.model_for(caller, model)
     price = await asyncio.to_thread(price_of, name) if name != OFFLINE else None
-    return await asyncio.to_thread(estimate, chosen, config, name, price, prompt_words)
+    likely = await asyncio.to_thread(estimate, chosen, config, name, price, prompt_words)
+    seconds = service.coordinator.models.seconds(name, likely.tokens_in, likely.tokens_out)
+    return likely.model_copy(update={"seconds": None if seconds is None else round(seconds, 1)})
 
 
 @router.post(

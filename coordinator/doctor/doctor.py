@@ -20,6 +20,7 @@ from coordinator.settings import Settings, unknown_settings
 from coordinator.store.node import living_slots
 
 if TYPE_CHECKING:
+    from coordinator.llm.models import Models
     from coordinator.store.survey import Survey
 
 NEEDED_PYTHON = (3, 11)
@@ -96,16 +97,33 @@ async def _templates(settings: Settings) -> Check:
 async def _model(settings: Settings) -> Check:
     from coordinator.llm.models import Models
 
-    name, models = "model", Models(settings)
+    models = Models(settings)
     try:
         models.verify()
+        return await _tried(models, settings.default_model)
     except Misconfigured as error:
-        return Check(
-            name, False, error.message, "Set what is missing, or unset STORYLOOM_MODEL to use the built-in one."
-        )
+        remedy = "Set what is missing, or unset STORYLOOM_MODEL to use the built-in one."
+        return Check("model", False, error.message, remedy)
     finally:
         await models.close()
-    return Check(name, True, f"{settings.default_model}: what it needs is set (no call was made)")
+
+
+async def _tried(models: Models, chosen: str) -> Check:
+    from coordinator.llm.models import OFFLINE
+
+    if chosen == OFFLINE:
+        return Check("model", True, f"{chosen}: built in, needs nothing")
+    # Late: with the agents come the libraries of models.
+    from coordinator.doctor.trial import tried
+
+    measure = await models.measure(chosen)
+    trial = await tried(models, chosen)
+    if trial.failed:
+        return Check.failed("model", trial.failed, "Mend that, or choose another model with STORYLOOM_MODEL.")
+    said = "" if measure.sure else ", taken for granted" if measure.context else ""
+    holds = f"holds {measure.context:,} tokens{said}" if measure.context else "does not say how many tokens it holds"
+    remedy = "A more capable model would do what this one can't." if trial.lacks else ""
+    return Check("model", True, f"{chosen} {holds}; {trial.told()}", remedy)
 
 
 async def _port(settings: Settings) -> Check:

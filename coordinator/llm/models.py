@@ -288,6 +288,14 @@ class Models:
                 return counted
         return math.ceil(tokens_of(text) * self.learned(name).ratio)
 
+    def seconds(self, name: str, tokens_in: int, tokens_out: int) -> float | None:
+        """How long calls may take that read and write so much, by how fast this node has seen the model; None where it
+        has not."""
+        if name == OFFLINE:
+            pace = self._settings.offline_words_per_second
+            return tokens_out / pace if pace else 0.0
+        return self.learned(name).seconds(tokens_in, tokens_out)
+
     async def check_room(self, name: str) -> None:
         """Raises InvalidMessage where the model's server says that it holds too little for any story."""
         measure = await self.measure(name)

@@ -49,6 +49,10 @@ class Estimate(Amount):
     template: str
     pages: int
     words: int
+    seconds: float | None = Field(
+        default=None,
+        description="how long it may take, by how fast this node has seen the model; null where it has not",
+    )
     low: Amount = Field(description="without a revision")
     high: Amount = Field(description="the outline made twice, and all of the story revised as often as may be")
 

@@ -85,6 +85,7 @@ class StoryCoordinator:
         model = await self.model_for(identity, config.model)
         self._check_countable(config.budget, model)
         _check_gates(config, chosen)
+        await self.models.check_room(model)
         config = config.model_copy(update={"theme_options": options})
         work = Work(prompt, config, chosen)
         first = plan.next_step(work)

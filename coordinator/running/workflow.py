@@ -34,6 +34,7 @@ from coordinator.story.briefing import brief_of
 from coordinator.story.budget import Guard
 from coordinator.story.edits import is_edit, is_kept
 from coordinator.story.material import Note, Section, Verdict
+from coordinator.story.sections import words_for
 from coordinator.story.verdicts import scored_by
 from coordinator.story.words import count_words
 from coordinator.story.work import Done, StepSpec, Work, begun_by, newest_texts, text_of
@@ -183,6 +184,9 @@ class StoryWorkflow:
                 metrics.cost(label(models, name), spec.agent).inc(used.cost_usd)
         duration_ms = round((time.monotonic() - clock) * 1000)
         done = _answered(spec, answer, duration_ms)
+        if spec.kind == "outline" and done.output is not None:
+            # Kept with the outline: the sections stay what they are, whichever model goes on.
+            done.output["section_words"] = words_for((await models.measure(session.model)).context)
         after = plan.advance(work, done)
         result = {
             "step": spec.name,
@@ -197,7 +201,7 @@ class StoryWorkflow:
             "content": answer.text,
             "model": answer.model,
             "output": done.output,
-            "metadata": _shares(answer),
+            "metadata": _about(answer),
             **_made(work, after, spec, answer, reading),
         }
         change = await _patiently(lambda: self._manager.runs.finish_step(journal, result))
@@ -375,11 +379,14 @@ def _is_stale(recovered: Recovered, work: Work, spec: StepSpec, partial: Partial
     return bool(done) and is_edit(done[-1])
 
 
-def _shares(answer: Answer) -> dict[str, Any]:
-    """For the message: what each model had of the call, where it was more than one."""
+def _about(answer: Answer) -> dict[str, Any]:
+    """For the message: what each model had of the call, where it was more than one, and what was done to its answer."""
+    notes = {"notes": list(answer.notes)} if answer.notes else {}
     if len(answer.by_model) < 2:
-        return {}
-    return {"by_model": {name: {"tokens": u.tokens, "cost_usd": u.cost_usd} for name, u in answer.by_model.items()}}
+        return notes
+    return notes | {
+        "by_model": {name: {"tokens": u.tokens, "cost_usd": u.cost_usd} for name, u in answer.by_model.items()}
+    }
 
 
 def _answered(spec: StepSpec, answer: Answer, duration_ms: int) -> Done:
@@ -397,7 +404,8 @@ def _made(before: Work, after: Work, spec: StepSpec, answer: Answer, reading: _R
         made["draft"] = {"content": draft.content, "word_count": words, "current": draft.current}
     if isinstance(answer.output, Verdict):
         scored = scored_by(before, spec, answer.output)
-        made["scored_version"], made["scores"] = scored.version, scored.scores
+        if scored.scores:
+            made["scored_version"], made["scores"] = scored.version, scored.scores
         if scored.accept:
             made["accept_version"] = scored.version
     if spec.kind in ("outline", "record"):

@@ -27,7 +27,7 @@ from coordinator.story.material import (
     Record,
     Verdict,
 )
-from coordinator.story.sections import group_beats
+from coordinator.story.sections import SECTION_WORDS, group_beats
 from coordinator.story.template import StepKind, Template
 from coordinator.story.verdicts import with_lore, with_verdict
 from coordinator.story.work import (
@@ -220,7 +220,8 @@ def _settled(work: Work, spec: StepSpec, done: Done) -> Work:
         case "brainstorm":
             return replace(work, brainstorm=done.text)
         case "outline":
-            return _with_outline(work, Outline.model_validate(done.output))
+            aim = (done.output or {}).get("section_words")
+            return _with_outline(work, Outline.model_validate(done.output), aim or SECTION_WORDS)
         case "outline-review":
             return replace(work, outline_review=OutlineReview.model_validate(done.output))
         case "draft":
@@ -256,14 +257,14 @@ def _edited(work: Work, done: Done) -> Work:
     return replace(work, left=work.left if ahead else 0.0, stages_left=ended)
 
 
-def _with_outline(work: Work, outline: Outline) -> Work:
+def _with_outline(work: Work, outline: Outline, aim: int) -> Work:
     bible = Bible(
         people=outline.people,
         places=outline.places,
         rules=outline.rules,
         facts=[Fact(text=outline.setting, section=0), Fact(text=outline.logline, section=0)],
     )
-    return replace(work, outline=outline, sections=group_beats(outline.beats, work.target_words), bible=bible)
+    return replace(work, outline=outline, sections=group_beats(outline.beats, work.target_words, aim), bible=bible)
 
 
 def _with_record(work: Work, record: Record, section: int) -> Work:

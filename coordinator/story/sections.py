@@ -27,15 +27,27 @@ LEAST_OPERATIONS = 20_000
 _BETWEEN = re.compile(r"\n\s*\n")
 
 
-def group_beats(beats: Sequence[Beat], target_words: int) -> list[list[Beat]]:
-    """Beats scaled to the length that was asked for and grouped, in order, into sections of 200 to 600 words.
+SHORTER: tuple[tuple[int, int], ...] = ((6_000, 240), (10_000, 300))
+"""For a model that holds fewer tokens than the first, what a section aims at: what bears on it must have room too."""
+
+
+def words_for(context: int | None) -> int:
+    """What a section aims at for a model that holds so many tokens; None is not known."""
+    if context is None:
+        return SECTION_WORDS
+    return next((words for tokens, words in SHORTER if context < tokens), SECTION_WORDS)
+
+
+def group_beats(beats: Sequence[Beat], target_words: int, aim: int = SECTION_WORDS) -> list[list[Beat]]:
+    """Beats scaled to the length that was asked for and grouped, in order, into sections of 200 to 600 words; shorter
+    and longer in proportion where they `aim` at another length than 350.
 
     Scaled, to the word, because models are careless with sums. A section ends with a beat where it can; a beat that is
     too long for one is told over several. `target_words` is 200 or more.
     """
-    pieces = _pieces(beats, target_words)
+    pieces = _pieces(beats, target_words, aim)
     sections: list[dict[int, int]] = []
-    for first, last in _groups(pieces, target_words):
+    for first, last in _groups(pieces, target_words, aim):
         sections.append({})
         for piece in pieces[first:last]:
             sections[-1][piece.beat] = sections[-1].get(piece.beat, 0) + piece.words
@@ -57,7 +69,7 @@ class _Piece:
     cut: bool
 
 
-def _pieces(beats: Sequence[Beat], target_words: int) -> list[_Piece]:
+def _pieces(beats: Sequence[Beat], target_words: int, aim: int) -> list[_Piece]:
     """No longer than the shortest section, so that there is always a way to make sections of them."""
     scale = target_words / sum(beat.words for beat in beats)
     pieces: list[_Piece] = []
@@ -65,7 +77,7 @@ def _pieces(beats: Sequence[Beat], target_words: int) -> list[_Piece]:
     for index, beat in enumerate(beats):
         count = math.ceil(beat.words * scale / CUT_WORDS)
         # A part of a beat is no shorter than two steps.
-        cuts = range(2, count - 1) if beat.words * scale > SECTION_LEAST else ()
+        cuts = range(2, count - 1) if beat.words * scale > SECTION_LEAST * aim / SECTION_WORDS else ()
         for place in (*cuts, count):
             end = round(scale * (asked + beat.words * place / count))
             pieces.append(_Piece(index, end - told, cut=place < count))
@@ -74,18 +86,19 @@ def _pieces(beats: Sequence[Beat], target_words: int) -> list[_Piece]:
     return pieces
 
 
-def _groups(pieces: Sequence[_Piece], target_words: int) -> list[tuple[int, int]]:
+def _groups(pieces: Sequence[_Piece], target_words: int, aim: int) -> list[tuple[int, int]]:
     """The cheapest way to share out the pieces: by how far the sections are from being alike, and by the beats cut."""
-    ideal = target_words / math.ceil(target_words / SECTION_WORDS)
+    ideal = target_words / math.ceil(target_words / aim)
+    least, most = SECTION_LEAST * aim / SECTION_WORDS, SECTION_MOST * aim / SECTION_WORDS
     cost = [0.0] + [math.inf] * len(pieces)
     begins = [0] * (len(pieces) + 1)
     for end in range(1, len(pieces) + 1):
         words = 0
         for first in range(end - 1, -1, -1):
             words += pieces[first].words
-            if words > SECTION_MOST:
+            if words > most:
                 break
-            if words < SECTION_LEAST:
+            if words < least:
                 continue
             told = cost[first] + (words / ideal - 1) ** 2 + CUT_COST * pieces[end - 1].cut
             if told < cost[end]:

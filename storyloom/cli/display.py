@@ -86,6 +86,8 @@ class Display:
                 self._stream(state)
             case AgentMessage():
                 self._settle(event.message)
+                for note in event.message.notes:
+                    self._note(note)
             case DraftSaved():
                 self._note(_draft_line(event))
             case SessionStatus():

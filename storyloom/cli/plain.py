@@ -14,6 +14,8 @@ from storyloom.cli.machine import as_json
 from storyloom.cli.prose import clean
 from storyloom.cli.typeset import story_plain
 from storyloom.client.events import (
+    AgentMessage,
+    AgentState,
     ApprovalRequested,
     DraftSaved,
     Event,
@@ -90,6 +92,11 @@ class Lines(Quiet):
                 again = f", attempt {event.attempt}" if event.attempt > 1 else ""
                 where = f"{event.stage} {state.progress.percent:.0f}%".strip()
                 self._say(clean(f"[{where}] {name_of(event.agent)}: {event.step}{again}"))
+            case AgentState() if event.state == "waiting" and event.activity:
+                self._say(clean(f"  waiting: {event.activity}"))
+            case AgentMessage() if event.message.notes:
+                for note in event.message.notes:
+                    self._say(clean(f"  note: {note}"))
             case DraftSaved():
                 scores = "".join(f", {name} {score:g}" for name, score in (event.scores or {}).items())
                 kept = "" if event.current else ", not taken"

@@ -93,11 +93,18 @@ class Message(Thing):
     step: str | None = None
     content: str
     metadata: dict[str, Any] = Field(default_factory=dict)
+
     audio_url: str | None = None
     model: str | None = None
     tokens: int = 0
     cost_usd: float = 0
     created_at: datetime | None = None
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on what was done to a model's answer, or instead of it, where it was not as it was asked for."""
+        notes = self.metadata.get("notes")
+        return [note for note in notes if isinstance(note, str)] if isinstance(notes, list) else []
 
 
 class Draft(Thing):

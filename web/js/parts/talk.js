@@ -55,8 +55,9 @@ export function messageNode(message) {
   const person = message.role === "user";
   const head = h("p.by", {}, h("strong", {}, person ? t("you") : agentName(message.agent)),
     message.step ? ` · ${stepName(message.step)}` : message.seq === 1 && person ? ` · ${t("talk.prompt")}` : person ? ` · ${t("talk.note")}` : "");
+  const notes = (message.metadata?.notes ?? []).map((/** @type {string} */ note) => h("p.done", { dir: "auto" }, note));
   if (proseOf(message.step)) {
-    return h("li.message.wrote", {}, head, h("p.said", {}, t("talk.wrote", { count: words(message.content) })));
+    return h("li.message.wrote", {}, head, h("p.said", {}, t("talk.wrote", { count: words(message.content) })), ...notes);
   }
   const said = h("div.said", {});
   if (message.content.length > SHORT) {
@@ -74,5 +75,5 @@ export function messageNode(message) {
   } else {
     said.append(person ? h("p", { dir: "auto" }, message.content) : render(message.content, { top: 3 }));
   }
-  return h(person ? "li.message.mine" : "li.message", { data: { agent: message.agent ?? "" } }, head, said);
+  return h(person ? "li.message.mine" : "li.message", { data: { agent: message.agent ?? "" } }, head, said, ...notes);
 }

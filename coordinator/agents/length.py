@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from coordinator.story.words import count_words
+from coordinator.story.words import IDEOGRAPHS, KANA, UNSPACED, count_words
 
 OVER: Final = 1.15
 """Times its budget; from there on prose ends with the sentence."""
@@ -24,15 +24,21 @@ LOOP_WORDS: Final = 24
 """A loop has so many words at the least, all its turns together."""
 LONGEST_TURN: Final = 120
 """Words of one turn of a loop."""
-LOOKED_EVERY: Final = 20
-"""Words between two looks for a loop."""
+LOOKED_EVERY: Final = 100
+"""Characters between two looks for a loop."""
 PIECE: Final = 100
 """Characters that are looked at in one."""
+LONGEST_MEAN: Final = 20
+"""Characters a word: a text that has more of them for its words is none."""
+LONGEST_END: Final = 8
+"""Characters that end a sentence, with quotation marks and brackets."""
 LONGEST_WORD: Final = 200
 """Characters of a word that are compared."""
 
 _ENDS = re.compile(r"""(?:[.!?…؟।](?:[*_"'”’»)\]]{0,4})(?=\s|\Z)|[。！？][”」』）"]{0,2})""")
-_TAIL = (LOOPED + 1) * LONGEST_TURN
+_WORD = re.compile(f"[{IDEOGRAPHS}{KANA}{UNSPACED}]|[^\\s{IDEOGRAPHS}{KANA}{UNSPACED}]+")
+_TAIL = (LOOPED + 1) * LONGEST_TURN * 7
+"""Characters."""
 
 
 class Length:
@@ -42,18 +48,19 @@ class Length:
         """`words` is the budget. `so_far` is the beginning that is there already, which counts."""
         self._most = max(round(words * OVER), 1)
         self._words = count_words(so_far)
+        self._characters = 0
         self._tail = ""
         """What is not counted yet: a last word may go on."""
         self._past = 0
         """Characters since the budget was passed."""
-        self._looked = 0
+        self._unseen = 0
+        self._given = ""
+        """The end of all that was given."""
         self.over = False
         self.looped = False
         """Whether it ends because it went round in circles."""
         self.turns = 0
         """Characters at the end of all that was given that only say again what stands before them."""
-        self._given: list[str] = []
-        """The end of it, for loops."""
 
     def add(self, piece: str) -> str:
         """What of the piece belongs to the story: all of it, until it is over."""
@@ -62,12 +69,14 @@ class Length:
     def _add(self, piece: str) -> str:
         if self.over:
             return ""
-        kept = piece if self._words < self._most else self._cut(piece)
+        within = self._words < self._most and self._characters < LONGEST_MEAN * self._most
+        kept = piece if within else self._cut(piece)
         self._count(kept)
         self._see(kept)
         return kept
 
     def _count(self, piece: str) -> None:
+        self._characters += len(piece)
         text = self._tail + piece
         at = max(text.rfind(" "), text.rfind("\n")) + 1
         if len(text) - at > LONGEST_WORD:
@@ -77,33 +86,30 @@ class Length:
 
     def _cut(self, piece: str) -> str:
         """The piece up to the end of its first sentence, where one ends in it."""
-        before = self._tail[-1:]
-        found = _ENDS.search(before + piece)
+        before = self._given[-LONGEST_END:]
+        text = before + piece
         # The end of a piece is no end of a sentence yet: more dots or a quotation mark may follow.
-        if found is not None and found.end() < len(before + piece):
+        ends = (found.end() for found in _ENDS.finditer(text) if len(before) <= found.end() < len(text))
+        end = next(ends, None)
+        if end is not None:
             self.over = True
-            return piece[: max(found.end() - len(before), 0)]
-        if found is None and before and _ENDS.fullmatch(before) and piece[:1].isspace():
-            self.over = True
-            return ""
+            return text[len(before) : end]
         self._past += len(piece)
         if self._past > SENTENCE_CHARACTERS or self._words > self._most + SENTENCE_WORDS:
             self.over = True
-            return piece.rstrip().rpartition(" ")[0] or piece[:SENTENCE_CHARACTERS]
+            return piece.rstrip().rpartition(" ")[0]
         return piece
 
     def _see(self, kept: str) -> None:
-        self._given.append(kept)
-        self._looked += len(kept)
-        if self._looked < LOOKED_EVERY * 5 and not self.over:
+        self._given = (self._given + kept)[-_TAIL:]
+        self._unseen += len(kept)
+        if self._unseen < LOOKED_EVERY and not self.over:
             return
-        self._looked = 0
-        text = "".join(self._given)[-_TAIL * 12 :]
-        self._given = [text]
-        again = _said_again(_words_of(text)[-_TAIL:])
+        self._unseen = 0
+        again = _said_again(self._given)
         if again:
             self.over = self.looped = True
-            self.turns = _length_of(text, again)
+            self.turns = again
 
 
 def without_loop(text: str, length: Length) -> str:
@@ -120,37 +126,24 @@ def whole_sentences(text: str) -> str:
     return text[:last] if last > len(text) // 2 else text
 
 
-def _words_of(text: str) -> list[str]:
-    return [word[:LONGEST_WORD].casefold() for word in text.split()]
-
-
-def _said_again(words: list[str]) -> int:
-    """How many of the last words only say again what stands before them; 0 where they are no loop.
+def _said_again(text: str) -> int:
+    """How many of the last characters only say again what stands before them; 0 where they are no loop.
 
     By the borders of the words read backwards: Knuth, Morris and Pratt's, in time that grows with their number.
     """
-    back = words[::-1]
-    borders = [0] * len(back)
-    found = (0, 0)
-    for at in range(1, len(back)):
+    found = list(_WORD.finditer(text))
+    # The last may go on, and is then another.
+    words = [(each.start(), each[0][:LONGEST_WORD].casefold()) for each in found][:-1][::-1]
+    borders = [0] * len(words)
+    turn, seen = 0, 0
+    for at in range(1, len(words)):
         length = borders[at - 1]
-        while length and back[at] != back[length]:
+        while length and words[at][1] != words[length][1]:
             length = borders[length - 1]
-        borders[at] = length + 1 if back[at] == back[length] else 0
-        period, seen = at + 1 - borders[at], at + 1
-        if found[0] and period != found[0]:
+        borders[at] = length + 1 if words[at][1] == words[length][1] else 0
+        period = at + 1 - borders[at]
+        if turn and period != turn:
             break
-        if period <= LONGEST_TURN and seen >= max(LOOPED * period, LOOP_WORDS):
-            found = (period, seen)
-    return found[1] - found[0]
-
-
-def _length_of(text: str, words: int) -> int:
-    """Characters that the last so many words of a text take, with what stands between them."""
-    at = len(text)
-    for _ in range(words):
-        at = len(text[:at].rstrip())
-        at = max(text.rfind(" ", 0, at), text.rfind("\n", 0, at)) + 1
-        if at == 0:
-            break
-    return len(text) - at
+        if period <= LONGEST_TURN and at + 1 >= max(LOOPED * period, LOOP_WORDS):
+            turn, seen = period, at + 1
+    return len(text) - words[seen - turn - 1][0] if turn else 0

@@ -67,10 +67,8 @@ def understood(given: str | dict[str, Any] | None, form: type[BaseModel]) -> Bas
     `given` are the arguments of a call, or a text with JSON somewhere in it.
     """
     schema = schema_of(form)
-    value: Json = arguments_of(given, schema)
-    if isinstance(given, str) and (value is None or not value.keys() & schema.get("properties", {}).keys()):
-        value = arguments_in(given, schema) or _mended(given, schema) or value
-    if not isinstance(value, dict):
+    value = _found(given, schema)
+    if value is None:
         return "There is no JSON object in it."
     try:
         return form.model_validate(value)
@@ -80,6 +78,16 @@ def understood(given: str | dict[str, Any] | None, form: type[BaseModel]) -> Bas
         return form.model_validate(_defaults(form, _fitted(value, schema, schema.get("$defs", {}), DEEPEST)))
     except (ValidationError, _Unfit):
         return wrong
+
+
+def _found(given: str | dict[str, Any] | None, schema: Schema) -> dict[str, Any] | None:
+    """The object that is meant: of those that can be read, the one with most of the fields."""
+    fields = schema.get("properties", {}).keys()
+    found = arguments_of(given, schema)
+    if not isinstance(given, str) or (found is not None and set(schema.get("required", ())) <= found.keys()):
+        return found
+    read = [each for each in (found, arguments_in(given, schema), _mended(given, schema)) if each is not None]
+    return max(read, key=lambda each: len(each.keys() & fields), default=None)
 
 
 def schema_of(form: type[BaseModel]) -> dict[str, Any]:

@@ -30,23 +30,16 @@ def of(work: Work, current: str | None, words: int) -> Progress:
 
 
 def _eta_s(work: Work, done: Sequence[StepSpec], ahead: Sequence[StepSpec]) -> float | None:
-    """By what a step of the same kind has taken on average, or by its weight and what any has taken for that where none
-    of its kind is done yet."""
+    """By what a step of the same kind has taken on average, or any step where none of its kind is done yet."""
     spent: dict[Kind, list[int]] = {}
-    weight = 0
     for spec in done:
         if spec.kind != "approval":
             spent.setdefault(spec.kind, []).append(work.done[spec.name].duration_ms)
-            weight += spec.weight
-    if not weight:
+    every = [duration for durations in spent.values() for duration in durations]
+    if not every:
         return None
-    pace = sum(map(sum, spent.values())) / weight
-    likely = (_mean(spent.get(spec.kind)) or pace * spec.weight for spec in ahead if spec.kind != "approval")
-    return round(sum(likely) / 1000, 1)
-
-
-def _mean(known: Sequence[int] | None) -> float:
-    return sum(known) / len(known) if known else 0.0
+    likely = [spent.get(spec.kind, every) for spec in ahead if spec.kind != "approval"]
+    return round(sum(sum(known) / len(known) for known in likely) / 1000, 1)
 
 
 def _down(value: float, digits: int) -> float:

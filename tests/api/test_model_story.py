@@ -197,4 +197,5 @@ async def test_a_model_without_tools_writes_a_story(settings: Settings, model: M
         session_id = await service.story(pages=1)
         session = (await service.get(f"/api/sessions/{session_id}")).json()
     assert session["status"] == "completed"
-    assert sum(request.tool is not None for request in model.requests) == 1
+    assert all(request.tool is None for request in model.requests)
+    assert any("response_format" in request.body for request in model.requests)

@@ -66,6 +66,8 @@ def test_every_setting_is_read_from_the_name_that_the_example_gives(monkeypatch:
         "host": "::1",
         "model": "a:b",
         "model_base_url": "http://x",
+        "model_context": "8192",
+        "model_output": "schema",
         "data_dir": "/d",
         "templates": "/t",
         "supabase_url": "https://x.supabase.co",

@@ -60,6 +60,12 @@ CHATTER = _words(
 )
 """Nouns that speak of the text or of time, not of anything in the story."""
 
+OF_TEXT = CHATTER - _words(
+    "table tables voice page pages line lines name number numbers title image images detail rhythm opening touch lives "
+    "life scene table script alert"
+)
+"""Those that speak of the text even where an article stands before them, in a prompt: `one page` may be a page."""
+
 ATTRIBUTES = _words("night day morning evening table year long end side place")
 """Words of CHATTER that may stand before a noun (`night guard`)."""
 
@@ -81,6 +87,12 @@ ABSTRACT = _words(
     "north south east west morality identity time-travel adventure mystery romance science technology moves move"
 )
 
+GROUPS = _words(
+    "choir crew crowd audience jury team orchestra congregation army police public committee council parliament class couple "
+    "household tribe clan gang mob regiment staff family people folk humanity mankind dead living poor rich blind deaf"
+)
+"""Nouns of many people at once, who get no part in a cast."""
+
 ANIMALS = _words(
     "cat dog fox wolf bear bird crow raven owl horse donkey goat sheep hare rabbit mouse rat dragon fish whale dolphin "
     "bee bees snake frog toad hen goose duck pigeon swan spider cow pig lion tiger elephant monkey hedgehog badger "
@@ -93,7 +105,13 @@ PLACES = _words(
     "mountain valley desert sea ocean lake moon planet colony spaceship cave garden market bridge street room cellar "
     "attic cabin laboratory lab observatory monastery palace kingdom temple cemetery graveyard motel apartment "
     "building shop restaurant cafe café port railway airport park beach coast swamp outpost base kitchen bookshop "
-    "bookstore archive courthouse warehouse basement greenhouse orchard vineyard"
+    "bookstore archive courthouse warehouse basement greenhouse orchard vineyard pier dock jetty quay bay cove cliff hill "
+    "abbey chapel cathedral convent cottage mansion manor villa hut tent barn stable field meadow marsh moor canyon quarry "
+    "mine tunnel metro subway station platform square avenue alley suburb province country continent planetarium aquarium "
+    "zoo circus fairground arena stadium gym pawnshop bank clinic asylum orphanage nursery classroom university college "
+    "academy embassy barracks fort fortress bunker battlefield camp cafeteria canteen ballroom balcony terrace rooftop "
+    "loft hallway corridor lobby dungeon crypt catacombs mausoleum lagoon reef glacier tundra jungle rainforest oasis "
+    "creek pond river shore seaside riverbank laundromat hairdresser's casino nightclub pub saloon brewery bathhouse"
 )
 
 KIN = {
@@ -113,7 +131,31 @@ PEOPLE = frozenset(KIN) | _words(
     "family man woman mayor widow widower postman mailman fisherman ghost giant cartographer beekeeper translator "
     "colleague agent student orphan hermit shepherd sheriff poet artist novelist bride groom guest neighbour neighbor "
     "stranger officer mechanic plumber janitor gravedigger undertaker watchmaker clockmaker conductor ferryman nanny "
-    "housekeeper troll goblin fairy elf mermaid vampire werewolf zombie alien monster pirate sailor engineer builder"
+    "housekeeper troll goblin fairy elf mermaid vampire werewolf zombie alien monster pirate sailor engineer builder "
+    "lawyer solicitor barrister baker butcher brewer miller diver ringer boxer wrestler runner rider dancer singer actor "
+    "actress player master mistress landlord landlady vicar bishop cardinal pope abbot abbess rabbi imam chaplain deacon "
+    "countess count duke duchess baron baroness emperor empress lord lady squire page courtier jester minister senator "
+    "president governor ambassador diplomat councillor official bureaucrat secretary typist accountant auditor banker "
+    "broker dealer trader vendor seller merchant peddler pedlar shopkeeper grocer florist barber hairdresser jeweller "
+    "weaver potter painter sculptor writer author editor publisher printer journalist reporter photographer critic "
+    "composer musician drummer fiddler violinist cellist pianist organist trumpeter tuner teacher tutor coach trainer "
+    "professor scholar pupil classmate headmaster principal scientist chemist physicist botanist astronomer geologist "
+    "inventor architect mason carpenter joiner roofer painter plasterer electrician welder miner digger driver cabbie "
+    "trucker courier messenger porter bellboy bellhop waiter waitress barman barmaid bartender innkeeper host hostess maid "
+    "butler gardener groundskeeper farmer farmhand rancher cowboy hunter trapper poacher ranger forester woodcutter logger "
+    "lumberjack skipper admiral colonel major general sergeant lieutenant corporal private veteran deserter rebel traitor "
+    "gangster burglar robber smuggler forger swindler crook convict prisoner inmate jailer warden executioner hangman "
+    "bailiff juror witness victim suspect culprit murderer killer assassin bully coward hero heroine villain fool prophet "
+    "oracle saint sinner pilgrim wanderer traveller traveler passenger tourist migrant refugee exile immigrant settler "
+    "colonist explorer navigator steward stewardess flight-attendant dentist vet pharmacist midwife surgeon psychiatrist "
+    "therapist patient orderly undertaker mortician embalmer mourner beggar busker tramp magician conjurer illusionist clown "
+    "acrobat juggler ventriloquist fortune-teller medium psychic sorcerer sorceress enchantress necromancer alchemist "
+    "programmer hacker coder developer operator technician inspector collector taker caretaker curator archivist librarian "
+    "volunteer villager islander townsfolk neighbour citizen owner tenant lodger heir heiress infant baby toddler teenager "
+    "adult elder youngster lad lass niece nephew godfather godmother stepmother stepfather in-law fiancé fiancée fiance "
+    "fiancee lover sweetheart boyfriend girlfriend ex roommate bachelor spinster giantess wretch bookbinder lacemaker "
+    "seamstress dressmaker cobbler shoemaker tinker farrier apothecary scribe herald watchman sentry sniper gunman cyborg "
+    "clone scavenger drifter loner recluse invalid addict gambler dreamer liar cheat impostor double"
 )
 
 NOT_PEOPLE = _words(
@@ -125,17 +167,27 @@ NOT_PEOPLE = _words(
     "planter container boiler steamer filter register transmitter computer scanner helicopter character matter "
     "butter sugar pepper ginger october november december september lighter trailer freezer mother's cider quarter "
     "center theater disaster plaster roster monster cluster lobster hamster "
+    "recorder blender toaster computer locker stapler speaker receiver amplifier boiler burner heater cooler duster poster "
+    "blotter strainer bumper propeller revolver bomber tanker liner steamer cruiser schooner freighter cutter plough shutter "
+    "gutter bladder litter batter mortar altar collar pillar cedar sugar nectar jar guitar sitar radar calendar nuclear "
+    "wonder thunder slumber hunger danger manner temper whisper quiver shower flower prayer layer ether fever liver "
+    "sewer corridor parlor parlour terror horror armor armour labour humour vapour harbour manor minor major liquor elixir "
+    "remainder reminder cylinder gander lavender calender tinder cinder fender girder border murder rafter laughter daughter-in "
+    "quarter barter charter garter porter's otter platter splatter clutter flutter "
     "inventor's list twist mist fist wrist chapter river's mirror's vector tractor's thriller "
     "human caravan ocean man-made orphanage station librarian's cleaner's underwater laser ruler oyster"
 )
 
 FEMALE_NOUNS = _words(
     "grandmother mother aunt sister sisters wife widow queen princess witch nun daughter girl bride woman grandma "
-    "mermaid nanny godmother heroine empress actress"
+    "mermaid nanny godmother heroine empress actress landlady countess duchess baroness lady abbess mistress niece lass "
+    "stepmother waitress barmaid hostess stewardess seamstress sorceress enchantress heiress spinster giantess fiancée "
+    "girlfriend maid midwife granny lady priestess schoolgirl"
 )
 MALE_NOUNS = _words(
     "grandfather father uncle brother brothers husband widower king prince wizard monk priest son boy groom man "
-    "grandpa postman mailman fisherman ferryman emperor knight"
+    "grandpa postman mailman fisherman ferryman emperor knight landlord lord duke baron count nephew lad bachelor abbot "
+    "stepfather godfather waiter barman boyfriend cowboy butler headmaster schoolboy gentleman sir"
 )
 
 FEMALE_NAMES = _words(
@@ -143,12 +195,28 @@ FEMALE_NAMES = _words(
     "elena nora mia zoe lily rose ruth grace jane julia kate katherine elizabeth margaret helen susan linda fatima "
     "aisha leila layla mei yuki sakura priya ananya ingrid astrid freya greta hannah chloe camille amelie claire "
     "marie louise charlotte isabel isabella carmen lucia rosa teresa olga natasha irina svetlana ada agnes beatrice "
+    "lucy nell molly polly sally betty dolly hetty kitty peggy annie maggie nancy daisy violet ivy hazel iris flora fiona isla "
+    "moira eileen maeve siobhan bridget nora norah deirdre gwen bronwyn rhiannon megan elspet elspeth morag ailsa catriona jean "
+    "wilhelmina henrietta georgina frances edith ethel mabel mildred harriet eleanor theodora dorothea dorothy matilda rosalind "
+    "vivian sylvia stella magda greta gerda heidi klara hanna johanna katarina ludmila svetla vera wanda halina zofia agnieszka "
+    "katarzyna irena milena jelena ivana sofija leyla ayse fatma zeynep elif amina khadija noor salma hana yuna sora keiko "
+    "haruka naoko mei-ling lin xia ming lan thuy adaeze chioma ngozi amara zuri nia imani ife isaura dolores pilar mercedes "
+    "guadalupe ximena valentina camila lucía inês beatriz rosalia giulia chiara francesca bianca alessia simone brigitte "
+    "colette juliette margot odette genevieve penelope phoebe chloe daphne cassandra ariadne iphigenia sibyl celia cecilia "
     "josephine maya naomi rachel rebecca miriam esther judith yara zainab nadia samira 林小雨 小雨 小红 mara marta"
 )
 MALE_NAMES = _words(
     "dov pim osei étienne etienne john james david michael robert william thomas george henry jack tom sam max leo "
     "paul peter pedro juan carlos jose luis miguel diego marco luca matteo giovanni hans karl otto fritz lars erik "
     "olaf sven ivan boris dmitri sergei ahmed omar ali hassan yusuf ibrahim raj arjun kenji hiro takeshi wei jun "
+    "oskar tomas bram emil hugo jonas lukas felix moritz anton konrad wilhelm ludwig heinrich stefan andrei nikolai sergey mikhail "
+    "pavel aleksander alexander jakob jan piotr marek janek tadeusz milos zoran goran nikola kemal mehmet mustafa emre amir karim "
+    "tariq bilal jamal idris malik kaito ren haruki satoshi bao linh minh duc arturo enrique javier fernando rafael ramiro "
+    "santiago mateo nicolas alejandro rodrigo duarte tiago joao paolo giuseppe enzo fabio salvatore vincent gustav nils bjorn "
+    "knut aksel mikkel finn liam sean patrick callum angus hamish alistair ewan rhys gareth owen dylan evan ethan mason lucas "
+    "oliver jacob benjamin nathan caleb isaac abraham moses aaron ezra gideon silas jasper rufus cyril ernest alfred albert "
+    "wilfred herbert percy stanley cecil gerald ronald donald kenneth gordon bruno otis ray roy joe bob bill jim tim ted ned "
+    "ben dan ken ron don steve mike nick pete phil greg jeff chris matt mark luke john anselm ilya oke kwabena jabari "
     "pierre jean jacques louis antoine francois andré andre simon daniel samuel joseph adam noah elias felix oscar "
     "victor hugo martin walter arthur edgar frank harry charles edward kwame kofi tunde emeka 小明"
 )
@@ -194,3 +262,129 @@ TRADE_THINGS = {
     "detective": "photograph", "nurse": "thermometer", "doctor": "needle", "blacksmith": "anvil", "tuner": "piano",
 }  # fmt: skip
 """What a story turns on where its prompt names a trade and nothing else."""
+
+ADJECTIVES = _words(
+    "abandoned able absent abstract afraid aged alive alone ancient angry anonymous asleep awake awful bad bare beautiful "
+    "bent best better big bitter black bleak blind blue bold brave brief bright broad broken brown busy calm careful "
+    "careless cautious certain cheap chief civil clean clear clever close closed clumsy cold common complete cosy cozy "
+    "crazy creepy crooked cruel curious cursed damp dangerous dark dead deaf dear deceased deep delicate different "
+    "difficult dirty distant double drunk dry dull dusty eager early eastern easy eccentric elderly empty endless enormous "
+    "entire equal eternal evil exact extra fair faithful false familiar famous far fast fat favourite favorite few final "
+    "fine first flat foreign forgotten former fragile free fresh friendly frozen full funny gentle giant gloomy golden "
+    "good gothic grand grateful gray great greedy green grey grim guilty half happy hard harmless haunted heavy hidden "
+    "high hollow honest hopeful hot huge human humble hungry icy idle ill illegal immortal impossible incorrect infinite "
+    "innocent invisible jealous jolly joyful just kind large last late lazy left light little lively local lonely long loose "
+    "lost loud low loyal lucky mad magic main married mean melancholy merciful mild minor missing modern moody mortal "
+    "municipal mysterious naive narrow nasty national naughty near neat nervous new nice nocturnal noisy northern nosy odd "
+    "old only open opposite ordinary orphaned other own painful pale past patient peaceful perfect petty plain playful "
+    "pleasant poetic polite poor popular possible precious pretty private proud public pure quick quiet rare raw ready real "
+    "recent red reluctant remote retired rich ripe romantic rotten rough round royal rude rural rusty sacred sad safe "
+    "salty same scary second secret senior separate serious severe shallow sharp short shy sick silent silly silver simple single "
+    "sleepy slight slow small smart smooth soft solemn sombre somber sour southern special square stale steep stiff still "
+    "stolen stormy strange strict strong stubborn stupid subtle sudden suspenseful sweet sympathetic talkative tall tame "
+    "tender tense terrible thick thin third thirsty tidy tight tiny tired tough tragic true twin ugly uncanny unclaimed "
+    "uncertain unhappy unknown unlucky unpaid unseen upset urgent useless usual vague vain vast violent vivid warm weak "
+    "wealthy weary weird western wet white whole wicked wide wild willing wise witty wooden worldly worn worse worst wrong "
+    "yellow young younger youngest older oldest elder eldest bigger biggest smaller smallest darker warmer colder happier "
+    "sadder funnier shorter longer lighter slower faster scarier simpler stronger weaker livelier gentler grimmer bleaker "
+    "heavier deeper thicker richer poorer brighter louder quieter fewer greater larger smaller finer tighter crisper punchier "
+    "whimsical atmospheric cinematic emotional dramatic comic humorous comical uplifting bittersweet clearer stranger's "
+    "vile moonlit underwater homemade handmade secondhand overgrown anxious cheerful foolish ghostly lovely elderly deadly "
+    "weekly daily nightly yearly monthly friendly holy lonely orphan blank faint dim brisk dense loving sleepless"
+)
+"""What may stand before a noun and is none itself, unless nothing follows it."""
+
+ALSO_NOUNS = _words(
+    "cold dark light secret silver magic orphan twin giant human half past square blue red green black white second third "
+    "good evil evening public private double minor patient elder final extra head left right twins romantic native local "
+    "deaf blind dead poor rich young old sweet fresh general stranger melancholy solid ideal mortal holiday pretty"
+)
+"""Adjectives that are nouns where none follows: `the dead`, `the cold`, `a secret`."""
+
+PREPOSITIONS = _words(
+    "of in on at to from for with without by about across over under into onto off up down out through between among "
+    "before after behind beside beyond near against around along past since until till than as like unlike via per "
+    "during despite inside outside above below beneath underneath upon toward towards within throughout except amid "
+    "aboard atop alongside"
+)
+
+SUBJECTS = _words(
+    "i you he she it we they who someone somebody nobody everyone everybody anyone anybody something nothing everything "
+    "anything that which this there mine hers ours theirs none"
+)
+
+AUXILIARIES = _words(
+    "is are was were be been being am has have had having do does did done doing can could will would shall should may might "
+    "must cannot can't won't don't doesn't didn't isn't aren't wasn't weren't hasn't haven't hadn't couldn't wouldn't "
+    "shouldn't mustn't i'm i've i'd i'll he's she's it's they're we're you're they've we've let's ain't"
+)
+
+CONJUNCTIONS = _words("and or but nor so yet if when while because although though whether once bc")
+
+ADVERBS = _words(
+    "not never always ever still just only even also too very more most less least again back away once twice now then "
+    "here there soon later ago instead perhaps maybe really quite rather almost together alone apart forever tonight "
+    "today tomorrow yesterday often seldom sometimes already finally suddenly slowly outside inside home abroad upstairs "
+    "downstairs backwards backward forwards forward backstage please yes no ok okay about where why how"
+)
+
+TIMES = _words(
+    "time times day days night nights year years hour hours week weeks month months minute minutes morning mornings "
+    "afternoon evening evenings midnight noon dawn dusk century decade moment moments second seconds weekend"
+)
+"""When something is, and seldom what a story is about."""
+
+WEEKDAYS = _words(
+    "monday tuesday wednesday thursday friday saturday sunday mondays tuesdays wednesdays thursdays fridays saturdays "
+    "sundays january february march april may june july august september october november december christmas easter "
+    "halloween ramadan diwali english french german spanish italian russian chinese japanese arabic dutch polish turkish "
+    "christian god i ok tv dna ai usa uk nasa xmas"
+)
+"""Written with a capital, and no names of people or places."""
+
+MEASURES = _words(
+    "length piece pieces cup pair pack set bit kind sort type lack heap pile series bunch couple dozen bottle bag box "
+    "story tale number version sense list number slice drop handful string group band crew"
+)
+"""Before `of`: what follows is meant."""
+
+TITLES = {
+    "mr": "", "mrs": "", "ms": "", "miss": "", "mister": "", "madame": "", "mme": "", "don": "", "doña": "", "sir": "",
+    "lady": "", "lord": "", "saint": "", "old": "", "young": "", "little": "", "poor": "", "dr": "doctor",
+    "doctor": "doctor", "prof": "professor", "professor": "professor", "captain": "captain", "capt": "captain",
+    "colonel": "colonel", "major": "major", "general": "general", "sergeant": "sergeant", "lieutenant": "lieutenant",
+    "commander": "commander", "admiral": "admiral", "officer": "officer", "inspector": "inspector",
+    "detective": "detective", "agent": "agent", "nurse": "nurse", "sister": "nun", "mother": "mother",
+    "father": "father", "brother": "monk", "uncle": "uncle", "aunt": "aunt", "queen": "queen", "king": "king",
+    "prince": "prince", "princess": "princess", "judge": "judge", "mayor": "mayor", "sheriff": "sheriff",
+    "reverend": "priest", "pastor": "priest", "rabbi": "rabbi", "duke": "duke", "duchess": "duchess",
+    "count": "count", "countess": "countess", "baron": "baron", "emperor": "emperor", "empress": "empress",
+    "grandma": "grandmother", "grandpa": "grandfather", "granny": "grandmother", "researcher": "researcher",
+    "private": "soldier", "surgeon": "surgeon", "president": "president",
+}  # fmt: skip
+"""Before a name: what they say of who bears it, empty where that is no trade."""
+
+SHE_TITLES = _words("mrs ms miss madame mme doña lady")
+HE_TITLES = _words("mr mister don sir lord")
+
+DEAD = _words("late dead deceased murdered drowned departed buried executed slain")
+"""Before a person: they are gone."""
+
+DIED = _words("died drowned perished passed drowns dies hanged vanished killed murdered")
+
+GONE_NOUNS = _words("ghost ghosts spirit grave tomb will ashes funeral")
+
+GENRES = _words(
+    "noir horror scp scifi sci-fi fantasy gothic romance mystery thriller western comedy tragedy satire fable parable "
+    "fairytale drama crime whodunit steampunk cyberpunk dystopia dystopian fiction farce"
+)
+
+LATIN = dict(
+    zip(
+        "абвгдежзийклмнопрстуфхцчшщъыьэюяіїєґ",
+        "a b v g d e zh z i y k l m n o p r s t u f kh ts ch sh shch  y  e yu ya i yi ye g".split(" "),
+        strict=True,
+    )
+)
+LATIN |= {letter.upper(): latin.capitalize() for letter, latin in LATIN.items()}
+"""Cyrillic letters in Latin ones, for the names of a story in English."""

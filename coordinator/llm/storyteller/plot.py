@@ -68,6 +68,7 @@ def _central(prompt: str, seed: seedwork.Seed, genre: banks.Genre, rng: random.R
         return seedwork.Thing("report" if "report" in prompt.lower() else "document", "thing")
     ranked = [thing for thing in seed.things if thing.kind == "thing" and thing.phrase not in asked]
     ranked += [thing for thing in seed.things if thing.kind == "idea" and thing.phrase not in asked]
+    ranked += [thing for thing in seed.things if thing.kind == "animal" and thing.phrase not in asked]
     if ranked:
         return ranked[0]
     if seed.places:

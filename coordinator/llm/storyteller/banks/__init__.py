@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import lru_cache
@@ -160,3 +161,10 @@ def mend() -> dict[str, tuple[str, ...]]:
 def tightenings() -> tuple[tuple[str, str], ...]:
     """Phrases with a shorter or plainer one to put in their place."""
     return tuple((entry["from"], entry["to"]) for entry in _load("mend")["tighten"])
+
+
+@lru_cache(maxsize=1)
+def small_words() -> frozenset[str]:
+    """Every word that the banks have with a small letter: what is no name where a prompt begins with it."""
+    text = "\n".join(path.read_text("utf-8") for path in sorted(_HERE.glob("*.toml")))
+    return frozenset(re.findall(r"(?<![\w'’{])[a-z]{2,20}(?![\w'’}])", text))

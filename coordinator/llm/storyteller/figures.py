@@ -20,7 +20,7 @@ _LABEL = re.compile(
 _OF_CAST = ("character", "cast", "starring", "people", "protagonist", "antagonist", "hero", "villain", "with")
 _ALONE = ("protagonist", "antagonist", "hero", "heroine", "villain")
 _NAMED = re.compile(r"[^\W\d_a-z][^\W\d_]*(?:['’\-][^\W\d_]+)*(?: [^\W\d_a-z][\w'’\-]{0,30}){0,3}")
-_WHERE = frozenset("in to from at near outside off around toward towards through".split())
+_WHERE = frozenset(["in", "to", "from", "at", "near", "outside", "off", "around", "toward", "towards", "through"])
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,14 @@ class Phrase:
 def singular(word: str) -> str:
     lower = word.lower()
     lower = re.sub(r"^(?:ex|step|half|great|co)-", "", lower)
-    known = {"children": "child", "men": "man", "women": "woman", "wives": "wife", "thieves": "thief", "people": "people"}
+    known = {
+        "children": "child",
+        "men": "man",
+        "women": "woman",
+        "wives": "wife",
+        "thieves": "thief",
+        "people": "people",
+    }
     known |= {"geese": "goose", "mice": "mouse", "teeth": "tooth", "feet": "foot", "wolves": "wolf"}
     if lower in known:
         return known[lower]
@@ -96,17 +103,33 @@ def is_person(word: str) -> bool:
 
 
 _TRADES = (
-    "keeper", "maker", "ician", "arian", "man", "woman", "eer", "ographer", "ologist", "monger", "wright", "smith", "herd",
-    "tenant", "iatrist", "ornist", "ournalist", "oloist", "ianist", "olinist", "elist", "artist", "dentist", "botanist",
+    "keeper", "maker", "ician", "arian", "man", "woman", "eer", "ographer", "ologist", "monger", "wright", "smith",
+    "herd",    "tenant", "iatrist", "ornist", "ournalist", "oloist", "ianist", "olinist", "elist", "artist", "dentist", "botanist",
     "chemist", "florist", "scientist", "tourist", "pharmacist", "typist", "therapist", "organist", "pianist",
 )  # fmt: skip
-_DEVICES = ("ator", "ctor", "meter", "corder", "ainer", "plough", "aper", "ewer", "opper", "etter", "atter", "utter", "other")
+_DEVICES = (
+    "ator",
+    "ctor",
+    "meter",
+    "corder",
+    "ainer",
+    "plough",
+    "aper",
+    "ewer",
+    "opper",
+    "etter",
+    "atter",
+    "utter",
+    "other",
+)
 
 
 def sex(role: str) -> bool | None:
     """Whether a role is a woman's; None where it may be anyone's."""
     words = {singular(word) for word in re.findall(r"[^\W\d_]+", role.lower())}
-    if words & (lx.FEMALE_NOUNS | {"landlady", "countess", "duchess", "ex-wife", "niece", "lady", "grandma", "priestess"}):
+    if words & (
+        lx.FEMALE_NOUNS | {"landlady", "countess", "duchess", "ex-wife", "niece", "lady", "grandma", "priestess"}
+    ):
         return True
     return False if words & (lx.MALE_NOUNS | {"uncle", "nephew", "lord", "sir", "baron", "duke", "count"}) else None
 
@@ -148,7 +171,14 @@ def phrases(words: list[Word]) -> list[Phrase]:
             owns = last < len(words) and words[last].tag == "S"
             found.append(
                 Phrase(
-                    tuple(w.text for w in inside), tuple(w.tag for w in inside), start, last, determiner, before, owned, owns
+                    tuple(w.text for w in inside),
+                    tuple(w.tag for w in inside),
+                    start,
+                    last,
+                    determiner,
+                    before,
+                    owned,
+                    owns,
                 )
             )
             before = before if owns else ""
@@ -157,7 +187,7 @@ def phrases(words: list[Word]) -> list[Phrase]:
     return found
 
 
-_POSSESSIVE = frozenset("my our your his her its their".split())
+_POSSESSIVE = frozenset(["my", "our", "your", "his", "her", "its", "their"])
 
 
 def _end(words: list[Word], index: int) -> int:
@@ -313,7 +343,7 @@ def _bare_name(name: str) -> str:
     return " ".join(words)
 
 
-_NO_TITLES = frozenset("old young little poor".split())
+_NO_TITLES = frozenset(["old", "young", "little", "poor"])
 
 
 def _role(phrase: Phrase) -> str:
@@ -322,7 +352,9 @@ def _role(phrase: Phrase) -> str:
         for word, tag in zip(phrase.words, phrase.tags, strict=True)
         if word.lower() not in lx.DEAD and word.lower() not in lx.LOOSE | {"old", "same", "own"} and tag != "X"
     ]
-    return " ".join(word.lower() if tag != "E" else word for word, tag in zip(words[-3:], phrase.tags[-3:], strict=False))
+    return " ".join(
+        word.lower() if tag != "E" else word for word, tag in zip(words[-3:], phrase.tags[-3:], strict=False)
+    )
 
 
 def _of_sentence(words: list[Word]) -> list[Figure]:
@@ -340,6 +372,8 @@ def _of_sentence(words: list[Word]) -> list[Figure]:
             if used:
                 skip.add(at + 1)
             found.append(figure)
+        elif at and told[at - 1].owns and is_person(told[at - 1].head) and singular(phrase.head) in _REMAINS:
+            continue
         elif is_person(phrase.head) and not _is_compound(words, phrase):
             figure = Figure("", _role(phrase), sex(_role(phrase)), _is_gone(words, phrase, told, at), phrase.owner)
             if following is not None and following.is_name and _names_it(words, phrase, following):
@@ -350,6 +384,10 @@ def _of_sentence(words: list[Word]) -> list[Figure]:
             if figure.role and not _is_ghost_of(words, phrase, following):
                 found.append(figure)
     return _by_pronouns(words, found)
+
+
+_REMAINS = frozenset(["ghost", "spirit", "grave", "tomb", "corpse", "ashes", "phantom", "shade"])
+"""Whose these are is dead."""
 
 
 def _is_place(words: list[Word], phrase: Phrase) -> bool:
@@ -376,9 +414,7 @@ def _is_ghost_of(words: list[Word], phrase: Phrase, following: Phrase | None) ->
     )
 
 
-def _named(
-    words: list[Word], phrase: Phrase, following: Phrase | None, earlier: Phrase | None
-) -> tuple[Figure, bool]:
+def _named(words: list[Word], phrase: Phrase, following: Phrase | None, earlier: Phrase | None) -> tuple[Figure, bool]:
     """Whose name a phrase is, and whether the phrase after it only says what they are."""
     full = " ".join(phrase.words)
     if len(full) > 60:
@@ -412,10 +448,10 @@ def _is_gone(words: list[Word], phrase: Phrase, told: list[Phrase], at: int) -> 
     if any(word.lower() in lx.DEAD for word in phrase.words[:-1]):
         return True
     earlier = told[at - 1] if at else None
-    if phrase.before == "of" and earlier is not None and singular(earlier.head) in ("ghost", "spirit", "grave", "tomb"):
+    if phrase.before == "of" and earlier is not None and singular(earlier.head) in _REMAINS:
         return True
     following = told[at + 1] if at + 1 < len(told) else None
-    if phrase.owns and following is not None and singular(following.head) in ("ghost", "spirit", "grave", "tomb"):
+    if phrase.owns and following is not None and singular(following.head) in _REMAINS:
         return True
     if phrase.owns and following is not None and singular(following.head) in ("widow", "widower"):
         return True

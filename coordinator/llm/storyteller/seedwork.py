@@ -19,7 +19,8 @@ MOST = 4_000
 _TAGGED = re.compile(r"<(script|style)\b[^<]{0,2000}</\1\s{0,9}>", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]{0,200}>")
 _CODE = re.compile(
-    r"\b(drop|delete|insert|select|update|alter|truncate)\s+(table|from|into|\*|database)\b[^;.\n]{0,200};?", re.IGNORECASE
+    r"\b(drop|delete|insert|select|update|alter|truncate)\s+(table|from|into|\*|database)\b[^;.\n]{0,200};?",
+    re.IGNORECASE,
 )
 _PAIR = re.compile(r'"\w{1,30}"\s{0,3}:\s{0,3}"[^"\n]{0,200}"')
 """A key and a value of JSON."""
@@ -29,7 +30,8 @@ _HIJACK = re.compile(
     re.IGNORECASE,
 )
 _ORDER = re.compile(
-    r"^(also,?\s+|please\s+|and\s+|i (?:want|need|would like)( you to)?\s+|i'd like( you to)?\s+)*(can you\s+|could you\s+)?"
+    r"^(also,?\s+|please\s+|and\s+|i (?:want|need|would like)( you to)?\s+|i'd like( you to)?\s+){0,4}"
+    r"(can you\s+|could you\s+)?"
     r"((write|tell|give|make|create|compose|generate|draft)\s+)?(me\s+|us\s+)?(?=.)"
     r"(something\s+|anything\s+)?(about\s+|of\s+|on\s+)?",
     re.IGNORECASE,
@@ -37,27 +39,51 @@ _ORDER = re.compile(
 _FORM = re.compile(
     r"^(also,?\s+)?(an?|the|one|some|another)?\s*(very\s+)?"
     r"((short|long|little|brief|funny|sad|scary|dark|cozy|cosy|gothic|noir|horror|love|ghost|fantasy|warm|romantic)\s+){0,3}"
-    r"(story|tale|novella|novel|fairy ?tale|piece|fable|mystery|romance|noir|thriller|horror|comedy|fairy-tale|satire|legend)"
+    r"(story|tale|novella|novel|fairy[ -]?tale|piece|fable|mystery|romance|noir|thriller|horror|comedy|satire|legend)"
     r"\s+(about|of|on|in which|where|with|between|that (?:starts|begins|opens) with|told through)\s+",
     re.IGNORECASE,
 )
 _PREFIX = re.compile(
     r"^\s*(a |an )?((cozy|cosy|gothic|dark|short|funny|classic|modern)\s+)?"
-    r"(scp|noir|horror( story)?|story|prompt|fairy ?-?tale|sci-?fi|science[ -]fiction|title|mystery|fantasy|romance|idea|"
-    r"thriller|fable)\s*[:.,]\s*(?=\S)",
+    r"(scp|noir|horror( story)?|story|prompt|fairy ?-?tale|sci-?fi|science[ -]fiction|title|mystery|fantasy|romance|"
+    r"idea|thriller|fable)\s*[:.,]\s*(?=\S)",
     re.IGNORECASE,
 )
 _WISH = re.compile(
-    r"^\s*(keep|make|mention|include|i want|i would|use|avoid|set it|end|no |give|let|it should|should|add|bring in|there should|"
-    r"have|don't|do not|never|please|begin with|start with|open with)\b",
+    r"^\s*(keep|make|mention|include|i want|i would|use|avoid|set it|end|no |give|let|it should|should|add|"
+    r"bring in|there should|have|don't|do not|never|please|begin with|start with|open with)\b",
     re.IGNORECASE,
 )
 _NOT_WANTED = re.compile(
-    r"\b(?:no|not|never|without|avoid|don't|do not|nothing)\s+(?:an?\s+|any\s+|mention\s+(?:of\s+)?|use\s+|include\s+){0,3}"
+    r"\b(?:no|not|never|without|avoid|don't|do not|nothing)\s+"
+    r"(?:an?\s+|any\s+|mention\s+(?:of\s+)?|use\s+|include\s+){0,3}"
     r"(?:the\s+)?(?:love story|story|word|clich[eé]s?|magic|violence|romance|gore|swearing|blood)s?\b",
     re.IGNORECASE,
 )
-_HANGING = frozenset("of on in at to from for with by about over under and or the a an that who which".split())
+_HANGING = frozenset(
+    [
+        "of",
+        "on",
+        "in",
+        "at",
+        "to",
+        "from",
+        "for",
+        "with",
+        "by",
+        "about",
+        "over",
+        "under",
+        "and",
+        "or",
+        "the",
+        "a",
+        "an",
+        "that",
+        "who",
+        "which",
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -75,6 +101,12 @@ class Thing:
     @property
     def plural(self) -> bool:
         return is_plural(self.head)
+
+    @property
+    def definite(self) -> str:
+        """With `the`, unless it is a name (`Tuesday`)."""
+        named = len(self.phrase.split()) == 1 and self.head.lower() in lx.WEEKDAYS and not self.plural
+        return self.phrase if named or self.phrase[0].isupper() else f"the {self.phrase}"
 
     @property
     def short(self) -> str:
@@ -107,6 +139,11 @@ class Seed:
     wishes: tuple[Wish, ...] = ()
     language: str = "en"
     """The tag of the language that the prompt is in."""
+
+    @property
+    def dead(self) -> bool:
+        """Whether somebody of the prompt is dead."""
+        return any(figure.gone for figure in self.figures)
 
     def wants(self, *kinds: str) -> bool:
         return any(wish.kind in kinds for wish in self.wishes)
@@ -180,7 +217,7 @@ def _from_english(text: str) -> Seed:
 
 
 def _without_part(figure: Figure) -> bool:
-    """Whether a role says nothing against the part that it would be given: a living elder is not the one who is gone."""
+    """Whether a role says nothing against the part it would be given: a living elder is not the one who is gone."""
     return lx.KIN.get(figures.singular(figure.head)) != "elder" and lx.KIN.get(figure.head) != "elder"
 
 
@@ -273,7 +310,7 @@ def _premise(story: list[str]) -> tuple[str, str]:
         return "", ""
     if words[0].tag not in ("D", "X", "E", "N", "A") or (words[0].tag in ("N", "A") and not said[0].isupper()):
         return "", ""
-    named = words[0].tag == "E"
+    named = words[0].tag == "E" or (len(words) > 1 and words[1].tag == "E" and words[0].lower in lx.TITLES)
     head = said if named else said[0].lower() + said[1:]
     verbs = _main_verbs(words)
     if verbs == 1 or (verbs > 1 and bare == first):
@@ -327,11 +364,11 @@ def _ranked(sentence: str) -> list[tuple[int, Thing]]:
     """The things of a sentence with how likely they are what it is about, 0 the likeliest: what only says where or when
     something is comes later."""
     words = tagged(sentence)
-    if words and re.fullmatch(r"[.!?\s]*", " ".join(word.text for word in words if word.tag not in ("V", "R", "B", "P", "M"))):
+    if words and re.fullmatch(
+        r"[.!?\s]*", " ".join(word.text for word in words if word.tag not in ("V", "R", "B", "P", "M"))
+    ):
         return []
-    found: list[tuple[int, Thing]] = []
-    for place in figures.places(words):
-        found.append((1, Thing(place, "place")))
+    found = [(1, Thing(place, "place")) for place in figures.places(words)]
     for one in figures.phrases(words):
         if one.is_name:
             continue
@@ -343,8 +380,40 @@ def _ranked(sentence: str) -> list[tuple[int, Thing]]:
 
 
 _WHERE_OR_WHEN = frozenset(
-    "in on at under near by during after before since until across against around along through throughout inside outside "
-    "off beneath below above behind beside towards toward into onto within like as".split()
+    [
+        "in",
+        "on",
+        "at",
+        "under",
+        "near",
+        "by",
+        "during",
+        "after",
+        "before",
+        "since",
+        "until",
+        "across",
+        "against",
+        "around",
+        "along",
+        "through",
+        "throughout",
+        "inside",
+        "outside",
+        "off",
+        "beneath",
+        "below",
+        "above",
+        "behind",
+        "beside",
+        "towards",
+        "toward",
+        "into",
+        "onto",
+        "within",
+        "like",
+        "as",
+    ]
 )
 
 

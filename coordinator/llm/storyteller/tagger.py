@@ -11,17 +11,36 @@ from coordinator.llm.storyteller import verbs
 MOST = 1_500
 """Words of a text that are looked at."""
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+){0,4}|\d+(?:st|nd|rd|th)?|[.,;:!?()\"“”—/\n-]")
-_CLAUSE = frozenset(".,;:!?()\"“”—/\n-")
+_CLAUSE = frozenset('.,;:!?()"“”—/\n-')
 _PLURALS = frozenset(
-    "people children men women mice geese teeth feet sheep twins folk police species cattle wolves thieves".split()
+    [
+        "people",
+        "children",
+        "men",
+        "women",
+        "mice",
+        "geese",
+        "teeth",
+        "feet",
+        "sheep",
+        "twins",
+        "folk",
+        "police",
+        "species",
+        "cattle",
+        "wolves",
+        "thieves",
+    ]
 )
-_NO_PLURALS = frozenset("news series gas bus lens chess mathematics physics glass loss boss dress".split())
+_NO_PLURALS = frozenset(
+    ["news", "series", "gas", "bus", "lens", "chess", "mathematics", "physics", "glass", "loss", "boss", "dress"]
+)
 
 
 @dataclass(slots=True)
 class Word:
-    """`tag` is D determiner or possessive pronoun, N noun, E name, A adjective, X number, V finite verb, G other form of
-    a verb, M auxiliary, P preposition, T `to` before a verb, C conjunction, R pronoun, W relative or question word,
+    """`tag` is D determiner or possessive pronoun, N noun, E name, A adjective, X number, V finite verb, G other form
+    of a verb, M auxiliary, P preposition, T `to` before a verb, C conjunction, R pronoun, W relative or question word,
     B adverb, S the possessive `'s`, or `.` for what parts clauses."""
 
     text: str
@@ -129,7 +148,20 @@ class _Reader:
             closed = self._closed(lower, before, following, after)
             if closed:
                 return closed
-        if lower in ("who", "whom", "whose", "which", "what", "where", "when", "why", "how", "whoever", "whatever", "if"):
+        if lower in (
+            "who",
+            "whom",
+            "whose",
+            "which",
+            "what",
+            "where",
+            "when",
+            "why",
+            "how",
+            "whoever",
+            "whatever",
+            "if",
+        ):
             return "D" if lower == "whose" and before != "." else "W"
         if lower in lx.AUXILIARIES:
             return "M" if lower not in ("done", "being", "having") else "G"
@@ -177,7 +209,9 @@ class _Reader:
             or lower in lx.PREPOSITIONS
             or lower in lx.SUBJECTS
             or lower in lx.CONJUNCTIONS
-            or (lower in verbs.FORMS and not verbs.may_be_noun(lower) and not verbs.forms(lower) & {"participle", "ing"})
+            or (
+                lower in verbs.FORMS and not verbs.may_be_noun(lower) and not verbs.forms(lower) & {"participle", "ing"}
+            )
         )
 
     def _open(self, index: int, lower: str, before: str, following: str) -> str:
@@ -227,8 +261,7 @@ class _Reader:
             return "V" if lower.endswith("ed") and not self.verb and before in ("N", "E", "R") else "G"
         finite = before in ("N", "E") and not self.verb and self.subject is not None
         if finite and lower.endswith("s") and not lower.endswith("ss") and not is_plural(self.subject or ""):
-            if following in lx.DETERMINERS or following in ("him", "them", "it", "me", "us"):
-                return "V"
+            return "V" if following in lx.DETERMINERS or following in ("him", "them", "it", "me", "us") else "N"
         return "N"
 
     def _noun_may_follow(self, index: int) -> bool:
@@ -250,7 +283,9 @@ class _Reader:
     def _agrees(self, tags: frozenset[str]) -> bool:
         if self.subject is None:
             return False
-        plural = self.many or is_plural(self.subject) or self.subject in ("they", "we", "you", "i", "who", "that", "which")
+        plural = (
+            self.many or is_plural(self.subject) or self.subject in ("they", "we", "you", "i", "who", "that", "which")
+        )
         single = not plural or self.subject in ("who", "that", "which", "sheep", "fish")
         return bool(tags & {"past"}) or (plural and "base" in tags) or (single and "third" in tags)
 
@@ -272,7 +307,9 @@ class _Reader:
             if not noun:
                 return "V"
             acts = following in lx.PREPOSITIONS or ends
-            return "V" if self._agrees_with(self.words[index - 1].lower, tags) and acts and self._in_clause(index) else "N"
+            return (
+                "V" if self._agrees_with(self.words[index - 1].lower, tags) and acts and self._in_clause(index) else "N"
+            )
         if not self._agrees(tags):
             return "N" if noun else "V"
         if not noun:
@@ -311,9 +348,27 @@ class _Reader:
         """Whether the clause has a word further on that is its verb for certain."""
         for word in self.words[index + 1 : index + 9]:
             lower = word.lower
-            if lower in _CLAUSE or lower in lx.CONJUNCTIONS or lower in ("who", "that", "which", "where", "when", "what"):
+            if (
+                lower in _CLAUSE
+                or lower in lx.CONJUNCTIONS
+                or lower in ("who", "that", "which", "where", "when", "what")
+            ):
                 return False
-            if lower in ("is", "are", "was", "were", "has", "had", "will", "must", "can", "would", "could", "does", "did"):
+            if lower in (
+                "is",
+                "are",
+                "was",
+                "were",
+                "has",
+                "had",
+                "will",
+                "must",
+                "can",
+                "would",
+                "could",
+                "does",
+                "did",
+            ):
                 return True
             if lower in ("to", "he", "she", "they", "it", "i", "we", "you", "nobody", "everyone", "someone"):
                 return False
@@ -327,13 +382,15 @@ class _Reader:
             return "A" if self._noun_may_follow(index) else "G"
         if not noun:
             return "V"
-        acts = following in lx.DETERMINERS or following in lx.PREPOSITIONS or following in ("him", "them", "it", "me", "us")
+        acts = (
+            following in lx.DETERMINERS
+            or following in lx.PREPOSITIONS
+            or following in ("him", "them", "it", "me", "us")
+        )
         earlier = any(word.tag in ("V", "M") for word in self.words[max(0, index - 25) : index])
         return "V" if acts and earlier and tags & {"third", "past", "base"} else "N"
 
-    def _first(
-        self, index: int, lower: str, tags: frozenset[str], noun: bool, heads: bool, following: str
-    ) -> str:
+    def _first(self, index: int, lower: str, tags: frozenset[str], noun: bool, heads: bool, following: str) -> str:
         if tags <= {"ing", "past", "participle"}:
             if lower in lx.NOUNS_IN_ING:
                 return "N"
@@ -356,12 +413,27 @@ class _Reader:
         text = word.text
         if not text[0].isupper() or self.shouted or word.lower in lx.WEEKDAYS or len(text) < 2:
             return False
-        begins = index == 0 or self.words[index - 1].text in (".", "!", "?", ":", '"', "“", "”", "\n", "-", "(", ";", "/")
+        begins = index == 0 or self.words[index - 1].text in (
+            ".",
+            "!",
+            "?",
+            ":",
+            '"',
+            "“",
+            "”",
+            "\n",
+            "-",
+            "(",
+            ";",
+            "/",
+        )
         lower = word.lower
         if lower in lx.FEMALE_NAMES or lower in lx.MALE_NAMES:
             after = self._next(index)
-            return lower not in _NAMES_THAT_ARE_WORDS or (after is not None and after.text[0].isupper()) or (
-                not begins and not verbs.forms(lower)
+            return (
+                lower not in _NAMES_THAT_ARE_WORDS
+                or (after is not None and after.text[0].isupper())
+                or (not begins and not verbs.forms(lower))
             )
         closed = self._is_closed(lower) or lower in lx.STOP or lower in lx.ADVERBS
         if not begins:
@@ -391,12 +463,55 @@ class _Reader:
         if after.text[0].isupper() and after.text[0].isalpha():
             return True
         tags = verbs.forms(after.lower)
-        return bool(tags & {"third", "past"}) or after.lower in ("is", "was", "has", "had", "must", "will", "can", "who")
+        return bool(tags & {"third", "past"}) or after.lower in (
+            "is",
+            "was",
+            "has",
+            "had",
+            "must",
+            "will",
+            "can",
+            "who",
+        )
 
 
 _ADJECTIVAL = ("ful", "less", "ous", "ive", "able", "ible", "ical", "ish", "esque", "ary")
-_LY_NOUNS = frozenset("family butterfly belly lily jelly bully fly rally ally assembly anomaly reply supply".split())
-_NAMES_THAT_ARE_WORDS = frozenset("rose grace lily hope mark rosa victor eve art jack april may june luna pearl".split())
+_LY_NOUNS = frozenset(
+    [
+        "family",
+        "butterfly",
+        "belly",
+        "lily",
+        "jelly",
+        "bully",
+        "fly",
+        "rally",
+        "ally",
+        "assembly",
+        "anomaly",
+        "reply",
+        "supply",
+    ]
+)
+_NAMES_THAT_ARE_WORDS = frozenset(
+    [
+        "rose",
+        "grace",
+        "lily",
+        "hope",
+        "mark",
+        "rosa",
+        "victor",
+        "eve",
+        "art",
+        "jack",
+        "april",
+        "may",
+        "june",
+        "luna",
+        "pearl",
+    ]
+)
 _COMMON: set[str] = set()
 
 
@@ -405,7 +520,16 @@ def common() -> set[str]:
     if not _COMMON:
         from coordinator.llm.storyteller import banks
 
-        for words in (lx.PEOPLE, lx.PLACES, lx.ANIMALS, lx.ABSTRACT, lx.CHATTER, lx.NOT_PEOPLE, lx.ADJECTIVES, lx.GENRES):
+        for words in (
+            lx.PEOPLE,
+            lx.PLACES,
+            lx.ANIMALS,
+            lx.ABSTRACT,
+            lx.CHATTER,
+            lx.NOT_PEOPLE,
+            lx.ADJECTIVES,
+            lx.GENRES,
+        ):
             _COMMON.update(words)
         _COMMON.update(banks.small_words())
     return _COMMON

@@ -53,7 +53,9 @@ def _things(case: Case, seed: seedwork.Seed) -> list[str]:
     wrong += [f"is no place: {word}" for word in spots if word not in told + places]
     need = [word.rstrip("*") for word in case.things.split() if not word.endswith("?")]
     wrong += [f"is not found: {word}" for word in need if word not in found + spots]
-    wrong += [f"is not found: {word}" for word in case.places.split() if not word.endswith("?") and word not in found + spots]
+    wrong += [
+        f"is not found: {word}" for word in case.places.split() if not word.endswith("?") and word not in found + spots
+    ]
     central = [word.rstrip("*?") for word in case.things.split() if "*" in word]
     if central:
         head = plot.tale(case.prompt, "short-story", "", "", "1", 3).thing.head.lower()

@@ -11,7 +11,7 @@ from coordinator.llm.storyteller import banks, figures
 from coordinator.llm.storyteller import lexicon as lx
 from coordinator.llm.storyteller.cast import Cast, Member
 from coordinator.llm.storyteller.figures import Figure
-from coordinator.llm.storyteller.seedwork import Seed, Thing
+from coordinator.llm.storyteller.seedwork import Seed, Thing, article
 
 _RIVALS = frozenset(
     [
@@ -83,6 +83,11 @@ def called(people: Cast, seed: Seed, genre: banks.Genre, protagonist: str, rng: 
         others["E"] = replace(
             others["E"], role=role if role.startswith(("the ", "my ", "her ", "his ")) else f"the {role}"
         )
+    if hero.role and hero.role.split()[-1] in lx.KIN:
+        # Who is the story's daughter has none of her own.
+        for key, part in (("A", "ally"), ("W", "witness")):
+            if others[key].role.split()[-1:] == hero.role.split()[-1:]:
+                others[key] = replace(others[key], role=_default(genre, part, his, him))
     left: list[Figure] = dead[1:]
     free = [key for key in ("A", "X", "W", *(key for key in others if key.startswith("Y"))) if key in others]
     if genre.name == "fairy-tale":
@@ -131,6 +136,14 @@ def _names(
     )
 
 
+def _default(genre: banks.Genre, part: str, his: str, him: str) -> str:
+    """A role of the genre's own for a part, with its article."""
+    role = genre.words[part][0].replace("{his}", his).replace("{him}", him)
+    if role.startswith(("a ", "an ", "the ", "my ", "her ", "his ")):
+        return role
+    return f"{his} {role}" if part == "ally" else article(role)
+
+
 def _part(one: Figure, free: list[str]) -> str:
     kin = {"ally": "A", "rival": "X", "witness": "W"}.get(lx.KIN.get(one.head, ""), "")
     wanted = kin or ("X" if one.head in _RIVALS else "")
@@ -148,7 +161,7 @@ def _member(one: Figure, member: Member, his: str, names: Iterator[tuple[str, bo
         fit = next((entry for entry in names if entry[1] == she), None) if she != member.female else None
         name = short = fit[0] if fit else member.name
     role = member.role
-    if one.role:
+    if one.role and one.role not in one.name.lower():
         own = one.owned or one.head in lx.KIN
         role = f"{his} {one.role}" if own else f"the {one.role}"
     return Member(name, short, role, member.female if she is None else she)

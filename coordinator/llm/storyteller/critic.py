@@ -477,7 +477,7 @@ def _fitting(text: str, tale: Tale) -> str:
 
 
 def brainstorm(tale: Tale, brief: Brief) -> str:
-    """Three ideas from the prompt's things, which is chosen, and what of the writer's wishes is followed; before it all,
+    """Three ideas from the prompt's things, which is chosen, and what of the wishes is followed; before it all,
     to a prompt in another language, in that language, that the story will be in English."""
     slots, seed = tale.slots, tale.seed
     rng = tale.rng("brainstorm")

@@ -97,31 +97,9 @@ def is_person(word: str) -> bool:
         return True
     if head in lx.NOT_PEOPLE or head in lx.PLACES or head in lx.ABSTRACT or len(head) < 6:
         return False
-    if head.endswith(_TRADES):
+    if head.endswith(lx.TRADE_ENDINGS):
         return True
-    return head.endswith(("er", "or")) and len(head) > 6 and not head.endswith(_DEVICES)
-
-
-_TRADES = (
-    "keeper", "maker", "ician", "arian", "man", "woman", "eer", "ographer", "ologist", "monger", "wright", "smith",
-    "herd",    "tenant", "iatrist", "ornist", "ournalist", "oloist", "ianist", "olinist", "elist", "artist", "dentist", "botanist",
-    "chemist", "florist", "scientist", "tourist", "pharmacist", "typist", "therapist", "organist", "pianist",
-)  # fmt: skip
-_DEVICES = (
-    "ator",
-    "ctor",
-    "meter",
-    "corder",
-    "ainer",
-    "plough",
-    "aper",
-    "ewer",
-    "opper",
-    "etter",
-    "atter",
-    "utter",
-    "other",
-)
+    return head.endswith(("er", "or")) and len(head) > 6 and not head.endswith(lx.DEVICE_ENDINGS)
 
 
 def sex(role: str) -> bool | None:

@@ -94,6 +94,33 @@ GROUPS = _words(
 )
 """Nouns of many people at once, who get no part in a cast."""
 
+BARE = _words(
+    "hope love hate death life grief revenge forgiveness justice loneliness silence jealousy envy pride shame guilt "
+    "fear anger courage freedom fate luck hunger sleep magic music loss regret mercy faith faithfulness trust "
+    "friendship betrayal peace war time memory truth beauty greed kindness sorrow joy happiness sadness madness "
+    "winter summer autumn spring thunder dust distance absence solitude boredom obedience patience forgetting "
+    "redemption obsession ambition nostalgia home"
+)
+"""Nouns that have no article where nothing else stands before them."""
+
+TRADE_ENDINGS = tuple(
+    _words(
+        "keeper maker ician arian man woman eer ographer ologist monger wright smith herd tenant iatrist ournalist oloist "
+        "ianist olinist artist dentist botanist chemist florist scientist tourist typist therapist organist pianist"
+    )
+)
+DEVICE_ENDINGS = tuple(_words("ator ctor meter corder ainer plough aper ewer opper etter atter utter other"))
+"""What in -er and -or is seldom somebody."""
+
+NOT_TRADES = _words(
+    "man woman girl boy child stranger widow widower orphan person lady gentleman daughter son sister brother mother "
+    "father wife husband twin baby teenager lad lass youngster guest visitor passenger lodger tenant neighbour "
+    "neighbor villager islander friend lover bride groom grandmother grandfather aunt uncle cousin niece nephew "
+    "survivor liar fool coward ghost bachelor spinster loner heir heiress adult elder old giant victim witness "
+    "suspect owner traveller traveler"
+)
+"""What somebody is without having learned it: no work to be introduced by."""
+
 ANIMALS = _words(
     "cat dog fox wolf bear bird crow raven owl horse donkey goat sheep hare rabbit mouse rat dragon fish whale "
     "dolphin bee bees snake frog toad hen goose duck pigeon swan spider cow pig lion tiger elephant monkey hedgehog "

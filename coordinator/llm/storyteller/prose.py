@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from coordinator.llm.storyteller import banks, report, seedwork
+from coordinator.llm.storyteller import banks, lexicon, report, seedwork
 from coordinator.llm.storyteller.plot import Tale
 from coordinator.llm.storyteller.scenes import Scene
 from coordinator.llm.storyteller.weaver import Deck, Unit, Weaver, length_of, slots_of
@@ -258,6 +258,8 @@ class _Telling:
             )
         gone = {"fairy-tale": "cast-gone_tale"}.get(tale.genre.name, "cast-gone")
         gone = "cast-dead" if seed.dead else gone
+        if lead.role and lead.role.split()[-1] in lexicon.NOT_TRADES and tale.genre.name != "fairy-tale":
+            intro = self._one("cast-someone_first" if tale.genre.first_person else "cast-someone", self.shared)
         found = [("intro", intro, True), ("gone", self._one(gone, self.shared), True), ("image", tale.image.open, True)]
         self.met.add("E")
         if tale.tone and len(self.beats) <= 2:

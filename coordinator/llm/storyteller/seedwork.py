@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from coordinator.llm.storyteller import figures, wishes
+from coordinator.llm.storyteller import figures, verbs, wishes
 from coordinator.llm.storyteller import lexicon as lx
 from coordinator.llm.storyteller.figures import Figure, Phrase
 from coordinator.llm.storyteller.tagger import Word, is_plural, tagged
@@ -106,7 +106,8 @@ class Thing:
     def definite(self) -> str:
         """With `the`, unless it is a name (`Tuesday`)."""
         named = len(self.phrase.split()) == 1 and self.head.lower() in lx.WEEKDAYS and not self.plural
-        return self.phrase if named or self.phrase[0].isupper() else f"the {self.phrase}"
+        bare = named or self.phrase in lx.BARE or self.phrase[0].isupper()
+        return self.phrase if bare else f"the {self.phrase}"
 
     @property
     def short(self) -> str:
@@ -166,7 +167,10 @@ def clean(text: str) -> str:
 
 def _cleaned(text: str) -> str:
     """As `clean`, with its lines."""
-    text = _PAIR.sub(" ", text)
+    letters = [c for c in text if c.isalpha()]
+    if len(letters) > 8 and sum(c.isupper() for c in letters) > 0.7 * len(letters):
+        text = text[:1] + text[1:].lower()
+    text = _PAIR.sub(" ", text).replace(" & ", " and ")
     text = _CODE.sub(" ", _TAG.sub(" ", _TAGGED.sub(" ", text)))
     text = "".join(c if unicodedata.category(c)[0] != "C" or c in "\n\u200d" else " " for c in text)
     text = re.sub(r"\b(Dr|Mr|Mrs|Ms|Prof|Capt|St)\.", r"\1", text)
@@ -310,14 +314,28 @@ def _premise(story: list[str]) -> tuple[str, str]:
         return "", ""
     if words[0].tag not in ("D", "X", "E", "N", "A") or (words[0].tag in ("N", "A") and not said[0].isupper()):
         return "", ""
+    if not _agrees(words):
+        return "", ""
     named = words[0].tag == "E" or (len(words) > 1 and words[1].tag == "E" and words[0].lower in lx.TITLES)
     head = said if named else said[0].lower() + said[1:]
-    verbs = _main_verbs(words)
-    if verbs == 1 or (verbs > 1 and bare == first):
+    finite = _main_verbs(words)
+    if finite:
         return (head, "") if bare == first else ("", "")
-    if verbs == 0 and words[0].tag in ("D", "X") and not any(word.tag in ("V", "M") for word in words[:2]):
+    if words[0].tag in ("D", "X") and not any(word.tag in ("V", "M") for word in words[:2]):
         return "", head
     return "", ""
+
+
+def _agrees(words: list[Word]) -> bool:
+    """Whether the first noun phrase can be the subject of the first verb; `a place for the brothers divide` is none."""
+    told = figures.phrases(words)
+    verb = next((at for at, word in enumerate(words) if word.tag in ("V", "M", "W")), None)
+    if verb is None or not told or words[verb].tag != "V" or told[0].start > verb:
+        return True
+    forms = verbs.forms(words[verb].lower)
+    before = [word for word in words[told[0].start : verb] if word.lower in ("and", "or")]
+    plural = bool(before) or is_plural(told[0].head)
+    return not forms or "past" in forms or ("base" in forms if plural else "third" in forms)
 
 
 def _main_verbs(words: list[Word]) -> int:
@@ -417,6 +435,9 @@ _WHERE_OR_WHEN = frozenset(
 )
 
 
+_SEASONS = frozenset({"winter", "summer", "autumn", "spring", "season", "christmas"})
+
+
 def _of_phrase(phrase: Phrase, words: list[Word], chatter: frozenset[str]) -> Thing | None:
     """A phrase as a thing; None for a name, for a word of the talk about texts, and for what only measures."""
     if phrase.is_name or (phrase.owns and figures.is_person(phrase.head)):
@@ -435,7 +456,9 @@ def _of_phrase(phrase: Phrase, words: list[Word], chatter: frozenset[str]) -> Th
         if len(run) != len(phrase.words) - 1 or phrase.tags[len(run) - 1 : len(run)] != ("N",):
             return None
     run = [word for word in run if word.lower() not in lx.CHATTER or word.lower() in lx.ATTRIBUTES or word == run[-1]]
-    run = [word for word in run if word.lower() not in ("same", "own", "other", "certain", "more")][-3:]
+    if run and run[-1] in _SEASONS and {"last", "next", "every", "this"} & {*run, phrase.determiner}:
+        return None
+    run = [word for word in run if word.lower() not in ("same", "different", "own", "other", "certain", "more")][-3:]
     if not run or (run[-1].lower() in lx.LOOSE and phrase.tags[-1] != "N") or len(run[-1]) < 3:
         return None
     if run[-1].lower() in lx.WEEKDAYS:

@@ -99,10 +99,10 @@ outrun outran outrun|strive strove striven
 """
 _DOUBLING = frozenset(
     _words(
-        "ban beg bet chat chop clap cut dig drag drop drum fan fit flip get grab grin grip hit hop hug hum jog kidnap "
-        "knit knot log map mop net nod pat permit pin plan plot pop prefer put quit refer regret rip rob rot rub run scan "
-        "set shop shut sip sit skip slam slap slip snap sob spin split spot step stir stop strip swap swim swim tap tip "
-        "trap trim trip wag win wrap zip"
+        "ban beg bet chat chop clap cut dig drag drop drum fan fit flip get grab grin grip hit hop hug hum jog "
+        "kidnap knit knot log map mop net nod pat permit pin plan plot pop prefer put quit refer regret rip rob "
+        "rot rub run scan set shop shut sip sit skip slam slap slip snap sob spin split spot step stir stop strip "
+        "swap swim tap tip trap trim trip wag win wrap zip"
     )
 )
 

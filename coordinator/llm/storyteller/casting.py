@@ -161,7 +161,9 @@ def _member(one: Figure, member: Member, his: str, names: Iterator[tuple[str, bo
         fit = next((entry for entry in names if entry[1] == she), None) if she != member.female else None
         name = short = fit[0] if fit else member.name
     role = member.role
-    if one.role and one.role not in one.name.lower():
+    if one.role and one.role in one.name.lower():
+        role = article(one.role)
+    elif one.role:
         own = one.owned or one.head in lx.KIN
         role = f"{his} {one.role}" if own else f"the {one.role}"
     return Member(name, short, role, member.female if she is None else she)

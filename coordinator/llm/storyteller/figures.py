@@ -20,7 +20,7 @@ _LABEL = re.compile(
 _OF_CAST = ("character", "cast", "starring", "people", "protagonist", "antagonist", "hero", "villain", "with")
 _ALONE = ("protagonist", "antagonist", "hero", "heroine", "villain")
 _NAMED = re.compile(r"[^\W\d_a-z][^\W\d_]*(?:['’\-][^\W\d_]+)*(?: [^\W\d_a-z][\w'’\-]{0,30}){0,3}")
-_WHERE = frozenset(["in", "to", "from", "at", "near", "outside", "off", "around", "toward", "towards", "through"])
+_WHERE = frozenset(["on", "in", "to", "from", "at", "near", "outside", "off", "around", "toward", "towards", "through"])
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,9 @@ def is_person(word: str) -> bool:
         return False
     if head.endswith(lx.TRADE_ENDINGS):
         return True
-    return head.endswith(("er", "or")) and len(head) > 6 and not head.endswith(lx.DEVICE_ENDINGS)
+    acts = bool(verbs.forms(head[:-2]) or verbs.forms(head[:-1]))
+    long = len(head) > 6 or (acts and head.endswith("er"))
+    return head.endswith(("er", "or")) and long and not head.endswith(lx.DEVICE_ENDINGS)
 
 
 def sex(role: str) -> bool | None:
@@ -402,8 +404,10 @@ def _named(words: list[Word], phrase: Phrase, following: Phrase | None, earlier:
     name, role, used, owned = _bare_name(full), title, False, False
     gone = first in lx.DEAD or _dies(words, phrase.end)
     if following is not None and not following.is_name and is_person(following.head):
-        between = [word.lower for word in words[phrase.end : following.start]]
-        apposed = between == [","] and following.determiner != "" and _closes(words, following.end)
+        between = [word.lower for word in words[phrase.end : following.start] if word.tag != "X"]
+        aged = between == [",", ","]
+        between = [","] if aged else between
+        apposed = between == [","] and (following.determiner != "" or aged) and _closes(words, following.end)
         if between == [] or apposed or between in ([",", "who", "is"], ["is"], [",", "who", "was"], ["("]):
             role, used, owned = _role(following), True, following.owner
             gone = gone or any(word.lower() in lx.DEAD for word in following.words) or _dies(words, following.end)

@@ -105,8 +105,8 @@ BARE = _words(
 
 TRADE_ENDINGS = tuple(
     _words(
-        "keeper maker ician arian man woman eer ographer ologist monger wright smith herd tenant iatrist ournalist oloist "
-        "ianist olinist artist dentist botanist chemist florist scientist tourist typist therapist organist pianist"
+        "keeper maker ician arian man woman eer ographer ologist monger wright smith herd tenant iatrist ournalist "
+        "oloist ianist olinist artist dentist botanist chemist florist scientist tourist typist therapist organist pianist"
     )
 )
 DEVICE_ENDINGS = tuple(_words("ator ctor meter corder ainer plough aper ewer opper etter atter utter other"))
@@ -176,18 +176,18 @@ PEOPLE = frozenset(KIN) | _words(
     "cowboy hunter trapper poacher ranger forester woodcutter logger lumberjack skipper admiral colonel major general "
     "sergeant lieutenant corporal private veteran deserter rebel traitor gangster burglar robber smuggler forger "
     "swindler crook convict prisoner inmate jailer warden executioner hangman bailiff juror witness victim suspect "
-    "culprit murderer killer assassin bully coward hero heroine villain fool prophet oracle saint sinner pilgrim "
-    "wanderer traveller traveler passenger tourist migrant refugee exile immigrant settler colonist explorer "
-    "navigator steward stewardess flight-attendant dentist vet pharmacist midwife surgeon psychiatrist therapist "
-    "patient orderly undertaker mortician embalmer mourner beggar busker tramp magician conjurer illusionist clown "
-    "acrobat juggler ventriloquist fortune-teller medium psychic sorcerer sorceress enchantress necromancer alchemist "
-    "programmer hacker coder developer operator technician inspector collector taker caretaker curator archivist "
-    "librarian volunteer villager islander townsfolk neighbour citizen owner tenant lodger heir heiress infant baby "
-    "toddler teenager adult elder youngster lad lass niece nephew godfather godmother stepmother stepfather in-law "
-    "fiancé fiancée fiance fiancee lover sweetheart boyfriend girlfriend ex roommate bachelor spinster giantess "
-    "wretch bookbinder lacemaker seamstress dressmaker cobbler shoemaker tinker farrier apothecary scribe herald "
-    "watchman sentry sniper gunman cyborg clone scavenger drifter loner recluse invalid addict gambler dreamer liar "
-    "cheat impostor double"
+    "culprit murderer killer assassin champion heckler bully coward hero heroine villain fool prophet oracle saint "
+    "sinner pilgrim wanderer traveller traveler passenger tourist migrant refugee exile immigrant settler colonist "
+    "explorer navigator steward stewardess flight-attendant dentist vet pharmacist midwife surgeon psychiatrist "
+    "therapist patient orderly undertaker mortician embalmer mourner beggar busker tramp magician conjurer "
+    "illusionist clown acrobat juggler ventriloquist fortune-teller medium psychic sorcerer sorceress enchantress "
+    "necromancer alchemist programmer hacker coder developer operator technician inspector collector taker caretaker "
+    "curator archivist librarian volunteer villager islander townsfolk neighbour citizen owner tenant lodger heir "
+    "heiress infant baby toddler teenager adult elder youngster lad lass niece nephew godfather godmother stepmother "
+    "stepfather in-law fiancé fiancée fiance fiancee lover sweetheart boyfriend girlfriend ex roommate bachelor "
+    "spinster giantess wretch bookbinder lacemaker seamstress dressmaker cobbler shoemaker tinker farrier apothecary "
+    "scribe herald watchman sentry sniper gunman cyborg clone scavenger drifter loner recluse invalid addict gambler "
+    "dreamer liar cheat impostor double"
 )
 
 NOT_PEOPLE = _words(
@@ -198,16 +198,18 @@ NOT_PEOPLE = _words(
     "tumor rumor doctor's buffer poster answer newspaper wallpaper typewriter printer sweater spider tiger otter "
     "planter container boiler steamer filter register transmitter computer scanner helicopter character matter butter "
     "sugar pepper ginger october november december september lighter trailer freezer mother's cider quarter center "
-    "theater disaster plaster roster monster cluster lobster hamster recorder blender toaster computer locker stapler "
-    "speaker receiver amplifier boiler burner heater cooler duster poster blotter strainer bumper propeller revolver "
-    "bomber tanker liner steamer cruiser schooner freighter cutter plough shutter gutter bladder litter batter mortar "
-    "altar collar pillar cedar sugar nectar jar guitar sitar radar calendar nuclear wonder thunder slumber hunger "
-    "danger manner temper whisper quiver shower flower prayer layer ether fever liver sewer corridor parlor parlour "
-    "terror horror armor armour labour humour vapour harbour manor minor major liquor elixir remainder reminder "
-    "cylinder gander lavender calender tinder cinder fender girder border murder rafter laughter daughter-in quarter "
-    "barter charter garter porter's otter platter splatter clutter flutter inventor's list twist mist fist wrist "
-    "chapter river's mirror's vector tractor's thriller human caravan ocean man-made orphanage station librarian's "
-    "cleaner's underwater laser ruler oyster"
+    "theater disaster plaster roster monster cluster lobster hamster sticker marker holder cooker opener hanger "
+    "hopper washer dryer mower shaker slipper buzzer cracker roller wrapper dresser header pointer planner blazer "
+    "stopper clipper timer pager trigger tracker dipper topper jumper recorder blender toaster computer locker "
+    "stapler speaker receiver amplifier boiler burner heater cooler duster poster blotter strainer bumper propeller "
+    "revolver bomber tanker liner steamer cruiser schooner freighter cutter plough shutter gutter bladder litter "
+    "batter mortar altar collar pillar cedar sugar nectar jar guitar sitar radar calendar nuclear wonder thunder "
+    "slumber hunger danger manner temper whisper quiver shower flower prayer layer ether fever liver sewer corridor "
+    "parlor parlour terror horror armor armour labour humour vapour harbour manor minor major liquor elixir remainder "
+    "reminder cylinder gander lavender calender tinder cinder fender girder border murder rafter laughter daughter-in "
+    "quarter barter charter garter porter's otter platter splatter clutter flutter inventor's list twist mist fist "
+    "wrist chapter river's mirror's vector tractor's thriller human caravan ocean man-made orphanage station "
+    "librarian's cleaner's underwater laser ruler oyster"
 )
 
 FEMALE_NOUNS = _words(
@@ -334,7 +336,7 @@ ALSO_NOUNS = _words(
     "cold dark light secret silver magic orphan twin giant human half past square blue red green black white second "
     "third good evil evening public private double minor patient elder final extra head left right twins romantic "
     "native local deaf blind dead poor rich young old sweet fresh general stranger melancholy solid ideal mortal "
-    "holiday pretty"
+    "holiday pretty fair"
 )
 """Adjectives that are nouns where none follows: `the dead`, `the cold`, `a secret`."""
 

@@ -33,7 +33,7 @@ _ORDER = re.compile(
     r"^(also,?\s+|please\s+|and\s+|i (?:want|need|would like)( you to)?\s+|i'd like( you to)?\s+){0,4}"
     r"(can you\s+|could you\s+)?"
     r"((write|tell|give|make|create|compose|generate|draft)\s+)?(me\s+|us\s+)?(?=.)"
-    r"(something\s+|anything\s+)?(about\s+|of\s+|on\s+)?",
+    r"(something\s+|anything\s+|it's\s+|it is\s+|it should be\s+|this is\s+)?(about\s+|of\s+|on\s+)?",
     re.IGNORECASE,
 )
 _FORM = re.compile(
@@ -50,8 +50,10 @@ _PREFIX = re.compile(
     re.IGNORECASE,
 )
 _WISH = re.compile(
-    r"^\s*(keep|make|mention|include|i want|i would|use|avoid|set it|end|no |give|let|it should|should|add|"
-    r"bring in|there should|have|don't|do not|never|please|begin with|start with|open with)\b",
+    r"^\s*(?:please\s+)?(?!(?:i want|i would like|i'd like|give me|give us)\s.{0,60}"
+    r"\b(?:story|tale|mystery|romance|about)\b)"
+    r"(keep|make|mention|include|i want|i would|use|avoid|set it|end|no |give|let|it should(?! be about)|should|add|"
+    r"bring in|there should|have|don't|do not|never|begin with|start with|open with)\b",
     re.IGNORECASE,
 )
 _NOT_WANTED = re.compile(
@@ -435,6 +437,20 @@ _WHERE_OR_WHEN = frozenset(
 )
 
 
+_IDIOMS = frozenset(
+    {
+        ("in", "love"),
+        ("of", "course"),
+        ("in", "fact"),
+        ("of", "view"),
+        ("on", "fire"),
+        ("in", "secret"),
+        ("by", "heart"),
+    }
+)
+_KINDS_OF_TALE = frozenset(
+    {"love", "ghost", "war", "crime", "horror", "fairy", "murder", "detective", "adventure", "hate"}
+)
 _SEASONS = frozenset({"winter", "summer", "autumn", "spring", "season", "christmas"})
 
 
@@ -451,6 +467,10 @@ def _of_phrase(phrase: Phrase, words: list[Word], chatter: frozenset[str]) -> Th
         for at, (word, tag) in enumerate(zip(phrase.words, phrase.tags, strict=True))
         if tag != "X"
     ]
+    if (phrase.before, head) in _IDIOMS and not phrase.determiner:
+        return None
+    if len(run) > 1 and head in ("story", "tale", "mystery", "novel") and run[-2].lower() in _KINDS_OF_TALE:
+        return None
     while run and run[-1].lower() in chatter:
         run.pop()
         if len(run) != len(phrase.words) - 1 or phrase.tags[len(run) - 1 : len(run)] != ("N",):

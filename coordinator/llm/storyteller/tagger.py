@@ -240,7 +240,8 @@ class _Reader:
             return self._after_relative(index, tags, noun)
         if before in ("N", "E"):
             return self._after_noun(index, lower, tags, noun, following)
-        if before == "V" and self._closes_relative(index, tags):
+        acts = following in lx.DETERMINERS or following in ("him", "them", "it", "me", "us", "to")
+        if before == "V" and acts and self._closes_relative(index, tags):
             return "V"
         if before == "V" or before == "G":
             if tags <= {"ing", "past", "participle"}:
@@ -259,6 +260,8 @@ class _Reader:
             if self._noun_may_follow(index) and before in ("D", "S", "A", "X", ".", "C", "P"):
                 return "A"
             return "V" if lower.endswith("ed") and not self.verb and before in ("N", "E", "R") else "G"
+        if before == "C" and lower.endswith("s") and not lower.endswith("ss") and following in lx.DETERMINERS:
+            return "V" if any(w.tag == "V" for w in self.words[max(0, index - 25) : index]) else "N"
         finite = before in ("N", "E") and not self.verb and self.subject is not None
         if finite and lower.endswith("s") and not lower.endswith("ss") and not is_plural(self.subject or ""):
             return "V" if following in lx.DETERMINERS or following in ("him", "them", "it", "me", "us") else "N"
@@ -430,8 +433,11 @@ class _Reader:
         lower = word.lower
         if lower in lx.FEMALE_NAMES or lower in lx.MALE_NAMES:
             after = self._next(index)
+            further = self._next(index + 1)
+            listed = after is not None and after.text == "," and further is not None and further.text[0].isupper()
             return (
-                lower not in _NAMES_THAT_ARE_WORDS
+                listed
+                or lower not in _NAMES_THAT_ARE_WORDS
                 or (after is not None and after.text[0].isupper())
                 or (not begins and not verbs.forms(lower))
             )

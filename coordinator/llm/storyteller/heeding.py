@@ -5,12 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from coordinator.llm.storyteller import lexicon as lx
 from coordinator.llm.storyteller import seedwork, wishes
 from coordinator.llm.storyteller.plot import Tale
+from coordinator.llm.storyteller.tagger import tagged
 from coordinator.llm.storyteller.wishes import Wish
 from coordinator.story.material import Outline
 
 _FROM_WRITER = re.compile(r"^Asked for by the person whose story it is:\s{0,3}")
+_BRINGS = re.compile(
+    r"\b(?:bring|add|include|mention|put|give|feature|use|let|have|work in|weave in|needs?|want|show|introduce|should|"
+    r"must|could|would|like|where|what about|miss(?:es|ing)?|change the setting|set it|more|is|are|has)\b",
+    re.IGNORECASE,
+)
+_UNWANTED = re.compile(
+    r"\b(?:don't|do not|no|not|never|less|fewer|without|cut|remove|delete|take out|leave out|drop|avoid|"
+    r"too (?:much|many))\b",
+    re.IGNORECASE,
+)
+_ANOTHER = re.compile(
+    r"\b(?:something|anything) else\b|\banother (?:one|outline|story)\b|\b(?:fine|good|great|thanks?)\b", re.I
+)
 _ALWAYS = {
     "third": "It is told in the third person.",
     "past": "It is told in the past tense.",
@@ -38,6 +53,10 @@ _NEVER = {
     "simpler": "Its language can't be made simpler: the built-in storyteller has the sentences that it has.",
     "ending": "Its ending can't be changed: it belongs to the plan; ask for another outline to have another one.",
     "original": "It can't be made more original: the built-in storyteller has the plots that it has.",
+    "title": "Its title can't be made to order: give it another one yourself.",
+    "pov": "It can't be told from somebody else's side: the built-in storyteller stays with its protagonist.",
+    "form": "It can't be told in that form: the built-in storyteller has prose, and files for reports.",
+    "language": "It can't be in another language: the built-in storyteller writes English only.",
     "verse": "It can't be told in verse: the built-in storyteller writes prose only.",
 }
 
@@ -49,8 +68,15 @@ def of_notes(notes: Sequence[str]) -> tuple[Wish, ...]:
 
 
 def of_writer(notes: Sequence[str]) -> tuple[Wish, ...]:
-    """The wishes of the person whose story it is, and not those of its readers."""
-    return of_notes([note for note in notes if _FROM_WRITER.match(note)])
+    """The wishes of the person whose story it is, and not those of its readers; `unknown` ones where a note can't be
+    understood."""
+    said = [note for note in notes if _FROM_WRITER.match(note)]
+    lost = [
+        Wish("unknown", told=_FROM_WRITER.sub("", note).strip()[:80])
+        for note in said
+        if not of_notes([note]) and not things(note) and not _ANOTHER.search(note)
+    ]
+    return (*of_notes(said), *lost)
 
 
 def kept(tale: Tale, asked: Sequence[Wish]) -> list[str]:
@@ -75,6 +101,8 @@ def _kept(tale: Tale, wish: Wish) -> str:
 
 
 def _not_kept(tale: Tale, wish: Wish) -> str:
+    if wish.kind == "unknown":
+        return f"“{wish.told}” is not followed: the built-in storyteller can't make out what is to be done."
     if wish.kind == "rename":
         if _renamed(tale, wish):
             return ""
@@ -126,6 +154,10 @@ def names(tale: Tale, outline: Outline | None, notes: Sequence[str]) -> dict[str
     return found
 
 
+def _of_criticism(thing: seedwork.Thing) -> bool:
+    return thing.phrase.lower() in lx.ORDERS or bool(set(thing.phrase.lower().split()) & lx.NOTE_WORDS)
+
+
 def rename(text: str, called: dict[str, str]) -> str:
     """`text` with each name in place of the other."""
     if not called:
@@ -139,7 +171,15 @@ def renamed_outline(outline: Outline, called: dict[str, str]) -> Outline:
 
 
 def things(note: str) -> list[seedwork.Thing]:
-    """What a note asks to be brought in: its things, when its wishes for the telling are taken out."""
+    """What a note asks to be brought in: the things of its sentences that ask for some, or that are nothing but things,
+    when its wishes for the telling are taken out. What it does not want is none of them."""
     note = _FROM_WRITER.sub("", note)
     _, rest = wishes.find(seedwork.clean(re.sub(r"[“\"][^“”\"]*[”\"]", "", note[: wishes.MOST])))
-    return seedwork.phrases(rest) if rest else []
+    found: list[seedwork.Thing] = []
+    for part in re.split(r"(?<=[.!?;])\s+", rest):
+        if not part or _UNWANTED.search(part):
+            continue
+        bare = not any(word.tag in ("V", "M") for word in tagged(part))
+        if bare or _BRINGS.search(part):
+            found += [thing for thing in seedwork.phrases(part) if not _of_criticism(thing)]
+    return found

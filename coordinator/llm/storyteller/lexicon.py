@@ -69,6 +69,21 @@ OF_TEXT = CHATTER - _words(
 ATTRIBUTES = _words("night day morning evening table year long end side place")
 """Words of CHATTER that may stand before a noun (`night guard`)."""
 
+NOTE_WORDS = _words(
+    "action adjectives adverbs advice approve arc atmosphere beat beats better budget character claim clarity close "
+    "closing concrete conflict depth description descriptions different drama ear emotion exchange eye fit hold line "
+    "logic moment mood nerve note notes object objects opening originality outline pacing passage passages plot "
+    "problem problems prompt prose quote quotes repeat repetition rhythm score sense senses sensory setting shape "
+    "sharpen show sight smell snappier sound stake stakes strength strengths summary suspense talk tension thread "
+    "title touch variety version violence vivid weakest"
+)
+"""Nouns of criticism: a note that uses them asks for no such thing to appear in the story."""
+
+ORDERS = _words(
+    "use make switch change prefer feel feels else need needs want keep tell write setting point name description"
+)
+"""What notes order with, where it is taken for a noun."""
+
 NOUNS_IN_ING = _words(
     "painting building ceiling evening morning clothing wedding earring railing awning lightning bedding icing "
     "stuffing carving drawing recording pudding herring starling wing ring string spring king sibling duckling seed "
@@ -106,7 +121,8 @@ BARE = _words(
 TRADE_ENDINGS = tuple(
     _words(
         "keeper maker ician arian man woman eer ographer ologist monger wright smith herd tenant iatrist ournalist "
-        "oloist ianist olinist artist dentist botanist chemist florist scientist tourist typist therapist organist pianist"
+        "oloist ianist olinist artist dentist botanist chemist florist scientist tourist typist therapist organist "
+        "pianist"
     )
 )
 DEVICE_ENDINGS = tuple(_words("ator ctor meter corder ainer plough aper ewer opper etter atter utter other"))

@@ -12,77 +12,6 @@ from coordinator.llm.storyteller.plot import Tale
 from coordinator.llm.storyteller.weaver import Deck, Slots, Weaver, plain, sentences
 from coordinator.llm.storyteller.wishes import Wish
 
-NOTE_WORDS = frozenset(
-    [
-        "sense",
-        "senses",
-        "sensory",
-        "sight",
-        "smell",
-        "touch",
-        "sound",
-        "sharpen",
-        "talk",
-        "exchange",
-        "approve",
-        "different",
-        "better",
-        "line",
-        "opening",
-        "closing",
-        "budget",
-        "variety",
-        "rhythm",
-        "thread",
-        "stake",
-        "stakes",
-        "arc",
-        "logic",
-        "show",
-        "shape",
-        "score",
-        "weakest",
-        "close",
-        "nerve",
-        "hold",
-        "eye",
-        "ear",
-        "repeat",
-        "repetition",
-        "strength",
-        "strengths",
-        "problem",
-        "problems",
-        "advice",
-        "outline",
-        "beat",
-        "beats",
-        "title",
-        "budget",
-        "concrete",
-        "object",
-        "objects",
-        "claim",
-        "note",
-        "notes",
-        "passage",
-        "passages",
-        "quote",
-        "quotes",
-        "moment",
-        "summary",
-        "fit",
-        "prompt",
-        "plot",
-        "prose",
-        "pacing",
-        "originality",
-        "character",
-    ]
-)
-"""Nouns of criticism: a note that uses them asks for no such thing to appear in the story."""
-
-
 _OWN_NOTES = re.compile(
     r"earns its length|vary the openings|sharpen it with|under the hand|own height|occurs twice|repeat"
     # What code finds said twice, as coordinator.agents.repetition words it.
@@ -103,7 +32,7 @@ def wishes(notes: list[str], tale: Tale) -> list[seedwork.Thing]:
     known = {thing.head.lower() for thing in tale.seed.things} | names
     known |= {word.lower() for place in tale.outline.places for word in place.name.split()}
     found = [thing for note in notes if not _OWN_NOTES.search(note) for thing in heeding.things(note)]
-    fresh = [t for t in found if t.head.lower() not in known and not set(t.phrase.lower().split()) & NOTE_WORDS]
+    fresh = [thing for thing in found if thing.head.lower() not in known]
     return list({thing.phrase: thing for thing in fresh}.values())[:3]
 
 

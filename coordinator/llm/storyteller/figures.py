@@ -352,7 +352,9 @@ def _of_sentence(words: list[Word]) -> list[Figure]:
             if used:
                 skip.add(at + 1)
             found.append(figure)
-        elif at and told[at - 1].owns and is_person(told[at - 1].head) and singular(phrase.head) in _REMAINS:
+        elif (
+            at and told[at - 1].owns and is_person(told[at - 1].head) and singular(phrase.head) in _REMAINS
+        ) or _says_twice(words, phrase, told[at + 1 : at + 3]):
             continue
         elif is_person(phrase.head) and not _is_compound(words, phrase):
             figure = Figure("", _role(phrase), sex(_role(phrase)), _is_gone(words, phrase, told, at), phrase.owner)
@@ -368,6 +370,14 @@ def _of_sentence(words: list[Word]) -> list[Figure]:
 
 _REMAINS = frozenset(["ghost", "spirit", "grave", "tomb", "corpse", "ashes", "phantom", "shade"])
 """Whose these are is dead."""
+
+
+def _says_twice(words: list[Word], phrase: Phrase, after: list[Phrase]) -> bool:
+    """Whether who they are is said again and with their name: `his rival, the surgeon Oke`."""
+    if len(after) < 2 or not is_person(phrase.head) or not is_person(after[0].head) or not after[1].is_name:
+        return False
+    between = [word.lower for word in words[phrase.end : after[0].start]]
+    return between == [","] and after[0].determiner == "the" and after[0].end == after[1].start
 
 
 def _is_place(words: list[Word], phrase: Phrase) -> bool:

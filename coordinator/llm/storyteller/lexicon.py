@@ -61,8 +61,8 @@ CHATTER = _words(
 """Nouns that speak of the text or of time, not of anything in the story."""
 
 OF_TEXT = CHATTER - _words(
-    "table tables voice page pages line lines name number numbers title image images detail rhythm opening touch "
-    "lives life scene table script alert"
+    "table tables voice page pages line lines name number numbers title image images detail rhythm touch lives life "
+    "scene table script alert"
 )
 """Those that speak of the text even where an article stands before them, in a prompt: `one page` may be a page."""
 
@@ -85,9 +85,9 @@ ORDERS = _words(
 """What notes order with, where it is taken for a noun."""
 
 NOUNS_IN_ING = _words(
-    "painting building ceiling evening morning clothing wedding earring railing awning lightning bedding icing "
-    "stuffing carving drawing recording pudding herring starling wing ring string spring king sibling duckling seed "
-    "weed breed hundred"
+    "painting opening building ceiling evening morning clothing wedding earring railing awning lightning bedding "
+    "icing stuffing carving drawing recording pudding herring starling wing ring string spring king sibling duckling "
+    "seed weed breed hundred"
 )
 
 LOOSE = _words("last first next new old whole certain little strange tonight's smallest biggest best worst only")
@@ -104,8 +104,7 @@ ABSTRACT = _words(
 
 GROUPS = _words(
     "choir crew crowd audience jury team orchestra congregation army police public committee council parliament class "
-    "couple household tribe clan gang mob regiment staff family people folk humanity mankind dead living poor rich "
-    "blind deaf"
+    "couple tribe clan gang mob regiment staff family people folk humanity mankind dead living poor rich blind deaf"
 )
 """Nouns of many people at once, who get no part in a cast."""
 
@@ -180,7 +179,7 @@ PEOPLE = frozenset(KIN) | _words(
     "housekeeper troll goblin fairy elf mermaid vampire werewolf zombie alien monster pirate sailor engineer builder "
     "lawyer solicitor barrister baker butcher brewer miller diver ringer boxer wrestler runner rider dancer singer "
     "actor actress player master mistress landlord landlady vicar bishop cardinal pope abbot abbess rabbi imam "
-    "chaplain deacon countess count duke duchess baron baroness emperor empress lord lady squire page courtier jester "
+    "chaplain deacon countess count duke duchess baron baroness emperor empress lord lady squire courtier jester "
     "minister senator president governor ambassador diplomat councillor official bureaucrat secretary typist "
     "accountant auditor banker broker dealer trader vendor seller merchant peddler pedlar shopkeeper grocer florist "
     "barber hairdresser jeweller weaver potter painter sculptor writer author editor publisher printer journalist "
@@ -404,6 +403,14 @@ MEASURES = _words(
     "story tale number version sense list number slice drop handful string group band crew"
 )
 """Before `of`: what follows is meant."""
+
+RELATIVES = _words("who that which where when what whose why how")
+FINITE = _words("is are was were has had will must can would could does did")
+MODALS = _words("do does did can could will would shall should may might must")
+NUMBERS = _words(
+    "eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty "
+    "seventy eighty ninety hundred thousand million"
+)
 
 TITLES = {
     "mr": "", "mrs": "", "ms": "", "miss": "", "mister": "", "madame": "", "mme": "", "don": "", "doña": "", "sir": "",

@@ -53,7 +53,7 @@ _WISH = re.compile(
     r"^\s*(?:please\s+)?(?!(?:i want|i would like|i'd like|give me|give us)\s.{0,60}"
     r"\b(?:story|tale|mystery|romance|about)\b)"
     r"(keep|make|mention|include|i want|i would|use|avoid|set it|end|no |give|let|it should(?! be about)|should|add|"
-    r"bring in|there should|have|don't|do not|never|begin with|start with|open with)\b",
+    r"bring in|there should|have|don't|do not|never|set in)\b",
     re.IGNORECASE,
 )
 _NOT_WANTED = re.compile(
@@ -234,7 +234,14 @@ def _unique(things: list[Thing]) -> tuple[Thing, ...]:
     return tuple(kept.values())
 
 
+_FIRST_LINE = re.compile(
+    r"^\s*(?:please\s+)?(?:begin|start|open)s?\s+(?:it\s+)?(?:with|on)\s+(?:the\s+)?(?:(?:line|words|sentence|phrase)\b\s*:?\s*)?",
+    re.IGNORECASE,
+)
+
+
 def _strip_order(sentence: str) -> str:
+    sentence = _FIRST_LINE.sub("", sentence) or sentence
     bare = _ORDER.sub("", sentence)
     return _FORM.sub("", bare) or bare
 
@@ -392,7 +399,7 @@ def _ranked(sentence: str) -> list[tuple[int, Thing]]:
     for one in figures.phrases(words):
         if one.is_name:
             continue
-        chatter = lx.OF_TEXT if one.determiner or one.owner or one.before else lx.CHATTER
+        chatter = lx.OF_TEXT if one.determiner or one.owner or one.before or "X" in one.tags else lx.CHATTER
         thing = _of_phrase(one, words, chatter | lx.TIMES)
         if thing is not None and thing.kind != "person":
             found.append((1 if one.before in _WHERE_OR_WHEN or one.owns else 0, thing))
@@ -467,6 +474,8 @@ def _of_phrase(phrase: Phrase, words: list[Word], chatter: frozenset[str]) -> Th
         for at, (word, tag) in enumerate(zip(phrase.words, phrase.tags, strict=True))
         if tag != "X"
     ]
+    if head in lx.WEEKDAYS and phrase.before in ("on", "in", "at") and not phrase.determiner:
+        return None
     if (phrase.before, head) in _IDIOMS and not phrase.determiner:
         return None
     if len(run) > 1 and head in ("story", "tale", "mystery", "novel") and run[-2].lower() in _KINDS_OF_TALE:

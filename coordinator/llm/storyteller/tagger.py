@@ -93,9 +93,13 @@ class _Reader:
         """Whether the clause has its finite verb."""
         self.subject: str | None = None
         """The last noun since the clause began, where there is one and no verb yet."""
+        self.first: str | None = None
+        """The noun before the first preposition: the head of `the two sons of a king`."""
         self.many = False
         """Whether the subject is more than one by an `and`."""
         self.relative = False
+        self.modal = False
+        """Whether an auxiliary stands before its subject, so that the verb is still to come (`does the river run`)."""
         letters = [c for word in words[:200] for c in word.text if c.isalpha()]
         self.shouted = len(letters) > 8 and sum(c.isupper() for c in letters) > 0.7 * len(letters)
 
@@ -106,6 +110,14 @@ class _Reader:
             self._note(index, word)
 
     def _note(self, index: int, word: Word) -> None:
+        if word.tag == "M":
+            self.modal = self.subject is None and word.lower in lx.MODALS
+        elif word.tag in ("V", ".", "C"):
+            self.modal = False
+        if word.tag == "P":
+            self.first = self.first or self.subject
+        elif word.tag in (".", "C", "V", "M"):
+            self.first = None
         if word.tag == "." or word.tag == "W":
             comma = word.text in (",", "(", ")", '"') and (not self.verb or self.relative)
             self.relative = word.tag == "W" and word.lower in ("who", "which", "that", "whose", "whoever", "where")
@@ -137,7 +149,7 @@ class _Reader:
         following = after.lower if after else "."
         if lower in _CLAUSE:
             return "."
-        if lower[0].isdigit():
+        if lower[0].isdigit() or lower in lx.NUMBERS:
             return "X"
         if self._is_name(index, word):
             return "E"
@@ -283,12 +295,16 @@ class _Reader:
             return not ("third" in tags and acts)
         return not (tags and tags <= {"past"})
 
+    def _plural(self) -> bool:
+        subject = self.subject or ""
+        return self.many or is_plural(subject) or subject in ("they", "we", "you", "i", "who", "that", "which")
+
     def _agrees(self, tags: frozenset[str]) -> bool:
         if self.subject is None:
             return False
-        plural = (
-            self.many or is_plural(self.subject) or self.subject in ("they", "we", "you", "i", "who", "that", "which")
-        )
+        if self.first is not None and not self.verb and "base" in tags and is_plural(self.first):
+            return True
+        plural = self._plural()
         single = not plural or self.subject in ("who", "that", "which", "sheep", "fish")
         return bool(tags & {"past"}) or (plural and "base" in tags) or (single and "third" in tags)
 
@@ -303,6 +319,8 @@ class _Reader:
     def _after_noun(self, index: int, lower: str, tags: frozenset[str], noun: bool, following: str) -> str:
         if tags <= {"ing"}:
             return "N" if lower in lx.NOUNS_IN_ING else "G"
+        if self.modal and "base" in tags:
+            return "V"
         if tags <= {"participle"} or (tags <= {"participle", "past"} and self.verb):
             return "G"
         ends = following in _CLAUSE or index + 1 == len(self.words)
@@ -320,6 +338,9 @@ class _Reader:
         if self._later_verb(index):
             return "N"
         if ends:
+            # `A power cut` is a thing, `the bell rang` is not.
+            if noun and "base" in tags and not self._plural():
+                return "N"
             bare = self.words[index - 1].tag == "N" and not self._determined(index - 1) and not self.many
             return "N" if bare else "V"
         return "V"
@@ -349,35 +370,20 @@ class _Reader:
 
     def _later_verb(self, index: int) -> bool:
         """Whether the clause has a word further on that is its verb for certain."""
+        before = ""
         for word in self.words[index + 1 : index + 9]:
             lower = word.lower
-            if (
-                lower in _CLAUSE
-                or lower in lx.CONJUNCTIONS
-                or lower in ("who", "that", "which", "where", "when", "what")
-            ):
+            if lower in _CLAUSE or lower in lx.CONJUNCTIONS or lower in lx.RELATIVES:
                 return False
-            if lower in (
-                "is",
-                "are",
-                "was",
-                "were",
-                "has",
-                "had",
-                "will",
-                "must",
-                "can",
-                "would",
-                "could",
-                "does",
-                "did",
-            ):
+            # An article that no preposition stands before begins another clause: `a floor the house does not have`.
+            if lower in lx.SUBJECTS or lower == "to" or (lower in ("the", "a", "an") and before not in lx.PREPOSITIONS):
+                return False
+            if lower in lx.FINITE:
                 return True
-            if lower in ("to", "he", "she", "they", "it", "i", "we", "you", "nobody", "everyone", "someone"):
-                return False
             tags = verbs.forms(lower)
             if tags & {"third", "past"} and not verbs.may_be_noun(lower) and "participle" not in tags:
                 return True
+            before = lower
         return False
 
     def _after_and(self, index: int, tags: frozenset[str], noun: bool, following: str) -> str:
@@ -416,20 +422,7 @@ class _Reader:
         text = word.text
         if not text[0].isupper() or self.shouted or word.lower in lx.WEEKDAYS or len(text) < 2:
             return False
-        begins = index == 0 or self.words[index - 1].text in (
-            ".",
-            "!",
-            "?",
-            ":",
-            '"',
-            "“",
-            "”",
-            "\n",
-            "-",
-            "(",
-            ";",
-            "/",
-        )
+        begins = index == 0 or self.words[index - 1].text in _OPENERS
         lower = word.lower
         if lower in lx.FEMALE_NAMES or lower in lx.MALE_NAMES:
             after = self._next(index)
@@ -437,10 +430,13 @@ class _Reader:
             listed = after is not None and after.text == "," and further is not None and further.text[0].isupper()
             return (
                 listed
+                or (after is not None and after.text == "(")
                 or lower not in _NAMES_THAT_ARE_WORDS
                 or (after is not None and after.text[0].isupper())
                 or (not begins and not verbs.forms(lower))
             )
+        if not begins and lower in common() and self.words[index - 1].lower in ("the", "a", "an"):
+            return False
         closed = self._is_closed(lower) or lower in lx.STOP or lower in lx.ADVERBS
         if not begins:
             return not closed and not self._is_title_case()
@@ -481,6 +477,7 @@ class _Reader:
         )
 
 
+_OPENERS = frozenset('.!?:"“”\n-(;/')
 _ADJECTIVAL = ("ful", "less", "ous", "ive", "able", "ible", "ical", "ish", "esque", "ary")
 _LY_NOUNS = frozenset(
     [

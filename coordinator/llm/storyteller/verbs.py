@@ -31,13 +31,13 @@ ONLY = _words(
     "travel treat try understand unfold unlock unravel untie vanish vow wait wake walk wander want warn weave weep "
     "win wish wonder worry wrestle write yearn repaint rebuild reappear rewrite retell regret rely reside resemble "
     "retrieve rotate sabotage sew sharpen shatter shrug sink slip smash sneeze soothe sort spin starve steer stumble "
-    "tame taste tempt thank tick transform tremble vote wear whisper whistle withhold adore advertise bake bury "
-    "beget bewitch bind blame bleed boast boil brew burn bully crawl creep crumble cure curse dig dwell evict exile "
-    "feed flee forecast gamble gossip greet harvest hatch haul hover hum hunt hurt ignite itch juggle knit lament lay "
-    "leak lean leave leap lurk lecture migrate misplace misread mishear mock mutter narrate orbit outrun outwit "
-    "overlook plead plot pluck plunder quarrel recite recruit resurrect rhyme rot scold scrape scream scribble shiver "
-    "shout signal smile snore sob spare speed squeeze stalk stare stitch strike strive swap sway swim thaw toil trade "
-    "trick unearth unite utter weigh wither yell rise reopen"
+    "tame taste tempt thank tick transform tremble vote wear whisper whistle withhold adore advertise bake bury beget "
+    "bewitch bind blame bleed boast boil brew burn bully crawl creep crumble cure curse dig dwell evict exile feed "
+    "flee forecast gamble gossip greet harvest hatch haul hover hum hunt hurt ignite itch juggle knit lament lay leak "
+    "lean leave leap lurk lecture migrate misplace misread mishear mock mutter narrate orbit outrun outwit overlook "
+    "plead plot pluck plunder quarrel recite recruit resurrect rhyme rot scold scrape scream scribble shiver shout "
+    "signal smile snore sob spare speed squeeze stalk stare stitch strike strive swap sway swim thaw toil trade trick "
+    "unearth unite utter weigh wither yell rise reopen"
 )
 """Verbs whose base form is hardly ever a noun where it could be taken for either."""
 
@@ -67,7 +67,10 @@ ALSO_NOUNS = _words(
     "dig dwell feed greet harvest hatch leak lecture mock orbit own paint print pull raise reach read return rescue "
     "ruin say sink slip spell spill spin stick strike struggle swap swim sway tear think trade trick delay demand "
     "divide divorce doubt escape embrace exile exit freeze grieve hang hide hire look make meet melt mend need notice "
-    "pray release tune"
+    "pray release tune signal quarrel shout smile scream yell squeeze speed stare sob sneeze scribble collapse defeat "
+    "approach hum itch stitch regret surrender offer print laugh cry gossip mutter rest display supply appeal attempt "
+    "debut capture encounter experiment lament rumble scrape sacrifice treat trick twist wander transport escape "
+    "mistake chill crack"
 )
 """Verbs whose base form, or whose form in -s, may be a noun as well."""
 

@@ -14,7 +14,9 @@ from coordinator.tongues import prompt_language
 from tests.unit.llm.readings import Case, cases, faults
 from tests.unit.llm.test_storyteller import GENRES, LIGHT, brief, outline_of, sections_of, story
 
-TUNED, HELD = cases("readings.jsonl"), cases("readings-held.jsonl")
+TUNED = cases("readings.jsonl")
+# The first were written before the reader and looked at once, when it was made; the second were never looked at.
+HELD = cases("readings-held.jsonl") + cases("readings-fresh.jsonl")
 WRITER = "Asked for by the person whose story it is: "
 
 
@@ -24,11 +26,11 @@ def test_a_prompt_is_read_as_expected(case: Case) -> None:
 
 
 def test_prompts_that_nothing_was_tuned_on_are_mostly_read_as_expected() -> None:
-    # Written before the reader and kept out of its making: what a stranger's prompt may expect.
+    # What a stranger's prompt may expect.
     right = sum(not faults(case) for case in HELD)
-    assert right >= 0.75 * len(HELD)
+    assert right >= 0.8 * len(HELD)
     turned = [case for case in HELD if not any(fault.startswith("turns on") for fault in faults(case))]
-    assert len(turned) >= 0.8 * len(HELD)
+    assert len(turned) >= 0.85 * len(HELD)
 
 
 def test_no_story_turns_on_a_verb() -> None:

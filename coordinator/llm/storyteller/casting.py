@@ -74,7 +74,7 @@ def called(people: Cast, seed: Seed, genre: banks.Genre, protagonist: str, rng: 
     names = _names(genre, used | {member.name for member in others.values()}, rng)
     his, him = ("my", "me") if genre.first_person else (hero.his, hero.him)
     if dead:
-        others["E"] = _member(dead[0], others["E"], his, names)
+        others["E"] = _member(dead[0], others["E"], hero, his, names)
     elif any(one.head and one.head in others["E"].role.split() for one in living):
         roles = [
             role for role in genre.words["elder"] if not any(one.head in role.split() for one in living if one.head)
@@ -96,7 +96,7 @@ def called(people: Cast, seed: Seed, genre: banks.Genre, protagonist: str, rng: 
         key = _part(one, free)
         if key:
             free.remove(key)
-            others[key] = _member(one, others[key], his, names)
+            others[key] = _member(one, others[key], hero, his, names)
         else:
             left.append(one)
     more = tuple(Thing(one.name or one.role, "person") for one in left if one.name or one.role)
@@ -150,7 +150,7 @@ def _part(one: Figure, free: list[str]) -> str:
     return wanted if wanted in free else next(iter(free), "")
 
 
-def _member(one: Figure, member: Member, his: str, names: Iterator[tuple[str, bool]]) -> Member:
+def _member(one: Figure, member: Member, hero: Member, his: str, names: Iterator[tuple[str, bool]]) -> Member:
     """Somebody of the prompt in the part of `member`, whose name and role they keep where the prompt has none."""
     she = one.she if one.she is not None else None if one.name else member.female
     if one.name:
@@ -165,8 +165,17 @@ def _member(one: Figure, member: Member, his: str, names: Iterator[tuple[str, bo
         role = article(one.role)
     elif one.role:
         own = one.owned or one.head in lx.KIN
-        role = f"{his} {one.role}" if own else f"the {one.role}"
+        role = f"{_whose(one, hero, his)} {one.role}" if own else f"the {one.role}"
     return Member(name, short, role, member.female if she is None else she)
+
+
+def _whose(one: Figure, hero: Member, his: str) -> str:
+    """The protagonist's, or somebody's who is told: `Leyla's`, `her brother's`, `the king's`."""
+    if not one.of or one.of in hero.name.split() or one.of in hero.role.split():
+        return his
+    if one.of[0].isupper():
+        return f"{one.of}'s"
+    return f"{his} {one.of}'s" if one.of in lx.KIN else f"the {one.of}'s"
 
 
 def _short(name: str) -> str:

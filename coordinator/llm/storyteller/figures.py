@@ -36,6 +36,8 @@ class Figure:
     """Dead, so that they do nothing in the present."""
     owned: bool = False
     """Whether they are somebody's: `her brother`, `my late husband`."""
+    of: str = ""
+    """Whose, where that is said by a noun or a name: `Leyla` in `Leyla's brother`."""
 
     @property
     def head(self) -> str:
@@ -357,7 +359,10 @@ def _of_sentence(words: list[Word]) -> list[Figure]:
         ) or _says_twice(words, phrase, told[at + 1 : at + 3]):
             continue
         elif is_person(phrase.head) and not _is_compound(words, phrase):
-            figure = Figure("", _role(phrase), sex(_role(phrase)), _is_gone(words, phrase, told, at), phrase.owner)
+            earlier = told[at - 1] if at and told[at - 1].owns and told[at - 1].end + 1 == phrase.start else None
+            of = "" if earlier is None else earlier.head if earlier.is_name else singular(earlier.head)
+            gone = _is_gone(words, phrase, told, at)
+            figure = Figure("", _role(phrase), sex(_role(phrase)), gone, phrase.owner, of)
             if following is not None and following.is_name and _names_it(words, phrase, following):
                 skip.add(at + 1)
                 name = _bare_name(" ".join(following.words))

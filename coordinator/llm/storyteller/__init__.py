@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from coordinator.llm.storyteller import critic, mending, passages, plot, prose
+from coordinator.llm.storyteller import critic, heeding, mending, passages, plot, prose
 from coordinator.story.brief import Brief
 from coordinator.story.material import Beat, Outline
 
@@ -22,30 +22,36 @@ def answer(brief: Brief) -> str | BaseModel:
     tale = _tale(brief)
     match brief.kind:
         case "brainstorm":
-            return critic.brainstorm(tale)
+            return critic.brainstorm(tale, brief)
         case "outline":
-            return tale.outline
+            return heeding.renamed_outline(tale.outline, heeding.names(tale, None, brief.notes))
         case "outline-review":
-            return critic.outline_review(tale, brief.outline or tale.outline)
+            return critic.outline_review(tale, brief)
         case "draft":
-            return _draft(tale, brief)
+            return _called(tale, brief, _draft(tale, brief))
         case "record":
             return critic.record(tale, brief)
         case "notes":
-            return critic.notes(tale, brief.reading)
+            return critic.notes(tale, brief)
         case "lore-review":
             return critic.lore_review(tale, brief)
         case "review":
             return critic.review(tale, brief)
         case "revise":
             text = brief.text or _draft(tale, brief)
-            return mending.revise(
+            revised = mending.revise(
                 tale, brief.section, brief.round, text, brief.notes, brief.words, _asides(tale, brief)
             )
+            return _called(tale, brief, revised)
         case "polish":
             return mending.polish(brief.text or _draft(tale, brief))
         case "rewrite":
-            return passages.rewrite(tale, brief.round, brief.text, brief.notes)
+            return _called(tale, brief, passages.rewrite(tale, brief.round, brief.text, brief.notes))
+
+
+def _called(tale: plot.Tale, brief: Brief, text: str) -> str:
+    """`text` with the names that notes and outline give to people."""
+    return heeding.rename(text, heeding.names(tale, brief.outline, brief.notes))
 
 
 def _tale(brief: Brief) -> plot.Tale:
@@ -57,6 +63,8 @@ def _tale(brief: Brief) -> plot.Tale:
     if brief.kind != "outline" or not brief.notes:
         return tale
     wish = tuple(thing.phrase for thing in mending.wishes(brief.notes, tale))
+    if told is not None and not wish and heeding.names(tale, None, brief.notes):
+        return tale
     asked = _telling(brief, turn, wish)
     if told is None or asked.outline.beats != told.beats:
         return asked
@@ -105,7 +113,7 @@ def _draft(tale: plot.Tale, brief: Brief) -> str:
     parts = [texts[place] if place is not None else next(fresh) for place in places]
     text = "\n\n".join(part for part in parts if part)
     words = brief.words or sum(beat.words for beat in wanted)
-    return mending.steer(text, mending.wishes(brief.notes, tale), tale, brief.section, words, whole.asides)
+    return mending.steer(text, brief.notes, tale, brief.section, words, whole.asides)
 
 
 def _asides(tale: plot.Tale, brief: Brief) -> tuple[str, ...]:

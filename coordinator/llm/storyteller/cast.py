@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 
 from coordinator.llm.storyteller import banks, lexicon
-from coordinator.llm.storyteller.seedwork import Seed, article, is_plural
+from coordinator.llm.storyteller.seedwork import Seed, article
+from coordinator.llm.storyteller.tagger import is_plural
 
 _TITLES = re.compile(
     r"^(agent|captain|dr\.?|doctor|professor|mr\.?|mrs\.?|ms\.?|miss|sir|lady|lord|lieutenant|sergeant|commander|"

@@ -6,15 +6,17 @@ import re
 from collections import Counter
 from statistics import mean, pstdev
 
+from coordinator.llm.storyteller import banks, heeding, lexicon
+from coordinator.llm.storyteller.figures import singular
 from coordinator.llm.storyteller.plot import Tale
 from coordinator.llm.storyteller.weaver import plain, sentences
-from coordinator.story.brief import Brief
+from coordinator.llm.storyteller.wishes import Wish
+from coordinator.story.brief import WORDS_PER_PAGE, Brief
 from coordinator.story.material import (
     Contradiction,
     LoreReview,
     Note,
     Notes,
-    Outline,
     OutlineReview,
     Place,
     Record,
@@ -23,6 +25,7 @@ from coordinator.story.material import (
     SectionNote,
     Verdict,
 )
+from coordinator.tongues import name_of_language, named_language
 
 _SENSES = re.compile(
     r"\b(smell|smelled|taste|tasted|cold|warm|light|dark|sound|noise|hum|damp|rough|smooth|wet|dry|dust|smoke|heard|"
@@ -77,12 +80,14 @@ def _short(text: str) -> str:
     return text if len(text) <= 120 else text[:117].rsplit(" ", 1)[0] + "…"
 
 
-def outline_review(tale: Tale, outline: Outline) -> OutlineReview:
-    """Reads an outline: approved unless it has neither people to act nor beats enough to turn on."""
+def outline_review(tale: Tale, brief: Brief) -> OutlineReview:
+    """Reads an outline: always approved, with what it lacks and the wishes that can't be followed."""
+    outline = brief.outline or tale.outline
     beats = outline.beats
     middle = beats[len(beats) // 2]
     heaviest = max(beats, key=lambda beat: beat.words)
-    lead = tale.cast.protagonist.short
+    called = heeding.names(tale, outline, brief.notes)
+    lead = called.get(tale.cast.protagonist.short, tale.cast.protagonist.short)
     absent = [beat.title for beat in beats if beat.people and lead not in " ".join(beat.people)]
     strengths = [
         f"“{beats[0].title}” opens on something one can see, and “{beats[-1].title}” comes back to it.",
@@ -92,8 +97,11 @@ def outline_review(tale: Tale, outline: Outline) -> OutlineReview:
     missing = [
         t.phrase for t in tale.seed.things if not set(t.phrase.lower().split()) & {w.strip(".,;:") for w in used}
     ]
+    refused = heeding.not_kept(tale, _asked(tale, brief))
     problems = [
-        f"“{heaviest.title}” carries {heaviest.words} words; it must earn them with an exchange, not with description."
+        *([_foreign(tale, brief)] if _foreign(tale, brief) else []),
+        *refused,
+        f"“{heaviest.title}” carries {heaviest.words} words; it must earn them with an exchange, not with description.",
     ]
     if missing:
         problems.append(f"No beat names the {missing[0]}; it should be seen early and used late.")
@@ -104,7 +112,29 @@ def outline_review(tale: Tale, outline: Outline) -> OutlineReview:
         problems.append(f"More than half of the beats take place in the same spot, {place[0][0]}.")
     first, last = beats[0].title, beats[-1].title
     advice = f"Keep “{middle.title}” short and exact, and let “{last}” answer “{first}” without explaining it."
-    return OutlineReview(approved=True, strengths=strengths, problems=problems[:4], advice=advice)
+    return OutlineReview(approved=True, strengths=strengths, problems=problems[: 4 + len(refused)][:10], advice=advice)
+
+
+def _asked(tale: Tale, brief: Brief) -> tuple[Wish, ...]:
+    """The writer's wishes for the telling, from the prompt and from what they have said since."""
+    return tuple(dict.fromkeys([*tale.seed.wishes, *heeding.of_writer(brief.notes)]))
+
+
+def _language(tale: Tale, brief: Brief) -> str:
+    """The language that the story should be in."""
+    return (named_language(brief.config.language) or tale.seed.language).partition("-")[0].lower()
+
+
+def _foreign(tale: Tale, brief: Brief) -> str:
+    """Why the story is not in the language that it should be in; empty where it is."""
+    tag = _language(tale, brief)
+    if tag == "en" and tale.seed.language == "en":
+        return ""
+    if tag == "en":
+        said = f"The prompt is in {name_of_language(tale.seed.language)}, which the built-in storyteller can't read"
+        return f"{said} but for a few words; connect a model to have it followed."
+    wanted = name_of_language(tag)
+    return f"It should be in {wanted}, and the built-in storyteller writes English only; connect a model to have it so."
 
 
 def record(tale: Tale, brief: Brief) -> Record:
@@ -147,8 +177,9 @@ def _bare(name: str) -> str:
     return re.sub(r"^(the|my|a|an)\s+", "", name.lower())
 
 
-def notes(tale: Tale, reading: list[Section]) -> Notes:
-    """Impressions on the way, with a passage for every note."""
+def notes(tale: Tale, brief: Brief) -> Notes:
+    """Impressions on the way, with a passage for every note, and what was asked for and is not followed."""
+    reading = brief.reading
     if not reading:
         return Notes(impression="There is nothing to read yet.")
     ranked = sorted(reading, key=lambda section: Measure(section.text).weakness, reverse=True)
@@ -171,11 +202,18 @@ def notes(tale: Tale, reading: list[Section]) -> Notes:
         if speech > 0.35
         else "evenly divided between talk and telling"
     )
+    called = heeding.names(tale, brief.outline, brief.notes)
+    lead = called.get(tale.cast.protagonist.short, tale.cast.protagonist.short)
     impression = (
-        f"After {words} words I want to know what {tale.cast.protagonist.short} will do about {tale.slots['T']}. "
+        f"After {words} words I want to know what {lead} will do about {tale.slots['T']}. "
         f"It is {manner}; section {best.number} holds best"
         + (f", and section {ranked[0].number} could hold more." if len(reading) > 1 else ".")
     )
+    refused = [
+        *([_foreign(tale, brief)] if _foreign(tale, brief) else []),
+        *heeding.not_kept(tale, _asked(tale, brief)),
+    ]
+    impression = " ".join([impression, *refused])[:1900]
     return Notes(impression=impression, notes=found)
 
 
@@ -271,34 +309,22 @@ def _spans(section: Section, reading: list[Section]) -> list[Contradiction]:
 
 
 def review(tale: Tale, brief: Brief) -> Verdict:
-    """The rubric, from what can be measured; asks for rewriting in the first round of about half of all stories."""
+    """The rubric, from what can be measured in the text; asks for rewriting in the first round of about half of all
+    stories."""
     reading = brief.reading or [Section(number=1, text=brief.text or brief.previous or _EMPTY)]
     whole = "\n\n".join(section.text for section in reading) or _EMPTY
     measure = Measure(whole)
     ranked = sorted(reading, key=lambda section: Measure(section.text).weakness, reverse=True)
     picky = tale.rng("verdict").random() < 0.5
     rewriting = picky and brief.round == 1 and brief.config.max_revisions >= 1
-    things = tale.seed.things
-    present = sum(thing.head.lower() in whole.lower() for thing in things) / max(1, len(things))
-    lift = min(brief.round - 1, 2) + (0 if rewriting else 1)
     count = max(1, min(3, len(reading) // 5)) if rewriting else 0
-    spoken = _best(whole, _SPEECH)
-    said = f"Speech is {measure.speech:.0%} of the text; people are known by it."
-    repeats = f"{measure.repeats or 'no'} sentence{'s' if measure.repeats != 1 else ''} repeated"
-    sensed = f"{measure.senses:.1f} words of the senses in a hundred; {repeats}."
-    shortest = min(_lines(whole, 3), key=lambda line: len(line.split()))
-    named = f"{present:.0%} of what the prompt names is in the text."
-    prose = 4 + (measure.variety > 0.9) + (measure.senses > 1.5) + (measure.repeats == 0)
-    voices = 5 + (measure.speech > 0.08) + (measure.speech > 0.16)
-    pace = 5 + (measure.rhythm > 0.5) + (measure.rhythm > 0.65)
-    end = _lines(reading[-1].text)[-1]
     scores = {
-        "plot": _score(6 + (len(reading) > 1), lift, end, "The end takes up what the beginning set down."),
-        "character": _score(voices, lift, spoken, said),
-        "prose": _score(prose, lift, _best(whole, _SENSES), sensed),
-        "pacing": _score(pace, lift, shortest, "Short sentences fall where something happens."),
-        "originality": _score(6, lift, _best(ranked[-1].text), "An image that I had not met before."),
-        "fit": _score(4 + round(3 * present), lift, _fitting(whole, tale), named),
+        "plot": _plot(tale, brief, reading),
+        "character": _character(tale, brief, whole, measure),
+        "prose": _prose(whole, measure),
+        "pacing": _pacing(whole, measure, reading),
+        "originality": _originality(ranked[-1], measure),
+        "fit": _fit(tale, brief, whole),
     }
     rewrite = [
         SectionNote(section=section.number, note=_note(section, Measure(section.text)).comment)
@@ -309,11 +335,136 @@ def review(tale: Tale, brief: Brief) -> Verdict:
         if rewriting
         else f"Approved: section {ranked[-1].number} is the strongest, and nothing stands in the reader's way."
     )
+    refused = [
+        *([_foreign(tale, brief)] if _foreign(tale, brief) else []),
+        *heeding.not_kept(tale, _asked(tale, brief)),
+    ]
+    summary = " ".join([summary, *refused])[:1900]
     return Verdict(**scores, approved=not rewriting, summary=summary, rewrite=rewrite)
 
 
-def _score(base: int, lift: int, evidence: str, comment: str) -> Score:
-    return Score(score=max(1, min(10, base + lift)), evidence=evidence, comment=comment)
+def _plot(tale: Tale, brief: Brief, reading: list[Section]) -> Score:
+    """Whether the end takes up what the beginning set down, and the central thing goes all through."""
+    first, last = reading[0].text.lower(), reading[-1].text
+    head = tale.image.noun.split()[-1].lower()
+    echoed = head in first and head in last.lower()
+    thing = tale.thing.head.lower()
+    share = sum(thing in section.text.lower() for section in reading) / len(reading)
+    comment = (
+        "The end takes up what the beginning set down" if echoed else "The end does not come back to the beginning"
+    )
+    comment += f"; the {tale.thing.head} is in {share:.0%} of the sections."
+    score = 5 + echoed + (len(reading) > 1) + (share > 0.6) - (share < 0.3)
+    return _score(score, _lines(last)[-1], comment)
+
+
+def _character(tale: Tale, brief: Brief, whole: str, measure: Measure) -> Score:
+    called = heeding.names(tale, brief.outline, brief.notes)
+    members = [tale.cast.protagonist, *tale.cast.others.values()]
+    # Who tells the story is in it as `I`.
+    here = sum(_names(called.get(one.short, one.short), whole) for one in members[1:]) + 1
+    comment = f"Speech is {measure.speech:.0%} of the text; {here} of {len(members)} people of the cast are in it."
+    score = (
+        4 + (measure.speech > 0.08) + (measure.speech > 0.16) + (here >= 0.6 * len(members)) + (here == len(members))
+    )
+    return _score(score, _best(whole, _SPEECH), comment)
+
+
+def _prose(whole: str, measure: Measure) -> Score:
+    repeats = f"{measure.repeats or 'no'} sentence{'s' if measure.repeats != 1 else ''} repeated"
+    comment = f"{measure.senses:.1f} words of the senses in a hundred; {repeats}."
+    score = 4 + (measure.variety > 0.9) + (measure.senses > 1.5) + (measure.senses > 2.4) + (measure.repeats == 0)
+    return _score(score - min(3, measure.repeats), _best(whole, _SENSES), comment)
+
+
+def _pacing(whole: str, measure: Measure, reading: list[Section]) -> Score:
+    shortest = min(_lines(whole, 3), key=lambda line: len(line.split()))
+    lengths = [len(section.text.split()) for section in reading]
+    even = max(lengths) <= 2.5 * max(1, min(lengths))
+    moves = "Short and long sentences change" if measure.rhythm > 0.5 else "Sentences are much of a length"
+    comment = f"{moves}; sections run from {min(lengths)} to {max(lengths)} words."
+    return _score(4 + (measure.rhythm > 0.5) + (measure.rhythm > 0.65) + even, shortest, comment)
+
+
+def _originality(best: Section, measure: Measure) -> Score:
+    """Beginnings of paragraphs that are like no other; a grammar's stories are never more than good at this."""
+    count = sum(measure.openings.values())
+    fresh = len(measure.openings) / max(1, count)
+    comment = f"{fresh:.0%} of the paragraphs begin as no other does; the plot is one of a fixed number."
+    return _score(4 + (fresh > 0.75) + (fresh > 0.9) + (measure.repeats == 0), _best(best.text), comment)
+
+
+def _score(points: int, evidence: str, comment: str) -> Score:
+    return Score(score=max(1, min(10, points)), evidence=evidence, comment=comment)
+
+
+MOST_FIT = 8
+"""The best fit: a grammar has its own plan of what happens, and takes from a prompt who and what is there alone."""
+
+
+def left_out(tale: Tale, brief: Brief, text: str) -> list[str]:
+    """What the prompt names and `text` does not have: people, things, places, in that order."""
+    lower, seed = text.lower(), tale.seed
+    called = heeding.names(tale, brief.outline, brief.notes)
+    renamed = {word for name in called for word in name.split()}
+    missing = [name for name in seed.names if not (set(name.split()) & renamed or _has_name(name, text))]
+    known = " ".join(seed.names).lower()
+    missing += [
+        f"the {one.role}"
+        for one in seed.figures
+        if one.role and not one.name and not _has(lower, one.head) and one.head
+    ]
+    missing += [
+        thing.definite for thing in seed.things if thing.kind != "person" and not _has(lower, thing.head.lower())
+    ]
+    missing += [
+        place for place in seed.places if place.lower() not in known and not _has(lower, place.split()[-1].lower())
+    ]
+    if brief.config.protagonist and not _names(brief.config.protagonist, text):
+        missing.insert(0, brief.config.protagonist)
+    return list(dict.fromkeys(missing))
+
+
+def _has_name(name: str, text: str) -> bool:
+    words = [word for word in name.split() if word.lower() not in lexicon.TITLES] or name.split()
+    return any(re.search(rf"\b{re.escape(word)}\b", text, re.IGNORECASE) for word in words)
+
+
+def _has(lower: str, head: str) -> bool:
+    stem = singular(head)
+    return re.search(rf"\b(?:{re.escape(head)}|{re.escape(stem)})(?:s|es)?\b", lower) is not None
+
+
+def _fit(tale: Tale, brief: Brief, whole: str) -> Score:
+    """Fit to what was asked for: what of it is there, what is left out and which wishes are not followed, by name."""
+    seed, evidence = tale.seed, _fitting(whole, tale)
+    foreign = _foreign(tale, brief)
+    if foreign:
+        return _score(3 if seed.things or seed.names else 2, evidence, foreign)
+    missing = left_out(tale, brief, whole)
+    refused = heeding.not_kept(tale, _asked(tale, brief))
+    said: list[str] = []
+    points = MOST_FIT - bool(seed.clause)
+    if not (seed.things or seed.figures or seed.places):
+        points = 5
+        said.append("The prompt names nothing that the built-in storyteller could take up; the matter is its own.")
+    if missing:
+        part = "" if len(brief.reading) >= brief.sections else " of the sections that I read"
+        said.append(f"Left out{part}: {', '.join(missing[:8])}.")
+    words, wanted = len(whole.split()), brief.config.pages * WORDS_PER_PAGE
+    if brief.reading and len(brief.reading) >= brief.sections and abs(words / wanted - 1) > 0.15:
+        points -= 1
+        said.append(f"It has {words} words, and {wanted} were asked for.")
+    said += refused
+    if not said:
+        what = (
+            "the prompt's own events stand in it as a premise"
+            if seed.clause
+            else "what happens is the storyteller's own"
+        )
+        said.append(f"All that the prompt names is in the text; {what}.")
+    points -= min(4, len(missing)) + min(2, len(refused)) + (tale.thing.definite in missing)
+    return _score(points, evidence, " ".join(said)[:1900])
 
 
 def _fitting(text: str, tale: Tale) -> str:
@@ -325,8 +476,9 @@ def _fitting(text: str, tale: Tale) -> str:
     return _best(text)
 
 
-def brainstorm(tale: Tale) -> str:
-    """Three ideas from the prompt's things, and which is chosen."""
+def brainstorm(tale: Tale, brief: Brief) -> str:
+    """Three ideas from the prompt's things, which is chosen, and what of the wishes is followed; before it all,
+    to a prompt in another language, in that language, that the story will be in English."""
     slots, seed = tale.slots, tale.seed
     rng = tale.rng("brainstorm")
     lead = tale.cast.protagonist
@@ -334,6 +486,12 @@ def brainstorm(tale: Tale) -> str:
         (t.phrase for t in seed.things if t.phrase != tale.thing.phrase), tale.genre.words["objects"][rng.randrange(8)]
     )
     place = seed.places[0] if seed.places else tale.home.name.removeprefix("the ").removeprefix("my ")
+    asked = _asked(tale, brief)
+    wishes = [*heeding.kept(tale, asked), *heeding.not_kept(tale, asked)]
+    english = banks.english_only()
+    tag = _language(tale, brief)
+    tag = tag if tag != "en" else tale.seed.language
+    first_of_all = [english.get(tag, english["en"]), ""] if _foreign(tale, brief) else []
     said = f", with “{seed.saying}” kept as it stands" if seed.saying else ""
     thing = slots["T"]
     first = rng.choice(
@@ -352,6 +510,7 @@ def brainstorm(tale: Tale) -> str:
     ways = [f"{number}. {idea[0].upper()}{idea[1:]}." for number, idea in enumerate((first, second, third), 1)]
     return "\n".join(
         [
+            *first_of_all,
             f"Three ways in{said}.",
             "",
             *ways,
@@ -359,6 +518,7 @@ def brainstorm(tale: Tale) -> str:
             f"I choose the third. It gives {lead.short} something to do with {lead.his} hands, it lets "
             f"{slots['open_noun']} mean one thing at the start and another at the end, and it does not need a villain, "
             f"only people who meant well. I keep the {other} from the second for later.",
+            *(["", f"As for what was asked of the telling: {' '.join(wishes)}"] if wishes else []),
         ]
     )
 

@@ -6,80 +6,11 @@ import random
 import re
 from collections.abc import Callable
 
-from coordinator.llm.storyteller import banks, seedwork
+from coordinator.llm.storyteller import banks, heeding, seedwork
+from coordinator.llm.storyteller import wishes as asked_of
 from coordinator.llm.storyteller.plot import Tale
 from coordinator.llm.storyteller.weaver import Deck, Slots, Weaver, plain, sentences
-
-NOTE_WORDS = frozenset(
-    [
-        "sense",
-        "senses",
-        "sensory",
-        "sight",
-        "smell",
-        "touch",
-        "sound",
-        "sharpen",
-        "talk",
-        "exchange",
-        "approve",
-        "different",
-        "better",
-        "line",
-        "opening",
-        "closing",
-        "budget",
-        "variety",
-        "rhythm",
-        "thread",
-        "stake",
-        "stakes",
-        "arc",
-        "logic",
-        "show",
-        "shape",
-        "score",
-        "weakest",
-        "close",
-        "nerve",
-        "hold",
-        "eye",
-        "ear",
-        "repeat",
-        "repetition",
-        "strength",
-        "strengths",
-        "problem",
-        "problems",
-        "advice",
-        "outline",
-        "beat",
-        "beats",
-        "title",
-        "budget",
-        "concrete",
-        "object",
-        "objects",
-        "claim",
-        "note",
-        "notes",
-        "passage",
-        "passages",
-        "quote",
-        "quotes",
-        "moment",
-        "summary",
-        "fit",
-        "prompt",
-        "plot",
-        "prose",
-        "pacing",
-        "originality",
-        "character",
-    ]
-)
-"""Nouns of criticism: a note that uses them asks for no such thing to appear in the story."""
-
+from coordinator.llm.storyteller.wishes import Wish
 
 _OWN_NOTES = re.compile(
     r"earns its length|vary the openings|sharpen it with|under the hand|own height|occurs twice|repeat"
@@ -87,36 +18,80 @@ _OWN_NOTES = re.compile(
     r"|say it another way|open this one differently|keep it once",
     re.IGNORECASE,
 )
+_CUT = 0.82
+"""What is left of a section, at least, where it is asked to be shorter."""
+_SENSED = re.compile(
+    r"\b(smell|taste|cold|warm|light|dark|sound|hum|damp|rough|smooth|dust|smoke|colou?r|air|grain)", re.IGNORECASE
+)
 
 
 def wishes(notes: list[str], tale: Tale) -> list[seedwork.Thing]:
-    """What notes ask to be brought in: their nouns, less those of criticism and those the story has anyway."""
+    """What notes ask to be brought in: their nouns, less those of criticism, those the story has anyway, and what is
+    asked of the telling."""
     names = {m.short.lower() for m in (tale.cast.protagonist, *tale.cast.others.values())}
     known = {thing.head.lower() for thing in tale.seed.things} | names
     known |= {word.lower() for place in tale.outline.places for word in place.name.split()}
-    found = [
-        thing
-        for note in notes
-        if not _OWN_NOTES.search(note)
-        for thing in seedwork.phrases(re.sub(r"[“\"][^“”\"]*[”\"]", "", seedwork.clean(note)))
-    ]
-    fresh = [t for t in found if t.head.lower() not in known and not set(t.phrase.lower().split()) & NOTE_WORDS]
+    found = [thing for note in notes if not _OWN_NOTES.search(note) for thing in heeding.things(note)]
+    fresh = [thing for thing in found if thing.head.lower() not in known]
     return list({thing.phrase: thing for thing in fresh}.values())[:3]
 
 
-def steer(
-    text: str, things: list[seedwork.Thing], tale: Tale, section: int, words: int, asides: tuple[str, ...]
-) -> str:
-    """`text` with `things` worked in, and about as long as before."""
-    missing = [thing for thing in things if thing.head.lower() not in text.lower()]
-    if not missing:
-        return text
+def steer(text: str, notes: list[str], tale: Tale, section: int, words: int, asides: tuple[str, ...]) -> str:
+    """`text` as the notes ask: with their things worked in, in their tone, and about as long as before, or shorter
+    where they ask for that."""
+    asked = heeding.of_notes(notes)
+    missing = [thing for thing in wishes(notes, tale) if thing.head.lower() not in text.lower()]
     added: list[str] = []
     for number, thing in enumerate(missing):
         lines = banks.shared()[f"weave-{thing.kind}"]
         line = sorted(lines, key=len)[(section + number) % min(5, len(lines))]
         added.append(woven(line, thing, tale, section * 7 + number))
-    return _insert(text, added, words, tale.rng(f"steer{section}"), _kept(tale), asides)
+    added += _in_tone(tale, asked, section, text)
+    if added:
+        text = _insert(text, added, words, tale.rng(f"steer{section}"), _kept(tale), asides)
+    return _shortened(text, asked, words, _kept(tale), asides)
+
+
+def _in_tone(tale: Tale, asked: tuple[Wish, ...], section: int, text: str) -> list[str]:
+    """A unit for each tone and manner that notes ask for, another in each section as long as there are some."""
+    kinds = {wish.kind for wish in asked}
+    shared, bank = banks.shared(), banks.mend()
+    found: list[tuple[str, ...]] = []
+    tone = asked_of.tone(asked)
+    if tone and tone != tale.tone:
+        found.append(shared[f"tone-{tone}"])
+    filed = tale.genre.name == "scp"
+    if kinds & {"vivid", "more-description"}:
+        found.append(bank["filed" if filed else "vivid"])
+    if "more-dialogue" in kinds and not filed:
+        found.append(bank["tongue"])
+    added: list[str] = []
+    for number, lines in enumerate(found):
+        weaver = Weaver(tale.rng(f"manner{section}.{number}"))
+        weaver.used.update(plain(part) for part in sentences(text))
+        line = lines[(section - 1) % len(lines)]
+        unit = weaver.fill(line, slots_for(tale, 500 + 10 * section + number, text))
+        if unit and (section <= len(lines) or "{object}" in line):
+            added.append(unit.named)
+    return added
+
+
+def _shortened(text: str, asked: tuple[Wish, ...], words: int, keep: tuple[str, ...], asides: tuple[str, ...]) -> str:
+    """`text` without asides, down to `_CUT` of its budget where notes ask for a shorter one; where they ask for less
+    talk or less description, without such."""
+    kinds = {wish.kind for wish in asked}
+    spare: list[str] = []
+    if kinds & {"shorter", "faster"}:
+        spare = list(asides)
+    elif kinds & {"no-dialogue", "less-dialogue"}:
+        spare = [aside for aside in asides if '"' in aside]
+    elif "less-description" in kinds:
+        spare = [aside for aside in asides if _SENSED.search(aside)]
+    if not spare:
+        return text
+    paragraphs = [part for part in text.split("\n\n") if part.strip()]
+    _thin(paragraphs, round((words or len(text.split())) * _CUT), keep, tuple(spare))
+    return "\n\n".join(paragraphs)
 
 
 def woven(line: str, thing: seedwork.Thing, tale: Tale, salt: int) -> str:
@@ -152,7 +127,9 @@ def revise(
     weaver = Weaver(rng)
     weaver.used.update(plain(part) for part in sentences(text))
     bank = banks.mend()
-    talk = any(re.search(r"dialogue|talk|speak|voice|exchange", note, re.IGNORECASE) for note in notes)
+    asked = heeding.of_notes(notes)
+    quiet = any(wish.kind in ("no-dialogue", "less-dialogue") for wish in asked)
+    talk = not quiet and any(re.search(r"dialogue|talk|speak|voice|exchange", note, re.IGNORECASE) for note in notes)
     added: list[str] = []
     for number in range(2 if len(text.split()) > 160 else 1):
         kind = "filed" if tale.genre.name == "scp" else "tongue" if talk and number == 0 else "sense"
@@ -165,7 +142,9 @@ def revise(
             added.append(unit.named)
     things = [thing for thing in wishes(notes, tale) if thing.head.lower() not in text.lower()]
     added += [woven(banks.shared()[f"weave-{t.kind}"][(section + 3) % 4], t, tale, section + 900) for t in things[:2]]
+    added += _in_tone(tale, asked, section, text)
     mended = _insert(text, added, words, rng, _kept(tale), asides)
+    mended = _shortened(mended, asked, words, _kept(tale), asides)
     if mended == text:
         line = bank["little"][(section * 5 + round_) % len(bank["little"])]
         unit = weaver.fill(line, slots_for(tale, section * 100 + round_, text), force=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 
-from coordinator.llm.storyteller import banks, cast, report, seedwork
+from coordinator.llm.storyteller import banks, cast, report, seedwork, titles
 from coordinator.llm.storyteller import scenes as planning
 from coordinator.llm.storyteller.scenes import Scene
 from coordinator.llm.storyteller.weaver import capitalise
@@ -39,9 +39,6 @@ _SUMMARIES = {
     "road": ("{P_name} and {N} make their way past {place}, and are not alone on it.",),
     "wait": ("{P_name} waits {within}; what comes is not what was waited for.",),
 }
-
-
-_SMALL = frozenset({"of", "the", "on", "in", "by", "for", "with", "and", "a", "an", "as", "at"})
 
 
 def fill(template: str, slots: dict[str, str]) -> str:
@@ -91,7 +88,7 @@ def compose(
             summary += f" Here {named if named[0].isupper() else 'the ' + named} comes in, as asked."
         by_title[title] = scene
         beats.append(Beat(title=title, summary=summary, words=words, place=scene.place.name, people=names))
-    return _assemble(genre, seed, people, ladder, home, base, beats, scenes, rng), by_title
+    return _assemble(genre, seed, people, ladder, home, base, thing, beats, scenes, rng), by_title
 
 
 def _third(people: cast.Cast) -> dict[str, str]:
@@ -189,6 +186,7 @@ def _assemble(
     ladder: banks.Ladder,
     home: banks.Place,
     slots: dict[str, str],
+    thing: seedwork.Thing,
     beats: list[Beat],
     scenes: list[Scene],
     rng: random.Random,
@@ -217,7 +215,7 @@ def _assemble(
     premise = seed.clause or seed.matter
     opening = f"{premise[0].upper()}{premise[1:]}. " if premise else ""
     return Outline(
-        title=_title_case(fill(rng.choice(genre.words["titles"]), slots)),
+        title=titles.title(rng.choice(titles.fitting(genre, thing, slots)), slots),
         logline=opening + fill(slots.get("logline", ladder.logline), slots),
         setting=_setting(genre, home, slots),
         people=persons,
@@ -230,12 +228,6 @@ def _assemble(
             fill("{E} is gone, and speaks only through what {Ehe} left behind.", slots),
         ],
         beats=beats,
-    )
-
-
-def _title_case(text: str) -> str:
-    return " ".join(
-        word if word in _SMALL and index else word[:1].upper() + word[1:] for index, word in enumerate(text.split())
     )
 
 

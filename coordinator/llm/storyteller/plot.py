@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from coordinator.llm.storyteller import banks, cast, lexicon, report, seedwork
+from coordinator.llm.storyteller import banks, cast, casting, lexicon, report, seedwork, wishes
 from coordinator.llm.storyteller.outline import compose, fill
 from coordinator.llm.storyteller.scenes import Scene
 from coordinator.story.material import Outline
@@ -47,9 +47,10 @@ def tale(
     parts = (prompt, template, protagonist, tone, seed_number, str(pages))
     key = hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
     rng = random.Random(bytes.fromhex(key))  # noqa: S311 - not for secrets
-    genre = banks.genre(template)
     seed = seedwork.read(prompt)
-    people = cast.gather(genre, seed, protagonist, pages, rng)
+    genre = casting.point_of_view(banks.genre(template), seed)
+    people = cast.gather(genre, seed, casting.lead(seed, protagonist), pages, rng)
+    people, seed = casting.called(people, seed, genre, protagonist, rng)
     thing = _central(prompt, seed, genre, rng)
     ladder = _ladder(genre, thing, rng)
     image = rng.choice(genre.images)
@@ -57,7 +58,7 @@ def tale(
     slots = _slots(genre, seed, people, thing, image, home, far, rng)
     if genre.name == "scp":
         slots = report.slots(slots, rng)
-    kind = _tone(f"{tone} {prompt}")
+    kind = wishes.tone(seed.wishes) or _tone(tone)
     outline, scenes = compose(genre, seed, people, ladder, thing, home, slots, pages, wish, rng)
     return Tale(key, genre, seed, people, ladder, image, home, far, thing, slots, kind, outline, scenes)
 
@@ -68,6 +69,7 @@ def _central(prompt: str, seed: seedwork.Seed, genre: banks.Genre, rng: random.R
         return seedwork.Thing("report" if "report" in prompt.lower() else "document", "thing")
     ranked = [thing for thing in seed.things if thing.kind == "thing" and thing.phrase not in asked]
     ranked += [thing for thing in seed.things if thing.kind == "idea" and thing.phrase not in asked]
+    ranked += [thing for thing in seed.things if thing.kind == "animal" and thing.phrase not in asked]
     if ranked:
         return ranked[0]
     if seed.places:
@@ -151,15 +153,15 @@ def _slots(
         f"the {token.split(' with ')[0].split(' on ')[0].split(' from ')[0].split(' for ')[0].split(' that ')[0]}"
     )
     definite = definite.split(" no longer")[0].split(" of blue")[0].split(" wrapped")[0]
-    single = f"the {thing.phrase}"
+    single = thing.definite
     if thing.plural or thing.kind == "idea":
-        single = f"the matter of the {thing.phrase}"
+        single = f"the matter of {thing.definite}"
     slots = {
         "Pfull": lead.name,
         "P_name": lead.short,
         "arole": _a_role(role),
         "role": role,
-        "T": f"the {thing.phrase}",
+        "T": thing.definite,
         "Ts": single,
         "Tbare": thing.short,
         "K": definite,
@@ -224,4 +226,6 @@ def _tone(text: str) -> str:
         return "grave"
     if re.search(r"\b(warm|gentle|hopeful|tender|cosy|cozy|kind|uplifting|sweet|bittersweet)\b", lower):
         return "warm"
+    if re.search(r"\b(cold|cool|distant|detached|clinical|dry)\b", lower):
+        return "cold"
     return ""

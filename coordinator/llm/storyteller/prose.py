@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from coordinator.llm.storyteller import banks, report, seedwork
+from coordinator.llm.storyteller import banks, lexicon, report, seedwork
 from coordinator.llm.storyteller.plot import Tale
 from coordinator.llm.storyteller.scenes import Scene
 from coordinator.llm.storyteller.weaver import Deck, Unit, Weaver, length_of, slots_of
@@ -202,6 +202,8 @@ class _Telling:
                     found += [("scene", tale.ladder.short[shape], True), *(("rung", line, False) for line in turns)]
                     continue
                 for number, line in enumerate(lines):
+                    if number and '"' in line and tale.seed.wants("no-dialogue", "less-dialogue"):
+                        continue
                     turned = line == "{open_turn}"
                     first = number == 0 and not (brief and shape == "ending")
                     found.append(
@@ -250,7 +252,14 @@ class _Telling:
             )
         else:
             intro = self._one("intro" if lead.role and lead.role not in lead.name.lower() else "intro_plain", units)
+        if seed.wants("first") and tale.genre.name != "noir":
+            intro = self._one(
+                "cast-first" if lead.role and lead.role not in lead.name.lower() else "cast-first_plain", self.shared
+            )
         gone = {"fairy-tale": "cast-gone_tale"}.get(tale.genre.name, "cast-gone")
+        gone = "cast-dead" if seed.dead else gone
+        if lead.role and lead.role.split()[-1] in lexicon.NOT_TRADES and tale.genre.name != "fairy-tale":
+            intro = self._one("cast-someone_first" if tale.genre.first_person else "cast-someone", self.shared)
         found = [("intro", intro, True), ("gone", self._one(gone, self.shared), True), ("image", tale.image.open, True)]
         self.met.add("E")
         if tale.tone and len(self.beats) <= 2:
@@ -343,6 +352,8 @@ class _Telling:
         if bank == "exit":
             lines = (*own.get("tail", ()), *lines)
         known = [line for line in lines if not self._unknown(line)]
+        if self.tale.seed.wants("no-dialogue", "less-dialogue"):
+            known = [line for line in known if '"' not in line] or (known if paired else [])
         if paired and "_partner" in slots:
             known = [line for line in known if any(name.startswith("N") for name in slots_of(line))] or known
         return self.weaver.draw(bank, known, slots, room)
@@ -378,6 +389,10 @@ class _Telling:
     def _cycle(self, scene: Scene, paired: bool) -> list[str]:
         shape = next((s for s in scene.shapes if s in _FILLERS), "ask" if paired else "hunt")
         banks_ = [bank for bank in _FILLERS[shape] if paired or bank not in ("with", "talk")]
+        if self.tale.seed.wants("less-description"):
+            banks_ = [bank for bank in banks_ if bank not in ("sense", "look")]
+        elif self.tale.seed.wants("vivid", "more-description"):
+            banks_ = ["sense", "look", *banks_]
         if self.tale.tone:
             banks_.insert(1, f"tone-{self.tale.tone}")
         if self.long:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import lru_cache
@@ -151,12 +152,33 @@ def report() -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def mend() -> dict[str, tuple[str, ...]]:
-    """Units kept for revisions: `sense`, `tongue`, `filed` for reports, `little` where there is little room."""
+    """Units kept for revisions: `sense`, `tongue`, `filed` for reports, `little` where there is little room,
+    `vivid` where more of the senses is asked for."""
     data = _load("mend")
-    return {key: _lines(data[key]) for key in ("sense", "tongue", "filed", "little")}
+    return {key: _lines(data[key]) for key in ("sense", "tongue", "filed", "little", "vivid")}
 
 
 @lru_cache(maxsize=1)
 def tightenings() -> tuple[tuple[str, str], ...]:
     """Phrases with a shorter or plainer one to put in their place."""
     return tuple((entry["from"], entry["to"]) for entry in _load("mend")["tighten"])
+
+
+@lru_cache(maxsize=1)
+def english_only() -> dict[str, str]:
+    """That the storyteller writes English only, and what to do about it, by the tag of the language it is said in."""
+    return {tag: str(said) for tag, said in _load("languages").items()}
+
+
+@lru_cache(maxsize=1)
+def wishes() -> dict[str, list[str]]:
+    """The regular expressions by which a wish of each kind is found."""
+    return _load("wishes")
+
+
+@lru_cache(maxsize=1)
+def small_words() -> frozenset[str]:
+    """Every word that the banks have with a small letter: what is no name where a prompt begins with it."""
+    paths = sorted(path for path in _HERE.glob("*.toml") if path.stem not in ("languages", "wishes"))
+    text = "\n".join(path.read_text("utf-8") for path in paths)
+    return frozenset(re.findall(r"(?<![\w'’{])[a-z]{2,20}(?![\w'’}])", text))

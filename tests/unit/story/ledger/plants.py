@@ -1,0 +1,251 @@
+"""Contradictions planted into short passages, of ten kinds. Those that are held out were written before the rules were,
+and no rule was changed for any of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from coordinator.story.material import Person
+
+MARA = Person(name="Mara Venn", role="keeper of the light", description="A woman who counts everything and trusts nobody.")
+TOBIN = Person(name="Tobin", role="ferryman", description="An old man, slow with words; he wants to be forgiven.")
+ILSE = Person(name="Ilse", role="a girl from the harbour", description="Quick and curious; she hides a theft.")
+PEOPLE = (MARA, TOBIN, ILSE)
+
+
+@dataclass(frozen=True)
+class Plant:
+    """`sections` contradict each other, or the `rules` or `people`, once, in what is called `kind`."""
+
+    kind: str
+    sections: tuple[str, ...]
+    rules: tuple[str, ...] = ()
+    people: tuple[Person, ...] = PEOPLE
+
+
+def _person(name: str, description: str) -> Person:
+    return Person(name=name, role="somebody of the island", description=description)
+
+
+KNOWN = (
+    # -- The dead act
+    Plant("dead", (
+        "Tobin died before the tide turned. Mara closed his eyes and sat with him until the candle was gone.",
+        "In the morning the ferry bell rang. Tobin laughed and held out his hand for the fare.",
+    )),
+    Plant("dead", (
+        "They buried Tobin on the hill above the harbour, with his oar laid across the coffin.",
+        "The rope creaked. “You are late,” said Tobin, and he pushed the boat off the sand.",
+    )),
+    Plant("dead", (
+        "When Mara reached the mill, old Tobin was already dead, one boot still in the water.",
+        "Nobody spoke on the way back.\n\nAt supper Tobin poured the beer and asked who had taken the oars.",
+    )),
+    Plant("dead", (
+        "The captain's shot hit Ilse in the chest, and it killed Ilse before she reached the ground.",
+        "Mara lit the stove. Ilse came in from the yard with an armful of wood and shut the door with her heel.",
+    )),
+    # -- Two places at once
+    Plant("place", (
+        "Mara stood in the kitchen with both hands round the cup. The clock ticked. At the same moment Mara was out on the "
+        "pier, counting boats.",
+    )),
+    Plant("place", (
+        "Tobin was asleep in the cellar, his head against the coal. Nothing moved. Above the town the gulls argued. "
+        "Tobin stood on the roof of the church and watched them.",
+    )),
+    Plant("place", (
+        "Ilse sat in the library, a book open on her knees. The page was about whales. Ilse, on the beach, dug her toes "
+        "into the sand.\n\n“Nobody is here,” Mara said. Ilse was on the beach and did not hear it.",
+    )),
+    Plant("place", (
+        "Mara waited at the station, under the clock. It was exactly nine. At exactly nine Mara knelt in the orchard, "
+        "tying up the young trees.",
+    )),
+    # -- Eyes and hair
+    Plant("looks", (
+        "Mara's eyes were green, the green of bottle glass.",
+        "Mara looked up from the ledger. Her brown eyes were tired.",
+    )),
+    Plant("looks", (
+        "Ilse had blue eyes and a chipped tooth.",
+        "The light fell on Ilse's grey eyes, and she looked away.",
+    )),
+    Plant("looks", (
+        "Tobin ran a hand through his red hair and said nothing.",
+        "Wind lifted Tobin's black hair from his collar.",
+    )),
+    Plant("looks", (
+        "The black-haired Ilse went first through the gate.",
+        "Ilse tied back her blonde hair with a piece of net.",
+    )),
+    # -- Ages
+    Plant("age", (
+        "Mara was thirty-four years old, and had kept the light for ten of them.",
+        "At the window stood Mara, fifty-one, with the lamp in her hand.",
+    )),
+    Plant("age", (
+        "Ilse, a girl of eleven, knew every boat by its sound.",
+        "“How old is she?” the captain asked. Ilse was sixteen and tired of being asked.",
+    )),
+    Plant("age", (
+        "Tobin, aged 72, had rowed to the island nine thousand times.",
+        "Old men row badly. The fifty-year-old Tobin rowed as if the water owed him money.",
+    )),
+    Plant("age", (
+        "The boat came in. Ruth tied it up without a word.",
+        "Ruth was nineteen, and the sea had never frightened her.",
+    ), people=(*PEOPLE, _person("Ruth", "A widow of forty-five who mends nets."))),
+    # -- Kinship
+    Plant("kinship", (
+        "Tobin, Mara's brother, had the ferry from their father.",
+        "Mara looked at her uncle. Tobin was Mara's uncle, and that was all she had left of a family.",
+    )),
+    Plant("kinship", (
+        "Ilse was Mara's daughter, and had her way of closing a door.",
+        "Mara's sister Ilse came up the stairs with the milk.",
+    )),
+    Plant("kinship", (
+        "Tobin was the father of Ilse, whatever the village said.",
+        "“My girl,” he said. Ilse's grandfather, Tobin, put the cup down.",
+    )),
+    Plant("kinship", (
+        "Mara and Ilse were sisters, and shared a bed until they were grown.",
+        "Mara wrote it down for Ilse, her niece, who could not yet read.",
+    )),
+    # -- A thing held by two
+    Plant("holder", (
+        "Mara held the brass key tight in her fist. The door did not move. Rain ran down the glass. Tobin had the brass "
+        "key in his pocket and kept his hand on it.",
+    )),
+    Plant("holder", (
+        "Ilse clutched the blue lantern to her chest. “Wait,” she said. Behind her, Tobin was holding the blue lantern, and "
+        "the light shook.",
+    )),
+    Plant("holder", (
+        "The letter was in Mara's pocket. She thought about the stairs, and about the dark. The letter was in Tobin's "
+        "hand, folded twice.",
+    )),
+    Plant("holder", (
+        "Tobin gripped the silver knife. Nobody breathed. Ilse gripped the silver knife and looked at the door.",
+    )),
+    # -- Day after night
+    Plant("time", (
+        "It was midnight. Mara put the cup on the sill and looked at the road. The noon sun burned on the stones, and she "
+        "shaded her eyes.",
+    )),
+    Plant("time", (
+        "The moon stood over the harbour. Tobin leaned on his oar and spat. Bright afternoon sunlight lay on the deck in "
+        "front of his boots.",
+    )),
+    Plant("time", (
+        "It was a Tuesday, and the market was full. Ilse stole one apple. It was Friday, and the woman with the apples had "
+        "not seen her.",
+    )),
+    Plant("time", (
+        "At noon the square was empty. Mara sat on the steps and unwrapped her bread. Stars filled the sky above her, and "
+        "the bread was dry.",
+    )),
+    # -- Weather
+    Plant("weather", (
+        "Rain hammered on the roof of the shed. Mara did not look up from the net. Through the open door she saw a "
+        "cloudless sky.",
+    )),
+    Plant("weather", (
+        "It was snowing on the pier. Tobin stamped his feet. He took off his hat, for the sun blazed down on all of them.",
+    )),
+    Plant("weather", (
+        "The sky was clear and blue from end to end. Ilse counted the gulls. She was wet to the skin, and the rain poured "
+        "down her neck.",
+    )),
+    Plant("weather", (
+        "Fog lay so thick on the harbour that Mara could not see her own hand. Across the bay the mountains were sharp "
+        "in the bright sunshine.",
+    )),
+    # -- Names that drift
+    Plant("name", ("Mara opened the book.", "The wind had dropped. Then Marra closed the book and put it away.")),
+    Plant("name", ("Tobin coiled the rope.", "On the quay stood Tobyn, coiling a rope.")),
+    Plant("name", ("Mara Venn signed her name.", "Nobody had seen Mara Vane since the bell.")),
+    Plant("name", (
+        "The captain, Corrigan, gave the order. The men looked at Corrigan and did nothing.",
+        "Later that day the captain was alone. They heard Corigan shout.",
+    )),
+    # -- A rule broken
+    Plant("rule", ("She carried the iron kettle across the threshold and set it on the stove.",),
+          rules=("No iron crosses the threshold.",)),
+    Plant("rule", ("The bell had rung. After the bell Tobin spoke for an hour about the weather.",),
+          rules=("Nobody may speak after the bell.",)),
+    Plant("rule", ("At night Ilse went into the tower and climbed to the top.",),
+          rules=("No one enters the tower at night.",)),
+    Plant("rule", ("Tobin lit the lamp himself and went home.",), rules=("Only Mara may light the lamp.",)),
+)  # fmt: skip
+
+HELD_OUT = (
+    Plant("dead", (
+        "Three men dragged Tobin out of the water, but Tobin had drowned.",
+        "The door banged. Tobin shook the rain from his coat and grinned at them.",
+    )),
+    Plant("dead", (
+        "Ilse's heart stopped a little after four. Mara pulled the sheet over her face.",
+        "It was warm in the yard. Ilse sat on the wall, swinging her legs, and ate an apple.",
+    )),
+    Plant("place", (
+        "Tobin lay in his bunk aboard the ferry, listening to the hull. A gull cried. Tobin was sitting in the tavern "
+        "with a full glass before him.",
+    )),
+    Plant("place", (
+        "At midnight Mara was in the lamp room, trimming the wick. At midnight Mara was also at the graveyard, with a "
+        "spade in her hands.",
+    )),
+    Plant("looks", (
+        "Two hazel eyes looked out from under the hood; Ilse had not slept. The hazel eyes of Ilse missed nothing.",
+        "“I saw it,” Ilse said, and her eyes, blue as ink, did not blink.",
+    )),
+    Plant("looks", (
+        "Mara was a tall woman with long auburn hair.",
+        "Mara sat down by the fire. Her hair was white, and it reached to her belt.",
+    )),
+    Plant("age", (
+        "Tobin had turned sixty in the spring.",
+        "Tobin was a man of forty, and the work had bent him early.",
+    )),
+    Plant("age", (
+        "Ilse was only nine.",
+        "They sent for the fourteen-year-old Ilse, because nobody else could climb.",
+    )),
+    Plant("kinship", (
+        "Her husband, Tobin, did not look at Mara.",
+        "Tobin was Mara's cousin, from the other side of the bay.",
+    )),
+    Plant("kinship", (
+        "Mara had one son, Tobin, and no patience.",
+        "Tobin, the brother of Mara, brought the bread.",
+    )),
+    Plant("holder", (
+        "Mara kept the silver whistle in her left hand. Water dripped from the beams. Ilse stood against the wall with the "
+        "silver whistle between her teeth.",
+    )),
+    Plant("holder", (
+        "The torn map lay folded in Tobin's coat. The boat rocked. Mara had the torn map spread on her knees.",
+    )),
+    Plant("time", (
+        "The clock struck one in the morning, and the whole street slept. Tobin knocked twice. A boy opened, squinting "
+        "into the midday glare.",
+    )),
+    Plant("time", (
+        "The night was black and without a moon. Mara pulled the blanket round her. The sun stood straight overhead, and "
+        "her shadow was a puddle at her feet.",
+    )),
+    Plant("weather", (
+        "A downpour had emptied the market. Ilse ran from awning to awning. Dust rose from the dry street under the "
+        "cloudless sky.",
+    )),
+    Plant("weather", (
+        "There was not a cloud in the sky. Tobin rowed. Snow fell on his shoulders, flake upon flake.",
+    )),
+    Plant("name", ("Ilse hid the spoon.", "By noon everyone was looking for Ilsa, who had the spoon in her shoe.")),
+    Plant("name", ("Tobin said nothing.", "The letter was for Tobbin, and it was wet.")),
+    Plant("rule", ("Mara sang quietly while she rowed the boat over the water.",), rules=("Nobody sings on the water.",)),
+    Plant("rule", ("On Sunday Tobin took the ferry across, with nine passengers.",),
+          rules=("The ferry never sails on a Sunday.",)),
+)  # fmt: skip

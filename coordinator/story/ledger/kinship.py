@@ -49,6 +49,9 @@ _PAIR = re.compile(
     r"(?P<a>@\d+) and (?P<b>@\d+) were (?:both )?(?P<rel>sisters|brothers|twins|siblings|cousins"
     r"|husband and wife|man and wife|married)\b(?! to)"
 )
+_MARRIED = re.compile(
+    r"(?P<a>@\d+) (?:(?:was|is|had been) (?P<rel>married) to|(?:had )?(?P<did>married)) (?P<b>@\d+)\b(?!')"
+)
 _PLURAL = {"cousins": "cousin", "husband and wife": "spouse", "man and wife": "spouse", "married": "spouse"}
 _FALSE = re.compile(
     r"\b(?:half|step|foster|adopt\w+|god|great|former|ex|in-law|superior|like an?|as an?|no|not|never|longer)\b[- ]?$"
@@ -69,10 +72,12 @@ def kinship(page: Page, index: int, sentence: Sentence) -> Iterator[Claim]:
             b = _possessor(page, index, found["b"], found.start("b"), a)
             if b is not None and a != b:
                 yield _claim(page, sentence, a, b, KIN[found["rel"]])
-    for found in _PAIR.finditer(plain):
+    for found in (*_PAIR.finditer(plain), *_MARRIED.finditer(plain)):
         if sentence.unreal_until(found.end()):
             continue
-        yield _claim(page, sentence, int(found["a"][1:]), int(found["b"][1:]), _PLURAL.get(found["rel"], "sibling"))
+        yield _claim(
+            page, sentence, int(found["a"][1:]), int(found["b"][1:]), _PLURAL.get(found["rel"] or "married", "sibling")
+        )
 
 
 def _possessor(page: Page, index: int, told: str, at: int, apart: int) -> int | None:

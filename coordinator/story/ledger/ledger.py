@@ -169,11 +169,16 @@ def _of_the_bible(cast: Cast) -> Iterator[Claim]:
     """What the outline's descriptions say; those that were recorded later say what the text does."""
     for number, who in enumerate(cast.people[: cast.planned]):
         yield from looks.described(who.name, who.told)
-        page = described(f"{who.name}, {who.told}", cast)
-        for index, sentence in enumerate(page.sentences[:6]):
+        # Each part of a description is of them: "cook; Ilse's father" is "Tobin, Ilse's father".
+        parts = [part for part in re.split(r"[.,;]\s*", who.told[:1_000]) if part][:_PARTS]
+        page = described(" ".join(f"{who.name}, {part}." for part in parts), cast)
+        for index, sentence in enumerate(page.sentences):
             for claim in kinship.kinship(page, index, sentence):
                 if cast.people[number].name in (claim.subject, claim.other):
                     yield claim
+
+
+_PARTS = 12
 
 
 def _of_the_dead(readings: Mapping[int, Reading], sources: Sources) -> Iterator[Finding]:
@@ -314,9 +319,7 @@ _NO_LIFE = listed(
 
 def _of_details(texts: Mapping[int, str], sources: Sources) -> Iterator[Finding]:
     known: dict[tuple[str, ...], tuple[int, Detail]] = {}
-    for section, detail in sources.details:
-        if not _stands(texts.get(section, ""), detail):
-            continue
+    for section, detail in _standing(texts, sources):
         key, value = _keyed(detail, sources.cast)
         if not key or not value:
             continue
@@ -337,10 +340,15 @@ def _of_details(texts: Mapping[int, str], sources: Sources) -> Iterator[Finding]
 _DETAILED: dict[str, FindingKind] = {"alive": "dead", "eyes": "looks", "hair": "looks", "age": "age", "kin": "kinship"}
 
 
-def _stands(text: str, detail: Detail) -> bool:
-    """Whether its quote, or without one its value, is in the text still."""
-    told = " ".join((detail.quote or detail.value).split()).casefold()
-    return bool(told) and told in " ".join(text.split()).casefold()
+def _standing(texts: Mapping[int, str], sources: Sources) -> Iterator[tuple[int, Detail]]:
+    """The details of which the quote, or without one the value, is in the text still."""
+    plain: dict[int, str] = {}
+    for section, detail in sources.details:
+        if section not in plain:
+            plain[section] = " ".join(texts.get(section, "").split()).casefold()
+        told = " ".join((detail.quote or detail.value).split()).casefold()
+        if told and told in plain[section]:
+            yield section, detail
 
 
 def _keyed(detail: Detail, cast: Cast) -> tuple[tuple[str, ...], frozenset[str]]:
@@ -410,8 +418,7 @@ def _entries(texts: Mapping[int, str], readings: Mapping[int, Reading], sources:
                 quote=detail.quote[:QUOTE],
                 section=section,
             )
-            for section, detail in sources.details
-            if _stands(texts.get(section, ""), detail)
+            for section, detail in _standing(texts, sources)
         ),
         *(
             Entry(

@@ -39,6 +39,7 @@ _DEATHS = tuple(
     re.compile(pattern)
     for pattern in (
         rf"{_WHO}{_ASIDE} (?:had |has )?{_SOON}{_DIED}{_FIGURE}",
+        rf"{_WHO} (?:was|had been) [^.,;§@]{{3,60}} and (?:had )?{_SOON}died{_FIGURE}\b",
         rf"{_WHO}{_ASIDE} (?:was|is|were|had been|has been|lay|is lying|was found) (?:now |already |long "
         rf"|quite |truly |really |certainly )?{_DEAD}",
         rf"{_WHO} (?:was|were|had been|has been) (?:\w+ly )?{_DONE_TO}",

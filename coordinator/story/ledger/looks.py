@@ -66,7 +66,7 @@ _CHANGED = re.compile(
     r"|now|shadow\w*|firelight)\b"
 )
 _OTHER_OWNER = re.compile(
-    r"\b(?:met|held|into|at|saw|found|caught|of|from|watched|searched|avoided|studied|against|kissed|stroked"
+    r"\b(?:met|held|into|at|saw|found|caught|watched|searched|avoided|studied|against|kissed|stroked"
     r"|brushed|touched)(?: [\w']+)? $"
 )
 
@@ -103,7 +103,7 @@ _AGES = tuple(
     re.compile(pattern)
     for pattern in (
         rf"{_WHO} (?:was|is|am) {_ABOUT}{_NUM}{_END}",
-        rf"{_WHO}, (?:who (?:was|is) )?{_ABOUT}{_NUM}(?=[.,;:!?]|$| years old)",
+        rf"{_WHO}, (?:who (?:was|is) )?{_ABOUT}{_NUM}(?=[.,;:!?]|$| years old| now\b)",
         rf"\b{_NUM}[- ]years?[- ]old (?:[\w-]+ )?(?P<who>@\d+)\b(?!')",
         rf"{_WHO}(?:,| was| is)(?: an?| the)?(?: [\w-]+)? {_NUM}[- ]years?[- ]old\b",
         rf"{_WHO}(?:,| was| is) (?:an?|the) (?:[\w-]+ ){{1,3}}of {_NUM}(?=[.,;:!?]|$| who\b| and\b| with\b)",
@@ -149,6 +149,8 @@ def colours_of(words: str, attribute: Attribute, *, after: bool = False) -> froz
         return frozenset()
     told = words.replace("-", " ").replace(",", " ").split()
     found: frozenset[str] = frozenset()
+    if after and told[:1] == ["as"]:
+        told = told[1:]
     for word in told if after else reversed(told):
         if word in _STOP or (found and word not in known and word != "and"):
             break

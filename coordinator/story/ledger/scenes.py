@@ -65,8 +65,8 @@ _SEASONS = {
 }
 
 _RAIN = re.compile(
-    r"\b(?:rain(?! (?:coat|barrel|gauge|water|check|had stopped|stopped|ended|would))|raining|rained|downpour"
-    r"|drizzle|cloudburst)\b"
+    r"\b(?:rain(?! (?:coat|barrel|gauge|water|check|had stopped|stopped|ended|would))|raining|rained"
+    r"|downpour|it was pouring|drizzle|cloudburst)\b"
 )
 _NO_RAIN = re.compile(
     r"\b(?:after|before|until|till|since|like|without|no|for|of|smell of|promise of|threat of|yesterday's"

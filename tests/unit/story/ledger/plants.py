@@ -252,65 +252,375 @@ HELD_OUT = (
           rules=("The ferry never sails on a Sunday.",)),
 )  # fmt: skip
 
-CREW = (Person(name="Elias Thorne",role="lighthouse keeper",description="A gaunt man of sixty-one with pale blue eyes; he hides a grief."),
-    Person(name="Nell",role="his daughter",description="Stubborn, freckled, nineteen."),Person(name="Captain Rourke",role="master of the Heron",description="Loud, generous, in debt."))  # fmt: skip
-PARISH = (Person(name="Anselm Koch",role="clockmaker",description="Sixty-eight, stooped, with grey eyes and a white beard. Widower."),
-    Person(name="Greta",role="Anselm's granddaughter",description="Twelve years old, brown-eyed, fearless."),
-    Person(name="Father Lorenz",role="priest of the parish",description="A heavy man with a soft voice."))  # fmt: skip
+CREW = (
+    Person(
+        name="Elias Thorne",
+        role="lighthouse keeper",
+        description="A gaunt man of sixty-one with pale blue eyes; he hides a grief.",
+    ),
+    Person(name="Nell", role="his daughter", description="Stubborn, freckled, nineteen."),
+    Person(name="Captain Rourke", role="master of the Heron", description="Loud, generous, in debt."),
+)
+PARISH = (
+    Person(
+        name="Anselm Koch",
+        role="clockmaker",
+        description="Sixty-eight, stooped, with grey eyes and a white beard. Widower.",
+    ),
+    Person(name="Greta", role="Anselm's granddaughter", description="Twelve years old, brown-eyed, fearless."),
+    Person(name="Father Lorenz", role="priest of the parish", description="A heavy man with a soft voice."),
+)
+SHIP = (
+    Person(
+        name="Ines Calder", role="ship's surgeon", description="Thirty-three, dry-humoured, with cropped black hair."
+    ),
+    Person(name="Hob", role="cook of the Heron", description="A round man, one eye clouded."),
+    Person(name="Juno", role="cabin girl", description="Ten years old, always barefoot; Hob's daughter."),
+)
 LATER = (
- Plant("dead",("Rourke did not survive the fall. Nell covered him with her coat.","Rourke leaned over the chart and tapped it with one finger."),people=CREW),
- Plant("dead",("By dawn Elias was gone; his hands had gone cold in hers, and she folded them on his chest. Elias Thorne was dead.","Elias put the kettle on. He hummed while it boiled."),people=CREW),
- Plant("dead",("The sea gave Nell back on the third day, drowned, with weed in her hair. They laid her in the ground beside her mother.","“Hand me the rope,” Nell said."),people=CREW),
- Plant("place",("Nell crouched in the cellar, counting the jars. The lid of the last one would not close. Nell leaned on the rail of the ship and let the spray hit her face.",),people=CREW),
- Plant("place",("Elias was at the top of the lighthouse. That same minute he was in the village, buying bread.",),people=CREW),
- Plant("place",("At nine o'clock Rourke was in the tavern, losing at cards.","At nine o'clock that same evening Rourke was aboard the Heron, asleep."),people=CREW),
- Plant("looks",("He looked at her with those pale blue eyes. Elias's eyes were brown and steady.",),people=CREW),
- Plant("looks",("Nell pushed her copper curls out of her face.","Her dark hair was full of salt, and Nell wrung it out."),people=CREW),
- Plant("looks",("Rourke's green eyes narrowed.","“Done,” said Rourke. His black eyes were merry."),people=CREW),
- Plant("age",("Elias had just celebrated his fortieth birthday.",),people=CREW),
- Plant("age",("Nell was twenty-six, old enough to sign for herself.",),people=CREW),
- Plant("age",("At thirty, Rourke had lost his first ship.","Rourke was thirty-two years old that winter.","Rourke, who was fifty-five, laughed."),people=CREW),
- Plant("kinship",("Nell, Elias's niece, climbed the stairs.",),people=(CREW[0],Person(name="Nell",role="daughter of Elias",description="Stubborn."),CREW[2])),
- Plant("kinship",("“My father,” she said, nodding at Elias. Rourke was Nell's father.","Rourke, Nell's brother, carried the trunk."),people=CREW),
- Plant("kinship",("Elias and Rourke were brothers.","Elias nodded to his cousin Rourke."),people=CREW),
- Plant("holder",("Nell had the brass compass. She did not look at it. Elias had the brass compass.",),people=CREW),
- Plant("holder",("The lantern swung from Elias's hand. The wind was rising. The lantern swung from Nell's hand.",),people=CREW),
- Plant("holder",("Rourke wore the iron key on a cord around his neck.","Nell wore the iron key on a cord around her neck."),people=CREW),
- Plant("time",("Midnight. The stars were sharp as salt. Elias trimmed the wick. Sunlight poured through the window and warmed his hands.",),people=CREW),
- Plant("time",("It was past midnight when Nell reached the door. She knocked. The midday sun was hot on her neck.",),people=CREW),
- Plant("time",("The sun was high over the bay. Rourke whistled. Moonlight silvered the deck in front of him.",),people=CREW),
- Plant("weather",("It had been raining all morning and it was raining still. Elias opened the shutter. There was no cloud anywhere in the bright blue sky.",),people=CREW),
- Plant("weather",("The air was still and hot under a clear blue sky. Nell wiped her face. Heavy rain streamed down her back.",),people=CREW),
- Plant("weather",("Snow drifted against the door. Rourke lit his pipe. The sun was blazing and the sky perfectly clear.",),people=CREW),
- Plant("name",("Elias Thorne wrote it in the log.","Nobody believed Elias Thornton."),people=CREW),
- Plant("name",("Rourke swore.","She waited for Rorke to finish."),people=CREW),
- Plant("name",("The log says that Ellias slept badly.",),people=CREW),
- Plant("rule",("Nell struck a match and held it up inside the lamp room.",),rules=("No flame may be lit in the lamp room.",),people=CREW),
- Plant("rule",("Rourke told the crew his real name, and they laughed.",),rules=("A captain never tells the crew his real name.",),people=CREW),
- Plant("rule",("Elias whistled as he went up the stairs.",),rules=("Whistling on the stairs is forbidden.",),people=CREW),
- Plant("dead",("Lorenz was found at the foot of the stairs with his neck broken. The doctor pronounced Lorenz dead at six.","Lorenz rang the bell for vespers and blew out the candles."),people=PARISH),
- Plant("dead",("It was the fever that took Anselm in the end. He died on the Monday.","“Sit,” said Anselm, and pulled out the other chair."),people=PARISH),
- Plant("dead",("The beam came down and crushed Greta. She was dead before they could lift it.","Greta skipped ahead of them down the lane, humming."),people=PARISH),
- Plant("place",("Anselm sat at his bench in the workshop. The clocks ticked. At that very moment Anselm was walking along the river with his stick.",),people=PARISH),
- Plant("place",("Greta lay under her bed in the attic. She held her breath. Greta stood in the market square with a bun in each hand.",),people=PARISH),
- Plant("place",("Lorenz was in Vienna that Thursday, and saw the emperor ride by.","All that same Thursday Lorenz was in Prague, and did not leave his room."),people=PARISH),
- Plant("looks",("Anselm blinked his brown eyes at the sun.",),people=PARISH),
- Plant("looks",("Greta had her mother's eyes, a startling green.",),people=PARISH),
- Plant("looks",("Lorenz was bald as an egg.","He smoothed his thick black hair. Lorenz was vain about his hair."),people=PARISH),
- Plant("age",("Greta, who was sixteen, carried the clock.",),people=PARISH),
- Plant("age",("Anselm was eighty-three that year, and still climbed the tower.",),people=PARISH),
- Plant("age",("Lorenz was forty-four.","At sixty, Lorenz still ran up the stairs. Lorenz was sixty years old."),people=PARISH),
- Plant("kinship",("Anselm kissed the top of his daughter's head. Greta was his daughter, and he was proud of her.",),people=PARISH),
- Plant("kinship",("Greta had a brother, Lorenz.","Lorenz, who was Greta's uncle, said nothing."),people=PARISH),
- Plant("holder",("Anselm turned the gold watch over in his hands. The tick was uneven. Across the room Greta turned the gold watch over in her hands.",),people=PARISH),
- Plant("holder",("The chalice stood in front of Lorenz. Greta clutched the silver bell. Lorenz clutched the silver bell.",),people=PARISH),
- Plant("time",("The street lamps had been lit an hour, and it was dark. Greta ran. The midday bell was ringing and the sun stood overhead.",),people=PARISH),
- Plant("time",("It was early morning, and the milk carts were out. Anselm yawned. The stars glittered over the roofs.",),people=PARISH),
- Plant("weather",("Snow fell without a sound on the square. Greta put out her tongue. The rain had soaked her dress through.",),people=PARISH),
- Plant("weather",("The sun shone from a clear sky. Lorenz mopped his brow. Rain dripped from the brim of his hat.",),people=PARISH),
- Plant("name",("Anselm wound the clock. Father Lorentz watched him do it.",),people=PARISH),
- Plant("name",("They called for Gretta, and she came.",),people=PARISH),
- Plant("rule",("Greta opened the glass case and stopped the great clock with one finger.",),rules=("The great clock must never be stopped.",),people=PARISH),
- Plant("rule",("Anselm poured wine for the dead and drank it in the church.",),rules=("Nobody drinks wine in the church.",),people=PARISH),
-)  # fmt: skip
+    Plant(
+        "dead",
+        (
+            "The wave took Hob over the rail, and Hob was dead when they hauled him back.",
+            "Hob stirred the soup and tasted it.",
+        ),
+        people=SHIP,
+    ),
+    Plant(
+        "dead",
+        (
+            "Ines was shot in the throat at the barricade and died in the street.",
+            "It was Ines who opened the door. Ines nodded at them and went back to her book.",
+        ),
+        people=SHIP,
+    ),
+    Plant(
+        "place",
+        (
+            "Juno slept in the attic, curled round the dog. Rain ticked on the slates. Juno was on the bridge, throwing stones.",
+        ),
+        people=SHIP,
+    ),
+    Plant(
+        "place",
+        (
+            "Hob was in the kitchen, peeling onions. At the same time Hob was at the market, arguing about the price of them.",
+        ),
+        people=SHIP,
+    ),
+    Plant("looks", ("Ines tucked a strand of her blonde hair behind her ear.",), people=SHIP),
+    Plant(
+        "looks", ("Juno's eyes were as blue as a flame.", "Juno stared at him with her big brown eyes."), people=SHIP
+    ),
+    Plant("age", ("Juno, seventeen now, could reef and steer.",), people=SHIP),
+    Plant("age", ("“Happy birthday,” said Hob. Ines was forty-nine.",), people=SHIP),
+    Plant("kinship", ("Juno, Hob's niece, licked the spoon.",), people=SHIP),
+    Plant(
+        "kinship",
+        ("Ines was married to Hob. She had married Hob in the spring.", "Hob, Ines's brother, carved the ham."),
+        people=SHIP,
+    ),
+    Plant(
+        "holder",
+        ("Ines held the scalpel in her right hand. Nobody spoke. Hob held the scalpel in his fist.",),
+        people=SHIP,
+    ),
+    Plant(
+        "holder",
+        ("Juno had the tin whistle in her pocket. She hummed. The tin whistle hung round Hob's neck.",),
+        people=SHIP,
+    ),
+    Plant(
+        "time",
+        ("The clock had just struck midnight. Juno rubbed her eyes. The noonday sun beat down on the cobbles.",),
+        people=SHIP,
+    ),
+    Plant(
+        "time",
+        ("It was the middle of the night. Hob lit his pipe. Bright sunlight fell across the table.",),
+        people=SHIP,
+    ),
+    Plant(
+        "weather",
+        (
+            "It was pouring. Juno pulled her hood up. Not a drop had fallen for weeks, and the sky was a hard clear blue.",
+        ),
+        people=SHIP,
+    ),
+    Plant(
+        "weather",
+        ("Thick fog lay over the harbour. Ines sighed. From the deck she could see for miles under a cloudless sky.",),
+        people=SHIP,
+    ),
+    Plant("name", ("They said that Innes had the keys.",), people=SHIP),
+    Plant("name", ("Doctor Ines Caldwell signed the paper.",), people=SHIP),
+    Plant(
+        "rule",
+        ("Juno ate the last of the honey bread on deck after sunset.",),
+        rules=("No one may eat on deck after sunset.",),
+        people=SHIP,
+    ),
+    Plant(
+        "rule",
+        ("Hob killed the albatross with a single stone.",),
+        rules=("An albatross must never be killed.",),
+        people=SHIP,
+    ),
+    Plant(
+        "dead",
+        (
+            "Rourke did not survive the fall. Nell covered him with her coat.",
+            "Rourke leaned over the chart and tapped it with one finger.",
+        ),
+        people=CREW,
+    ),
+    Plant(
+        "dead",
+        (
+            "By dawn Elias was gone; his hands had gone cold in hers, and she folded them on his chest. Elias Thorne was dead.",
+            "Elias put the kettle on. He hummed while it boiled.",
+        ),
+        people=CREW,
+    ),
+    Plant(
+        "dead",
+        (
+            "The sea gave Nell back on the third day, drowned, with weed in her hair. They laid her in the ground beside her mother.",
+            "“Hand me the rope,” Nell said.",
+        ),
+        people=CREW,
+    ),
+    Plant(
+        "place",
+        (
+            "Nell crouched in the cellar, counting the jars. The lid of the last one would not close. Nell leaned on the rail of the ship and let the spray hit her face.",
+        ),
+        people=CREW,
+    ),
+    Plant(
+        "place",
+        ("Elias was at the top of the lighthouse. That same minute he was in the village, buying bread.",),
+        people=CREW,
+    ),
+    Plant(
+        "place",
+        (
+            "At nine o'clock Rourke was in the tavern, losing at cards.",
+            "At nine o'clock that same evening Rourke was aboard the Heron, asleep.",
+        ),
+        people=CREW,
+    ),
+    Plant("looks", ("He looked at her with those pale blue eyes. Elias's eyes were brown and steady.",), people=CREW),
+    Plant(
+        "looks",
+        ("Nell pushed her copper curls out of her face.", "Her dark hair was full of salt, and Nell wrung it out."),
+        people=CREW,
+    ),
+    Plant("looks", ("Rourke's green eyes narrowed.", "“Done,” said Rourke. His black eyes were merry."), people=CREW),
+    Plant("age", ("Elias had just celebrated his fortieth birthday.",), people=CREW),
+    Plant("age", ("Nell was twenty-six, old enough to sign for herself.",), people=CREW),
+    Plant(
+        "age",
+        (
+            "At thirty, Rourke had lost his first ship.",
+            "Rourke was thirty-two years old that winter.",
+            "Rourke, who was fifty-five, laughed.",
+        ),
+        people=CREW,
+    ),
+    Plant(
+        "kinship",
+        ("Nell, Elias's niece, climbed the stairs.",),
+        people=(CREW[0], Person(name="Nell", role="daughter of Elias", description="Stubborn."), CREW[2]),
+    ),
+    Plant(
+        "kinship",
+        (
+            "“My father,” she said, nodding at Elias. Rourke was Nell's father.",
+            "Rourke, Nell's brother, carried the trunk.",
+        ),
+        people=CREW,
+    ),
+    Plant("kinship", ("Elias and Rourke were brothers.", "Elias nodded to his cousin Rourke."), people=CREW),
+    Plant("holder", ("Nell had the brass compass. She did not look at it. Elias had the brass compass.",), people=CREW),
+    Plant(
+        "holder",
+        ("The lantern swung from Elias's hand. The wind was rising. The lantern swung from Nell's hand.",),
+        people=CREW,
+    ),
+    Plant(
+        "holder",
+        ("Rourke wore the iron key on a cord around his neck.", "Nell wore the iron key on a cord around her neck."),
+        people=CREW,
+    ),
+    Plant(
+        "time",
+        (
+            "Midnight. The stars were sharp as salt. Elias trimmed the wick. Sunlight poured through the window and warmed his hands.",
+        ),
+        people=CREW,
+    ),
+    Plant(
+        "time",
+        ("It was past midnight when Nell reached the door. She knocked. The midday sun was hot on her neck.",),
+        people=CREW,
+    ),
+    Plant(
+        "time",
+        ("The sun was high over the bay. Rourke whistled. Moonlight silvered the deck in front of him.",),
+        people=CREW,
+    ),
+    Plant(
+        "weather",
+        (
+            "It had been raining all morning and it was raining still. Elias opened the shutter. There was no cloud anywhere in the bright blue sky.",
+        ),
+        people=CREW,
+    ),
+    Plant(
+        "weather",
+        ("The air was still and hot under a clear blue sky. Nell wiped her face. Heavy rain streamed down her back.",),
+        people=CREW,
+    ),
+    Plant(
+        "weather",
+        ("Snow drifted against the door. Rourke lit his pipe. The sun was blazing and the sky perfectly clear.",),
+        people=CREW,
+    ),
+    Plant("name", ("Elias Thorne wrote it in the log.", "Nobody believed Elias Thornton."), people=CREW),
+    Plant("name", ("Rourke swore.", "She waited for Rorke to finish."), people=CREW),
+    Plant("name", ("The log says that Ellias slept badly.",), people=CREW),
+    Plant(
+        "rule",
+        ("Nell struck a match and held it up inside the lamp room.",),
+        rules=("No flame may be lit in the lamp room.",),
+        people=CREW,
+    ),
+    Plant(
+        "rule",
+        ("Rourke told the crew his real name, and they laughed.",),
+        rules=("A captain never tells the crew his real name.",),
+        people=CREW,
+    ),
+    Plant(
+        "rule",
+        ("Elias whistled as he went up the stairs.",),
+        rules=("Whistling on the stairs is forbidden.",),
+        people=CREW,
+    ),
+    Plant(
+        "dead",
+        (
+            "Lorenz was found at the foot of the stairs with his neck broken. The doctor pronounced Lorenz dead at six.",
+            "Lorenz rang the bell for vespers and blew out the candles.",
+        ),
+        people=PARISH,
+    ),
+    Plant(
+        "dead",
+        (
+            "It was the fever that took Anselm in the end. He died on the Monday.",
+            "“Sit,” said Anselm, and pulled out the other chair.",
+        ),
+        people=PARISH,
+    ),
+    Plant(
+        "dead",
+        (
+            "The beam came down and crushed Greta. She was dead before they could lift it.",
+            "Greta skipped ahead of them down the lane, humming.",
+        ),
+        people=PARISH,
+    ),
+    Plant(
+        "place",
+        (
+            "Anselm sat at his bench in the workshop. The clocks ticked. At that very moment Anselm was walking along the river with his stick.",
+        ),
+        people=PARISH,
+    ),
+    Plant(
+        "place",
+        (
+            "Greta lay under her bed in the attic. She held her breath. Greta stood in the market square with a bun in each hand.",
+        ),
+        people=PARISH,
+    ),
+    Plant(
+        "place",
+        (
+            "Lorenz was in Vienna that Thursday, and saw the emperor ride by.",
+            "All that same Thursday Lorenz was in Prague, and did not leave his room.",
+        ),
+        people=PARISH,
+    ),
+    Plant("looks", ("Anselm blinked his brown eyes at the sun.",), people=PARISH),
+    Plant("looks", ("Greta had her mother's eyes, a startling green.",), people=PARISH),
+    Plant(
+        "looks",
+        ("Lorenz was bald as an egg.", "He smoothed his thick black hair. Lorenz was vain about his hair."),
+        people=PARISH,
+    ),
+    Plant("age", ("Greta, who was sixteen, carried the clock.",), people=PARISH),
+    Plant("age", ("Anselm was eighty-three that year, and still climbed the tower.",), people=PARISH),
+    Plant(
+        "age",
+        ("Lorenz was forty-four.", "At sixty, Lorenz still ran up the stairs. Lorenz was sixty years old."),
+        people=PARISH,
+    ),
+    Plant(
+        "kinship",
+        ("Anselm kissed the top of his daughter's head. Greta was his daughter, and he was proud of her.",),
+        people=PARISH,
+    ),
+    Plant("kinship", ("Greta had a brother, Lorenz.", "Lorenz, who was Greta's uncle, said nothing."), people=PARISH),
+    Plant(
+        "holder",
+        (
+            "Anselm turned the gold watch over in his hands. The tick was uneven. Across the room Greta turned the gold watch over in her hands.",
+        ),
+        people=PARISH,
+    ),
+    Plant(
+        "holder",
+        ("The chalice stood in front of Lorenz. Greta clutched the silver bell. Lorenz clutched the silver bell.",),
+        people=PARISH,
+    ),
+    Plant(
+        "time",
+        (
+            "The street lamps had been lit an hour, and it was dark. Greta ran. The midday bell was ringing and the sun stood overhead.",
+        ),
+        people=PARISH,
+    ),
+    Plant(
+        "time",
+        ("It was early morning, and the milk carts were out. Anselm yawned. The stars glittered over the roofs.",),
+        people=PARISH,
+    ),
+    Plant(
+        "weather",
+        ("Snow fell without a sound on the square. Greta put out her tongue. The rain had soaked her dress through.",),
+        people=PARISH,
+    ),
+    Plant(
+        "weather",
+        ("The sun shone from a clear sky. Lorenz mopped his brow. Rain dripped from the brim of his hat.",),
+        people=PARISH,
+    ),
+    Plant("name", ("Anselm wound the clock. Father Lorentz watched him do it.",), people=PARISH),
+    Plant("name", ("They called for Gretta, and she came.",), people=PARISH),
+    Plant(
+        "rule",
+        ("Greta opened the glass case and stopped the great clock with one finger.",),
+        rules=("The great clock must never be stopped.",),
+        people=PARISH,
+    ),
+    Plant(
+        "rule",
+        ("Anselm poured wine for the dead and drank it in the church.",),
+        rules=("Nobody drinks wine in the church.",),
+        people=PARISH,
+    ),
+)
 """Written after the first rules, in other words, by which they were then mended."""

@@ -29,7 +29,7 @@ from api.identity.auth import LocalAuth
 from api.identity.hosted import SupabaseAuth
 from api.live import asyncapi, socket
 from api.live.protocol import ADDRESS
-from api.rest import admin, catalog, export, health, keys, sessions, shares, users, versions
+from api.rest import admin, catalog, export, health, keys, ledger, sessions, shares, users, versions
 from api.rest.openapi import Documented
 from api.state import State
 from coordinator.admins import listed_ids
@@ -136,7 +136,7 @@ def create_app(settings: Settings, state: State | None = None) -> FastAPI:
     if settings.allowed_origins:
         app.add_middleware(Cors, allowed=settings.allowed_origins)
     app.answer_to(Names.of(settings))
-    for door in (health, catalog, versions, sessions, export, shares, users, keys, admin, asyncapi, pages):
+    for door in (health, catalog, versions, ledger, sessions, export, shares, users, keys, admin, asyncapi, pages):
         app.include_router(door.router)
     return app
 

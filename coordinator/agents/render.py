@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import BaseModel
 
+from coordinator.story.ledger.finding import Finding
 from coordinator.story.material import (
     Beat,
     LoreReview,
@@ -37,6 +40,19 @@ def render(output: str | BaseModel) -> str:
         case Verdict():
             return _verdict(output)
     raise TypeError(f"no agent answers with {type(output).__name__}")
+
+
+def ledger(findings: Sequence[Finding]) -> str:
+    """What code found in the text, as Markdown."""
+    found = [
+        _join(
+            f"**Section {item.section}**: {_line(item.sentence)}",
+            f"First:\n\n{_quoted(item.earlier)}",
+            f"Later:\n\n{_quoted(item.later)}",
+        )
+        for item in findings
+    ]
+    return _join("## Against the ledger", *found)
 
 
 def _outline(outline: Outline) -> str:

@@ -227,6 +227,9 @@ def _record(brief: Brief) -> list[str]:
         has. Facts: at most twelve short sentences that later sections must not contradict, such as names, ages,
         dates, times, distances, injuries, objects and who holds them, who knows what. Each must stand in the text;
         leave out moods, opinions and what the bible has already.""",
+        """Details: at most twenty of these facts once more, one at a time, as subject, attribute and value of a few
+        words, each with the words of this section that say it: who is alive or dead, eyes, hair, age, whose kin they
+        are, what they hold, where they are at its end.""",
     ]
 
 

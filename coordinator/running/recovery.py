@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from uuid import UUID
 
@@ -28,9 +28,11 @@ async def restored(
     done: Iterable[Done],
     *,
     patient: bool = False,
+    each: Callable[[Work, Work], None] | None = None,
 ) -> tuple[Work, list[Done]]:
     """As `plan.restore`, and the steps with what that found out about a person's edits, so that it need not be found
-    again. Long edits are matched to their sections in a worker process.
+    again. Long edits are matched to their sections in a worker process. `each` is told the work before and after every
+    step.
 
     Raises what `Workers.run` raises, or waits for room there where it is `patient`.
     """
@@ -42,7 +44,9 @@ async def restored(
             content = content_of(step)
             size = len(content) + sum(map(len, work.shown))
             step = replace(step, sections=await run(user, size, realign, work.shown, content))
-        work = plan.taken_up(work, step)
+        before, work = work, plan.taken_up(work, step)
+        if each is not None:
+            each(before, work)
         known.append(step)
         if number % STEPS_AT_ONCE == 0:
             await asyncio.sleep(0)

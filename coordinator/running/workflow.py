@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal, TypeVar
@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from coordinator.agents.cast import Answer, Begun, label, perform
 from coordinator.agents.library import Library
 from coordinator.agents.prompts import output_type
-from coordinator.agents.render import render
+from coordinator.agents.render import ledger, render
 from coordinator.agents.repetition import find_repetition
 from coordinator.errors import BudgetExceeded, Fenced, Internal, NotFound, StoryloomError, TooLarge, Unavailable
 from coordinator.llm.models import Models
@@ -29,10 +29,14 @@ from coordinator.sessions.journal import Journal
 from coordinator.sessions.manager import StorySessionManager
 from coordinator.sessions.runs import Partial, Recovered
 from coordinator.store.runs import Failing, Finished
-from coordinator.story import plan, progress
+from coordinator.story import continuity, plan, progress
 from coordinator.story.briefing import brief_of
 from coordinator.story.budget import Guard
 from coordinator.story.edits import is_edit, is_kept
+from coordinator.story.ledger.cast import Cast
+from coordinator.story.ledger.finding import Finding
+from coordinator.story.ledger.ledger import findings_of, read_all
+from coordinator.story.ledger.reading import Reading
 from coordinator.story.material import Note, Section, Verdict
 from coordinator.story.sections import words_for
 from coordinator.story.verdicts import scored_by
@@ -50,6 +54,8 @@ SEARCH_COST = 2
 """A character is searched for repetition in up to twice the time that others take for it."""
 TEXTS_COUNTED = 1000
 """More than a story of a hundred pages has sections, each of them written anew a few times."""
+LEDGER_COST = 10
+"""A character is read for the ledger in up to ten times the time that others take for it."""
 REPETITION_SECTIONS = 20
 """While drafting, repetition is looked for this far back: about 7,000 words, which a reader still remembers."""
 
@@ -188,6 +194,10 @@ class StoryWorkflow:
             # Kept with the outline: the sections stay what they are, whichever model goes on.
             done.output["section_words"] = words_for((await models.measure(session.model)).context)
         after = plan.advance(work, done)
+        findings = await self._found(work, after, spec, reading, journal)
+        if findings and done.output is not None:
+            done = replace(done, output=continuity.kept(done.output, findings))
+            after = plan.advance(work, done)
         result = {
             "step": spec.name,
             "stage": spec.stage,
@@ -198,10 +208,10 @@ class StoryWorkflow:
             "tokens": answer.tokens,
             "cost_usd": answer.cost_usd,
             "message_id": listener.message_id,
-            "content": answer.text,
+            "content": f"{answer.text}\n\n{ledger(findings)}" if findings and done.output is not None else answer.text,
             "model": answer.model,
             "output": done.output,
-            "metadata": _about(answer),
+            "metadata": {**_about(answer), **_told(findings)},
             **_made(work, after, spec, answer, reading),
         }
         change = await _patiently(lambda: self._manager.runs.finish_step(journal, result))
@@ -217,6 +227,22 @@ class StoryWorkflow:
             },
         )
         return after, change
+
+    async def _found(
+        self, before: Work, after: Work, spec: StepSpec, reading: _Reading, journal: Journal
+    ) -> list[Finding]:
+        """What can't all be true: of a section just recorded, of the text that was read, of a version just made. What
+        the writer has said to leave is left."""
+        if spec.kind not in ("record", "review") and plan.draft_of(after, spec) is None:
+            return []
+        texts = continuity.text_as_it_stands(before if spec.kind == "review" else after)
+        found = await reading.findings(after, texts)
+        if spec.kind == "record":
+            found = [finding for finding in found if finding.section == spec.section]
+        if not found:
+            return []
+        settled = set(await _patiently(lambda: self._manager.record.settled(journal.session_id)))
+        return [finding for finding in found if finding.id not in settled][: continuity.MOST_KEPT]
 
     async def _open_gate(self, work: Work, spec: StepSpec, journal: Journal, reading: _Reading) -> None:
         outline = spec.gate == "outline"
@@ -262,6 +288,7 @@ class _Reading:
         self._workers = workers
         self._user = user
         self._searched: tuple[list[Section], list[Note]] = ([], [])
+        self._read: tuple[Cast | None, dict[str, Reading]] = (None, {})
 
     def words(self, texts: Iterable[str]) -> int:
         return sum(map(self.count, texts))
@@ -277,6 +304,21 @@ class _Reading:
             self._searched = texts, await self._search(texts)
         notes = self._searched[1]
         return [(note.section or 0, f"“{note.quote}” {note.comment}" if note.quote else note.comment) for note in notes]
+
+    async def findings(self, work: Work, texts: dict[int, str]) -> list[Finding]:
+        """What of these texts can't all be true. A section is read again only where it has changed."""
+        sources = continuity.sources_of(work)
+        known = self._read[1] if self._read[0] == sources.cast else {}
+        new = [text for text in dict.fromkeys(texts.values()) if text not in known]
+        try:
+            size = LEDGER_COST * sum(map(len, new))
+            read = await self._workers.run_patiently(self._user, size, read_all, new, sources.cast) if new else []
+        except (TooLarge, Unavailable) as error:
+            logger.warning("the text is not held against its ledger: %s", error)
+            return []
+        every = {**known, **dict(zip(new, read, strict=True))}
+        self._read = sources.cast, {text: every[text] for text in texts.values()}
+        return findings_of(texts, sources, self._read[1])
 
     async def _search(self, texts: list[Section]) -> list[Note]:
         size = SEARCH_COST * sum(len(section.text) for section in texts)
@@ -377,6 +419,11 @@ def _is_stale(recovered: Recovered, work: Work, spec: StepSpec, partial: Partial
         return shown.changed and partial.attempt <= shown.attempt
     done = [step["step"] for step in recovered.steps if step["status"] == "done" and not is_kept(step["step"])]
     return bool(done) and is_edit(done[-1])
+
+
+def _told(findings: list[Finding]) -> dict[str, Any]:
+    """For the message: what code found, for who watches."""
+    return {"findings": [finding.model_dump(mode="json") for finding in findings]} if findings else {}
 
 
 def _about(answer: Answer) -> dict[str, Any]:

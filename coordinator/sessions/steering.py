@@ -52,6 +52,17 @@ class Steering:
         )
         return message
 
+    async def settle(self, identity: Identity, session_id: UUID, finding: str, text: str) -> Message:
+        """The writer's word that a finding of the ledger is to be left, once."""
+        owner = identity.writer()
+        message_id = uuid5(session_id, f"settles {finding}")
+        message, _ = await self._writes.beside(
+            session_id,
+            self._store.messages.settle(session_id, owner, message_id, finding, text),
+            lambda answer: answer[1],
+        )
+        return message
+
     async def answer_gate(
         self, identity: Identity, session_id: UUID, step: str, *, approved: bool, comment: str | None
     ) -> Changed:

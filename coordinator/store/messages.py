@@ -58,6 +58,15 @@ class MessageOperations:
         )
         return _said(answer)
 
+    async def settle(
+        self, session_id: UUID, owner: UUID, message_id: UUID, finding: str, text: str
+    ) -> tuple[Message, list[Json]]:
+        """The writer's word that a finding is to be left; the same id again answers the same message."""
+        answer = await self._gateway.write(
+            "settle_finding", SERVICE, session_id=session_id, owner=owner, id=message_id, finding=finding, text=text
+        )
+        return _said(answer)
+
 
 def _said(answer: Json) -> tuple[Message, list[Json]]:
     """A message, and its event where that has a number: the session's run may be yet to give it one."""

@@ -98,6 +98,16 @@ class RecordOperations:
             answer["items"], answer["next_cursor"] is not None, answer["epoch"], answer["last_seq"], answer["same_past"]
         )
 
+    async def ledger_work(self, identity: Identity, session_id: UUID) -> tuple[Json, list[str]]:
+        """What a session has done, as `get_work` answers it, and the ids of the findings that its writer settled."""
+        answer: Json = await self._read("get_ledger", identity, session_id)
+        return answer, answer["settled"]
+
+    async def settled(self, session_id: UUID) -> list[str]:
+        """For the session's run: the ids of the findings that its writer has said to leave."""
+        found: list[str] = await self._gateway.read("settled_findings", SERVICE, session_id=session_id)
+        return found
+
     async def inspect(self, admin: Identity, session_id: UUID) -> Json:
         """One session whole, with the first page of each of its lists. NotFound for anybody but an admin."""
         answer: Json = await self._read("inspect_session", admin, session_id)

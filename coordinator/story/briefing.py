@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from coordinator.story.brief import Brief
+from coordinator.story.continuity import near
 from coordinator.story.gates import ANYHOW
 from coordinator.story.material import Section
 from coordinator.story.words import count_words
@@ -147,10 +148,12 @@ def _notes(work: Work, spec: StepSpec, repetition: Sequence[tuple[int, str]]) ->
         case "outline" if spec.round > 1 and work.outline_review is not None:
             return [*work.outline_review.problems, work.outline_review.advice]
         case "draft":
-            return [*work.notes, *[note for _, note in repetition][:NOTES_KEPT]]
+            return [*near(work, spec.section), *work.notes, *[note for _, note in repetition][:NOTES_KEPT]]
         case "revise" | "polish":
             found = [note for section, note in repetition if section == spec.section]
-            asked = work.mending.get(spec.section, []) if spec.kind == "revise" else []
+            # What is open still when the text is polished has no revision to come.
+            left = [finding.note for finding in work.findings if finding.section == spec.section]
+            asked = work.mending.get(spec.section, []) if spec.kind == "revise" else left
             return [*asked, *found][: NOTES_KEPT * 2]
         case "review":
             return [note for _, note in repetition][:NOTES_KEPT]

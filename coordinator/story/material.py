@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.json_schema import SkipJsonSchema
 
 from coordinator.plain import plain_name, plain_title
@@ -95,6 +95,38 @@ class Bible(Material):
     facts: list[Fact] = Field(default_factory=list)
 
 
+DetailAttribute = Literal[
+    "alive", "eyes", "hair", "looks", "age", "kin", "place", "holds", "injury", "day", "hour", "weather"
+]
+MOST_DETAILS = 30
+
+
+class Detail(Material):
+    """A fact that can be compared with another of the same subject and attribute, whatever the language."""
+
+    subject: Name = Field(description="who or what, under the name that the bible has; world for day, hour and weather")
+    attribute: DetailAttribute
+    value: Annotated[str, Field(min_length=1, max_length=200), _by(storable)] = Field(
+        description="in one to five words"
+    )
+    quote: Annotated[str, Field(max_length=500), _by(storable)] = Field(
+        default="", description="where the section says it, word for word"
+    )
+
+
+def _usable(details: Any) -> Any:
+    """Those that are details, the first MOST_DETAILS: no record is refused for one that a model gets wrong."""
+    kept: list[Detail] = []
+    for told in details if isinstance(details, list) else []:
+        try:
+            kept.append(Detail.model_validate(told))
+        except ValidationError:
+            continue
+        if len(kept) == MOST_DETAILS:
+            break
+    return kept
+
+
 class Record(Material):
     """What one section adds to the bible, and the running summary up to and with it."""
 
@@ -107,6 +139,9 @@ class Record(Material):
     )
     facts: list[Line] = Field(
         default_factory=list, max_length=30, description="what later sections must not contradict"
+    )
+    details: Annotated[list[Detail], BeforeValidator(_usable)] = Field(
+        default_factory=list, description="the facts of this section that can be looked up"
     )
 
 

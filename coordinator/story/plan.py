@@ -14,6 +14,7 @@ from typing import Any
 
 from coordinator.models import StoryConfig
 from coordinator.story import gates
+from coordinator.story.continuity import found_in
 from coordinator.story.edits import edited, is_edit, is_kept, kept
 from coordinator.story.material import (
     Bible,
@@ -227,14 +228,16 @@ def _settled(work: Work, spec: StepSpec, done: Done) -> Work:
         case "draft":
             work = replace(work, texts={**work.texts, spec.section: done.text}, under_way=None)
         case "record":
-            return _with_record(work, Record.model_validate(done.output), spec.section)
+            work = _with_record(work, Record.model_validate(done.output), spec.section)
+            before = [finding for finding in work.findings if finding.section != spec.section]
+            return replace(work, findings=[*before, *found_in(done)])
         case "notes":
             notes = Notes.model_validate(done.output)
             return replace(work, notes=[note.comment for note in notes.notes][:NOTES_KEPT])
         case "lore-review":
             return with_lore(work, LoreReview.model_validate(done.output))
         case "review":
-            return with_verdict(work, Verdict.model_validate(done.output), spec)
+            return with_verdict(work, Verdict.model_validate(done.output), spec, found_in(done))
         case "revise":
             work = replace(work, candidate={**work.candidate, spec.section: done.text})
         case "polish":
@@ -280,7 +283,8 @@ def _with_record(work: Work, record: Record, section: int) -> Work:
         rules=work.bible.rules,
         facts=list(facts.values()),
     )
-    return replace(work, bible=bible, summary=record.summary)
+    details = tuple(one for one in work.details if one[0] != section) + tuple((section, one) for one in record.details)
+    return replace(work, bible=bible, summary=record.summary, details=details)
 
 
 def draft_of(work: Work, spec: StepSpec) -> NewDraft | None:

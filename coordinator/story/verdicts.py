@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from coordinator.story.continuity import with_notes
+from coordinator.story.ledger.finding import Finding
 from coordinator.story.material import LoreReview, Verdict
 from coordinator.story.work import StepSpec, Work, now_current, told_sections
 
@@ -32,20 +35,23 @@ def with_lore(work: Work, review: LoreReview) -> Work:
     return replace(work, mending=mending)
 
 
-def with_verdict(work: Work, verdict: Verdict, spec: StepSpec) -> Work:
-    """Settles a revision round, and opens the next where one is needed and allowed."""
+def with_verdict(work: Work, verdict: Verdict, spec: StepSpec, findings: Sequence[Finding] = ()) -> Work:
+    """Settles a revision round, and opens the next where one is needed and allowed. What code has found in the text
+    that was read is to be mended, whatever the reader says."""
     work = replace(work, scores={**work.scores, work.versions: verdict.scores()})
     judged = verdict if verdict.scores() else None
     if spec.round == 1:
-        # To what lore found comes what the reader asks for.
-        work = replace(work, best=judged, mending=_asked(work, verdict, work.mending))
+        # To what lore found, and code, comes what the reader asks for.
+        found = with_notes(work.mending, findings, told_sections(work))
+        work = replace(work, best=judged, findings=list(findings), mending=_asked(work, verdict, found))
     elif accepts(work, verdict, spec):
         work = replace(
             work,
             texts={**work.texts, **work.candidate},
             best=judged or work.best,
             candidate={},
-            mending=_asked(work, verdict, {}),
+            findings=list(findings),
+            mending=_asked(work, verdict, with_notes({}, findings, told_sections(work))),
         )
         work = now_current(work, work.texts)
     else:

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from coordinator.models import Gate, StoryConfig
 from coordinator.story.brief import WORDS_PER_PAGE
-from coordinator.story.material import Beat, Bible, Outline, OutlineReview, Verdict
+from coordinator.story.ledger.finding import Finding
+from coordinator.story.material import Beat, Bible, Detail, Outline, OutlineReview, Verdict
 from coordinator.story.sections import SECTION_WORDS
 from coordinator.story.template import AgentName, Stage, StepKind, Template
 
@@ -97,7 +98,8 @@ class Work:
     `steps` is its schedule, made anew where a step changes it; `left` and `stages_left` are the shares, 0 to 1, of the
     work and of each stage begun that are still to do. `shown` are the sections of the current version, as they stand in
     it; `scores` those of each version that a reader has judged. A section is "" where a person has taken all of it
-    away: nothing is done to it any more. `under_way` is no part of `texts`, but shown.
+    away: nothing is done to it any more. `under_way` is no part of `texts`, but shown. `details` are the records', each
+    with its section; `findings` what of the text can't all be true, as the last step has kept it that looked.
     """
 
     prompt: str
@@ -114,6 +116,8 @@ class Work:
     bible: Bible = field(default_factory=Bible)
     summary: str = ""
     notes: list[str] = field(default_factory=list)
+    details: tuple[tuple[int, Detail], ...] = ()
+    findings: list[Finding] = field(default_factory=list)
     mending: dict[int, list[str]] = field(default_factory=dict)
     rounds: list[list[int]] = field(default_factory=list)
     asked: dict[int, Gate] = field(default_factory=dict)

@@ -14,6 +14,7 @@ import typer
 
 from storyloom.cli.editing import edit, fork
 from storyloom.cli.exporting import export
+from storyloom.cli.ledger import ledger
 from storyloom.cli.options import Command
 from storyloom.cli.program import DONE, WRONG_USE, Wrong, program, report, wants_json
 from storyloom.cli.reading import sessions, show
@@ -58,7 +59,7 @@ def storyloom(
 
 for command in (
     *(write, attach, resume, show, sessions, cancel, pause, steer, approve, export),
-    *(versions, diff, edit, fork, rewrite),
+    *(versions, diff, edit, fork, rewrite, ledger),
     *(serve, token, migrate, doctor),
 ):
     app.command(cls=Command)(command)

@@ -345,6 +345,18 @@ class Client:
         ClientError `not_found` where one of them is none."""
         return await self._get(session_id, f"/drafts/{old}/diff/{new}")
 
+    async def ledger(self, session_id: UUID | str) -> Any:
+        """What the story has said (`entries`), what of it can't all be true (`findings`, which remain where it is
+        finished), what was `settled`, and how many were open in each of its `versions`. Raises ClientError `conflict`
+        for what is no story."""
+        return await self._get(session_id, "/ledger")
+
+    async def settle(self, session_id: UUID | str, finding_id: str, *, comment: str | None = None) -> Message:
+        """Says that a finding of the ledger is to stay as it is; again changes nothing. Raises ClientError `not_found`
+        where there is none of that id."""
+        door = f"/ledger/{quote(finding_id, safe='')}/settle"
+        return _read(Message, await self._post(session_id, door, {"comment": comment} if comment else None))
+
     async def rewrite(
         self,
         session_id: UUID | str,

@@ -53,9 +53,9 @@ async def test_axe_finds_nothing_on_any_page(visitor: Visitor, page: Page, judge
     session_id = await begin(page, template="Noir")
     await finished(page)
     await judged(page, "session")
-    for tab in ("Steps", "Versions", "Scores"):
+    for tab in ("Steps", "Versions", "Scores", "Bible"):
         await page.get_by_role("tab", name=tab).click()
-        await expect(page.get_by_role("tabpanel", name=tab).locator("li, tr").first).to_be_visible()
+        await expect(page.get_by_role("tabpanel", name=tab).locator("li, tr, details").first).to_be_visible()
         await judged(page, tab.lower())
     await page.get_by_role("button", name="Edit").click()
     await expect(page.locator("dialog")).to_be_visible()

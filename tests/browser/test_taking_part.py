@@ -158,6 +158,27 @@ async def test_another_device_comes_back_with_the_key(visitor: Visitor, page: Pa
     assert await text(other) == await text(page)
 
 
+async def test_the_bible_shows_both_passages_of_a_contradiction_and_lets_it_be(page: Page) -> None:
+    await begin(page)
+    await finished(page)
+    await page.get_by_role("tab", name="Bible").click()
+    panel = page.get_by_role("tabpanel", name="Bible")
+    await expect(panel).to_contain_text("Nothing contradicts itself, as far as can be told.")
+    await page.get_by_role("button", name="Edit").click()
+    box = page.get_by_label("The story's text, in Markdown")
+    planted = "Aunt Odile said nothing, and Odile's eyes were green.\n\nThen Odile laughed. Odile's eyes were brown."
+    await box.fill(f"{planted}\n\n{await box.input_value()}")
+    await page.get_by_role("button", name="Save as a new version").click()
+    found = panel.locator(".findings li").first
+    await expect(found).to_contain_text("Other looks · Odile")
+    await expect(found.locator("blockquote")).to_have_count(2)
+    await expect(panel.locator(".chart svg")).to_have_attribute("aria-label", re.compile(r"Version \d+: 1$"))
+    await found.get_by_role("button", name="Leave it so").click()
+    await expect(panel).to_contain_text("You have said to leave it.")
+    await expect(panel).to_contain_text("Nothing contradicts itself, as far as can be told.")
+    await expect(page.locator(".talk .mine").last).to_contain_text("It stays as it is")
+
+
 async def test_the_keyboard_alone_begins_a_story_and_speaks_in_it(page: Page) -> None:
     await page.goto("/")
     await page.get_by_role("group", name="Examples").get_by_role("button").first.focus()

@@ -205,6 +205,8 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("get_snapshot", "owner", {"session_id": "session"}),
     ("get_replay", "owner", {"session_id": "session", "epoch": 1, "after_seq": 10, "limit": 200}),
     ("get_work", "owner", {"session_id": "session"}),
+    ("get_ledger", "owner", {"session_id": "session"}),
+    ("settled_findings", "service", {"session_id": "session"}),
     ("inspect_session", "admin", {"session_id": "session"}),
     ("export_rows", "owner", {"table": "story_sessions", "key": "id", "owner": "owner"}),
     ("export_rows", "owner", {"table": "session_messages", "key": "seq", "owner": "owner", "session_id": "session"}),
@@ -243,6 +245,8 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("write_many", "service", {"calls": "writes"}),
     ("pause_session", "service", {"session_id": "waiting", "owner": None}),
     ("steer", "service", {"session_id": "paused", "owner": "paused_owner", "id": UUID(int=3), "text": "A note."}),
+    ("settle_finding", "service", {
+        "session_id": "session", "owner": "owner", "id": UUID(int=6), "finding": "age-0123456789", "text": "It stays."}),
     ("answer_gate", "service", {
         "session_id": "gate", "owner": None, "step": "approve-outline", "approved": True, "comment": "Yes.",
         "call": UUID(int=4)}),

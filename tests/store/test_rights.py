@@ -45,14 +45,14 @@ FOR_USERS = {
     "list_sessions", "number_cursor", "page_json", "list_messages", "list_drafts", "get_draft", "list_steps", "list_events",
     "get_story", "word_query", "search_fold", "search_text", "search_parts", "search_words", "moment_cursor", "moment_of",
     "get_snapshot", "get_replay", "inspect_session", "export_rows", "partial_json",
-    "alternative_json", "list_alternatives", "get_alternative", "get_work", "audit_json", "list_audit", "no_text", "page_of", "page_fits",
+    "alternative_json", "list_alternatives", "get_alternative", "get_work", "get_ledger", "settled_findings", "audit_json", "list_audit", "no_text", "page_of", "page_fits",
 }  # fmt: skip
 FOR_THE_SERVICE = FOR_USERS | {
     "owned_session", "add_events", "events_since", "create_session", "change_status", "rename_session", "delete_session",
     "append_message", "append_messages", "append_draft", "draft_event", "check_epoch", "expire_sessions", "begin_run", "load_run", "break_run", "give_up_run", "keep_events",
     "append_events", "finish_step", "complete_session", "fail_session", "events_after", "usage_after",
     "beat", "silent_since", "take_chore", "leave", "waiting_runs", "claim_runs", "number_changes", "notes_json", "open_gate", "tell",
-    "number_outside", "message_event", "activity", "write_many", "pause_session", "steer", "answer_gate", "set_budget", "wake",
+    "number_outside", "message_event", "activity", "write_many", "pause_session", "steer", "settle_finding", "answer_gate", "set_budget", "wake",
     "local_sign_in", "schema_version", "schema_state", "local_erase", "erase_user", "delete_old_sessions",
     "check_at_rest", "edit_draft", "add_alternatives", "fork_session",
     "share_json", "create_share", "list_shares", "revoke_share", "read_share",
@@ -65,7 +65,7 @@ FOR_THE_SERVICE = FOR_USERS | {
 }  # fmt: skip
 FOR_ADMINS = {"inspect_session"}
 """Of those for users: to anybody but an admin, and the service, every session is absent."""
-SILENT = {"partial_json"}
+SILENT = {"partial_json", "settled_findings"}
 """Of those for users: of a session that is not theirs they answer nothing, where the others raise PT404."""
 FOR_NOBODY = {"add_profile", "keep_text", "admit_session", "admit_resumed", "admit_edit", "count_deleted"}
 DEFINERS = {"add_profile", "local_sign_in", "local_erase"}

@@ -24,7 +24,9 @@ from coordinator.llm import storyteller
 from coordinator.models import StoryConfig
 from coordinator.story.brief import Brief, BriefKind
 from coordinator.story.difference import compare
-from coordinator.story.material import Bible, Note, Notes, Outline, Section
+from coordinator.story.ledger.cast import cast_of
+from coordinator.story.ledger.ledger import Sources, ledger_of
+from coordinator.story.material import Bible, Note, Notes, Outline, Person, Section
 from coordinator.story.sections import realign, spans
 from coordinator.story.words import count_words
 from storyloom.cli.comparison import compared
@@ -51,6 +53,11 @@ def brief(kind: BriefKind, **given: Any) -> Brief:
     return Brief(**{**common, "kind": kind, **given})
 
 
+NAMED = Sources(
+    cast_of(
+        [Person(name=f"Mara Venn {n}", role="x", description="x") for n in range(200)], [], ["No iron crosses it."], 200
+    )
+)
 _outline = storyteller.answer(brief("outline"))
 assert isinstance(_outline, Outline)
 OUTLINE = _outline
@@ -117,6 +124,7 @@ READERS: dict[str, tuple[Callable[[str], Any], float, float]] = {
         1,
         40,
     ),
+    "ledger": (lambda text: ledger_of({1: text, 2: text[::-1]}, NAMED), 0.6, 15),
     "bible_digest": (lambda text: bible_digest(Bible(people=OUTLINE.people), text[:100_000], 1_000), 0.3, 1),
     "evidence": (evidenced, 0.3, 1),
     "seam": (joined, 0.5, 5),

@@ -143,6 +143,21 @@ class Fake:
         self.calls.append(("steer", text))
         return Message(id=UUID(SESSION), seq=2, role="user", content=text)
 
+    async def ledger(self, session_id: Any) -> Any:
+        finding = {
+            "id": "dead-0123456789",
+            "sentence": "Tobin is dead by then.",
+            "earlier_section": 0,
+            "earlier": "Tobin,\x1b[2J dead.",
+            "section": 2,
+            "later": "Tobin laughed.",
+        }
+        settled = [call for call in self.calls if call[0] == "settle"]
+        return {"entries": [], "findings": [] if settled else [finding], "settled": settled, "versions": []}
+
+    async def settle(self, session_id: Any, finding_id: str) -> None:
+        self.calls.append(("settle", finding_id))
+
     async def set_budget(self, session_id: Any, **budget: Any) -> None:
         self.calls.append(("set_budget", budget))
 

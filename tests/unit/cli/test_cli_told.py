@@ -58,6 +58,7 @@ def test_the_exit_codes() -> None:
         (["pause", SESSION], {"id", "status"}),
         (["approve", SESSION, "approve-outline"], {"id", "status"}),
         (["steer", SESSION, "Rain."], {"id", "content", "seq"}),
+        (["ledger", SESSION], {"entries", "findings", "settled", "versions"}),
         (["token"], {"access_token", "expires_in"}),
     ],
 )

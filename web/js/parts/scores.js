@@ -52,11 +52,11 @@ function row(name, values, versions, kind) {
     h("td", {}, now === null ? "–" : number(now, { maximumFractionDigits: 1 })));
 }
 
-/** @param {(number | null)[]} values @param {string} told */
-function line(values, told) {
+/** @param {(number | null)[]} values @param {string} told @param {number} [highest] */
+export function line(values, told, highest = HIGHEST) {
   const points = values.map((value, index) => ({
     x: values.length === 1 ? WIDTH / 2 : 5 + (index * (WIDTH - 10)) / (values.length - 1),
-    y: value === null ? null : HEIGHT - 5 - (value / HIGHEST) * (HEIGHT - 10),
+    y: value === null ? null : HEIGHT - 5 - (value / highest) * (HEIGHT - 10),
   })).filter((point) => point.y !== null);
   return svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, width: WIDTH, height: HEIGHT, role: "img", "aria-label": told },
     svg("path.grid", { d: `M0 ${HEIGHT - 5}H${WIDTH}M0 5H${WIDTH}` }),

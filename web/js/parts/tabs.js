@@ -46,5 +46,7 @@ export function tabs(label, tabs_) {
     buttons[next].focus();
   }
   choose(tabs_[0].id);
-  return { list, panels, choose, get chosen() { return chosen; } };
+  /** To the panel that is shown. */
+  const focus = () => panels.find((panel) => !panel.hidden)?.focus();
+  return { list, panels, choose, focus, get chosen() { return chosen; } };
 }

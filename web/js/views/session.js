@@ -11,6 +11,7 @@ import { copyButton } from "../parts/copy.js";
 import { openEditor } from "../parts/editor.js";
 import { exportMenu } from "../parts/export.js";
 import { openFork } from "../parts/fork.js";
+import { ledgerPanel } from "../parts/ledger.js";
 import { Page } from "../parts/page.js";
 import { passageTool } from "../parts/passage.js";
 import { scoresPanel } from "../parts/scores.js";
@@ -99,11 +100,13 @@ class SessionView {
     this.steps = stepsPanel(context, this.id);
     this.versions = versionsPanel(this);
     this.scores = scoresPanel(this);
+    this.ledger = ledgerPanel(this);
     const panels = tabs(t("panel"), [
       { id: "talk", words: t("panel.talk"), panel: h("div.panel", {}, this.talk.node) },
       { id: "steps", words: t("panel.steps"), panel: h("div.panel", {}, this.steps.node) },
       { id: "versions", words: t("panel.versions"), panel: h("div.panel", {}, this.versions.node), opened: () => this.versions.load() },
       { id: "scores", words: t("panel.scores"), panel: h("div.panel", {}, this.scores.node), opened: () => this.scores.load() },
+      { id: "ledger", words: t("panel.ledger"), panel: h("div.panel", {}, this.ledger.node), opened: () => this.ledger.load() },
     ]);
     this.panels = panels;
     this.box = h("div.box", {}, panels.list, ...panels.panels);
@@ -358,8 +361,10 @@ class SessionView {
     this._versionsTold = told;
     this.versions.stale();
     this.scores.stale();
+    this.ledger.stale();
     if (this.panels.chosen === "versions") this.versions.load();
     if (this.panels.chosen === "scores") this.scores.load();
+    if (this.panels.chosen === "ledger") this.ledger.load();
   }
 
   // -- Following along -----------------------------------------------------------------------------------------------

@@ -34,11 +34,12 @@ from pydantic_ai.messages import (
 from pydantic_core import from_json
 
 from coordinator.agents import faults, prompts, tasks
+from coordinator.agents.cleaning.clean import clean
+from coordinator.agents.cleaning.sentences import is_refusal
 from coordinator.agents.evidence import Evidence
 from coordinator.agents.faults import Fault
 from coordinator.agents.render import render
 from coordinator.agents.seam import END, NoWayOn, Seam
-from coordinator.agents.tidy import is_refusal, tidy
 from coordinator.errors import Misconfigured
 from coordinator.llm.http import WAITING
 from coordinator.llm.models import OFFLINE, Models
@@ -326,18 +327,21 @@ class _Call:
 
     def _checked(self, response: ModelResponse, name: str) -> str:
         """The prose of a whole response, with what was kept. Raises Fault where it is none."""
-        kind, text = self._brief.kind, tidy(self._written, self._brief)
+        kind, cleaned = self._brief.kind, clean(self._written, self._brief)
+        text = cleaned.text
         if not text.startswith(self._brief.opening):
-            # Those words are not a model's to be tidied.
+            # Those words are not a model's to be cleaned.
             text = self._written.strip()
         said_so = False
         if self._seam is not None:
-            said_so = self._seam.nothing_missing or text.endswith(END)
+            said_so = self._seam.nothing_missing or self._written.rstrip().endswith(END)
             text = text.removesuffix(END).rstrip()
             if count_words(text) > LONGEST_JOINED * tasks.length(self._brief):
                 raise faults.astray(name, kind)
-        if response.finish_reason == "content_filter" or is_refusal(text, self._brief.words):
+        if response.finish_reason == "content_filter" or cleaned.no_story == "refusal":
             raise faults.refused(name, kind)
+        if cleaned.no_story == "question":
+            raise faults.asked_back(name, kind)
         if response.finish_reason == "length":
             raise faults.cut_off(name, kind)
         if response.finish_reason == "error":

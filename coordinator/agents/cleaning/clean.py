@@ -6,17 +6,17 @@ wordings of `wordings`. Where it can't be told from a story, it is the story.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from coordinator.agents.cleaning import marks, sentences
 from coordinator.agents.cleaning.headings import Headings, is_rule, plan_lines, thought_lines
+from coordinator.agents.cleaning.wordings import heading_words
 from coordinator.story.brief import Brief
 
-Kind = Literal[
-    "preamble", "remark", "heading", "mark", "fence", "thought", "question", "refusal", "tool call", "plan"
-]  # fmt: skip
+Kind = Literal["preamble", "remark", "heading", "mark", "fence", "thought", "tool call", "plan"]
+"""What is taken off a story. Of an answer that is none, `no_story` says what it is."""
 
 MOST_ROUNDS = 10
 """What was taken off may have hidden something: it is looked at again, so often at most."""
@@ -30,8 +30,8 @@ LONGEST_PREAMBLE = 4_000
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """The story in `text`: nothing in it that was not there. `removed` says in order of the alphabet what was taken off.
-    `no_story`: all of the text asks back or refuses; then nothing was removed."""
+    """The story in `text`, and nothing that was not in the answer. `removed` says what was taken off, sorted by name.
+    `no_story`: all that is left asks back or refuses."""
 
     text: str
     removed: tuple[Kind, ...] = ()
@@ -41,15 +41,19 @@ class Cleaned:
 def clean(text: str, brief: Brief) -> Cleaned:
     """The prose of an answer. Cleaning it again changes nothing. Time grows with the length of the text."""
     text = text.replace("\r\n", "\n").strip()
-    if sentences.is_refusal(text, brief.words):
-        return Cleaned(text, no_story="refusal")
-    if sentences.is_question(text, brief.words):
-        return Cleaned(text, no_story="question")
+    if no_story := _no_story(text, brief):
+        return Cleaned(text, no_story=no_story)
     page = _Page(text, brief)
     for _ in range(MOST_ROUNDS):
         if not page.cleaned():
             break
-    return Cleaned(page.text(), tuple(sorted(page.removed)))
+    return Cleaned(page.text(), tuple(sorted(page.removed)), _no_story(page.text(), brief) if page.removed else None)
+
+
+def _no_story(text: str, brief: Brief) -> Literal["question", "refusal"] | None:
+    if sentences.is_refusal(text, brief.words):
+        return "refusal"
+    return "question" if sentences.is_question(text, brief.words) else None
 
 
 def without_preamble(text: str) -> str:
@@ -66,6 +70,7 @@ def without_preamble(text: str) -> str:
 class _Page:
     def __init__(self, text: str, brief: Brief) -> None:
         self._lines = text.split("\n")
+        self._first, self._last = 0, len(self._lines)
         self._brief = brief
         self._headings = Headings(brief)
         self.removed: set[Kind] = set()
@@ -77,149 +82,162 @@ class _Page:
     def cleaned(self) -> bool:
         """Takes off what is found now. Whether that was anything."""
         self._changed = False
-        self._without_marks()
-        self._without_blocks()
+        self._keep(map(self._without_mark, self._lines))
+        self._keep(self._without_blocks())
         self._at_the_edges()
-        self._without_headings()
+        self._keep(None if self._is_heading(at) else line for at, line in enumerate(self._lines))
         return self._changed
 
     def _found(self, kind: Kind) -> None:
         self.removed.add(kind)
         self._changed = True
 
-    def _without_marks(self) -> None:
-        kept: list[str | None] = []
-        for line in self._lines:
-            bare = None if marks.is_wrapper(line) else marks.without_our_marks(line)
-            if bare is None or bare != line:
-                self._found("mark")
-            kept.append(bare)
-        if None in kept or self._changed:
-            self._lines = _closed_up(kept)
+    def _keep(self, lines: Iterable[str | None]) -> None:
+        """These lines, those that are None left out; where one was, no two empty lines meet."""
+        kept: list[str] = []
+        gone = False
+        for line in lines:
+            if line is None:
+                gone = True
+                continue
+            empty = not line.strip()
+            if gone and empty and (not kept or not kept[-1].strip()):
+                continue
+            gone = gone and empty
+            kept.append(line)
+        self._lines = kept
 
-    def _without_blocks(self) -> None:
+    def _without_mark(self, line: str) -> str | None:
+        bare = None if marks.is_wrapper(line) else marks.without_our_marks(line)
+        if bare != line:
+            self._found("mark")
+        return bare
+
+    def _without_blocks(self) -> list[str | None]:
         kept: list[str | None] = list(self._lines)
         for start, end, is_call in marks.blocks(self._lines):
             kept[start:end] = [None] * (end - start)
             self._found("tool call" if is_call else "thought")
-        if None in kept:
-            self._lines = _closed_up(kept)
+        return kept
 
-    def _without_headings(self) -> None:
-        kept: list[str | None] = list(self._lines)
-        for at, line in enumerate(self._lines):
-            alone = at + 1 == len(self._lines) or not self._lines[at + 1].strip()
-            if self._headings.is_ours(line, first=False, alone=alone):
-                kept[at] = None
-                self._found("heading")
-        if None in kept:
-            self._lines = _closed_up(kept)
+    def _is_heading(self, at: int) -> bool:
+        alone = at + 1 == len(self._lines) or not self._lines[at + 1].strip()
+        found = self._headings.is_ours(self._lines[at], first=False, alone=alone)
+        if found:
+            self._found("heading")
+        return found
 
     def _at_the_edges(self) -> None:
-        first, last = 0, len(self._lines)
-        while True:
-            first, last = self._blank(first, last)
-            if first >= last:
+        """Takes line after line off both ends, looking at a window there each time."""
+        self._first, self._last = 0, len(self._lines)
+        fences = marks.fences(self._lines)
+        opened, closed = 0, len(fences)
+        while self._narrowed():
+            while opened < closed and fences[opened] < self._first:
+                opened += 1
+            while opened < closed and fences[closed - 1] >= self._last:
+                closed -= 1
+            begins = opened < closed and fences[opened] == self._first
+            ends = opened < closed and fences[closed - 1] == self._last - 1
+            if not (self._unfenced(closed - opened, begins, ends) or self._headed() or self._tailed()):
                 break
-            self._lines, first, last = self._lines[first:last] if first or last < len(self._lines) else self._lines, 0, last - first
-            head = self._head()
-            tail = 0 if head >= len(self._lines) else self._tail()
-            if not head and not tail:
-                break
-            first, last = head, last - tail
-        self._lines = self._lines[first:last]
+        self._lines = self._lines[self._first : self._last]
 
-    def _blank(self, first: int, last: int) -> tuple[int, int]:
-        """Without empty lines at both ends and, where something was taken off, rules that set it apart."""
-        while first < last and (not self._lines[first].strip() or (self.removed and is_rule(self._lines[first]))):
-            first += 1
-        while first < last and (not self._lines[last - 1].strip() or (self.removed and is_rule(self._lines[last - 1]))):
-            last -= 1
-        return first, last
+    def _narrowed(self) -> bool:
+        """Passes over empty lines at both ends and, where something was taken off, rules that set it apart. False where
+        nothing is left."""
+        while self._first < self._last and self._is_empty(self._first):
+            self._first += 1
+        while self._first < self._last and self._is_empty(self._last - 1):
+            self._last -= 1
+        return self._first < self._last
 
-    def _head(self) -> int:
-        """How many lines at the beginning are none of the story."""
-        lines = self._lines
-        opened, closed = marks.fenced_text(lines)
-        if opened and not closed or (opened and closed):
-            if opened and closed:
-                lines[-1] = ""
-            self._found("fence")
-            return 1
+    def _is_empty(self, at: int) -> bool:
+        return not self._lines[at].strip() or (bool(self.removed) and is_rule(self._lines[at]))
+
+    def _unfenced(self, fences: int, begins: bool, ends: bool) -> bool:
+        head, tail = marks.wrapping(fences, begins, ends, marks.about(self._lines[self._first]))
+        if not (head or tail):
+            return False
+        self._found("fence")
+        self._first += head
+        self._last -= tail and self._last > self._first
+        return True
+
+    def _headed(self) -> bool:
+        """Takes off what begins the text and is none of the story. Whether there was any."""
+        lines = self._lines[self._first : min(self._first + marks.MOST_LINES, self._last)]
+        kind, count = self._head(lines)
+        if kind is None and (rest := sentences.announced(lines[0])) is not None:
+            self._lines[self._first] = rest
+            kind = "preamble"
+        if kind is None:
+            return False
+        self._found(kind)
+        self._first += count
+        return True
+
+    def _head(self, lines: Sequence[str]) -> tuple[Kind | None, int]:
+        """What begins these lines, and how many of them it is."""
         count, thought = marks.head_call(lines)
         if count:
-            self._found("thought" if thought else "tool call")
-            return count
-        if marks.is_bracketed_thought(lines[0]):
-            self._found("thought")
-            return 1
-        if count := thought_lines(lines):
-            self._found("thought")
-            self._found("heading")
-            return count
+            return "thought" if thought else "tool call", count
+        if count := marks.is_bracketed_thought(lines[0]) or thought_lines(lines):
+            return "thought", int(count)
         if count := plan_lines(lines, self._brief):
-            self._found("plan")
-            return count
+            return "plan", count
         alone = len(lines) == 1 or not lines[1].strip()
         if self._headings.is_ours(lines[0], first=True, alone=alone):
-            self._found("heading")
-            return 1
+            return "heading", 1
         if count := _preamble_lines(lines):
-            self._found("preamble")
-            return count
-        if (rest := sentences.announced(lines[0])) is not None:
-            self._found("preamble")
-            lines[0] = rest
-        return 0
+            return "preamble", count
+        return None, 0
 
-    def _tail(self) -> int:
-        """How many lines at the end are none of the story."""
-        lines = self._lines
+    def _tailed(self) -> bool:
+        """Takes off what ends the text and is none of the story. Whether there was any."""
+        lines = self._lines[max(self._first, self._last - marks.MOST_LINES) : self._last]
+        kind, count = self._tail(lines)
+        if kind is None:
+            return False
+        self._found(kind)
+        self._last -= count
+        return True
+
+    def _tail(self, lines: Sequence[str]) -> tuple[Kind | None, int]:
+        """What ends these lines, and how many of them it is."""
         if marks.is_end(lines[-1]):
-            self._found("mark")
-            return 1
-        if marks.fenced_text(lines)[1]:
-            self._found("fence")
-            return 1
+            return "mark", 1
         if count := marks.tail_call(lines):
-            self._found("tool call")
-            return count
-        if count := self._remark_lines():
-            self._found("remark")
-            return count
-        return 0
+            return "tool call", count
+        if count := _turn_lines(lines) or _list_lines(lines) or self._remark_lines(lines):
+            return "remark", count
+        return None, 0
 
-    def _remark_lines(self) -> int:
-        lines = self._lines
-        if count := _turn_lines(lines) or _list_lines(lines):
-            return count
-        alone = len(lines) == 1 or not lines[-2].strip()
-        count = asides = 0
-        for back, line in enumerate(reversed(lines[-2 * MOST_ASIDES - 2 :]), 1):
+    def _remark_lines(self, lines: Sequence[str]) -> int:
+        """How many lines at the end speak of the story: a paragraph of its own, or a count of words."""
+        asides = 0
+        for back, line in enumerate(reversed(lines[-4 * MOST_ASIDES :]), 1):
             if not line.strip():
                 continue
+            apart = back == len(lines) or not lines[-back - 1].strip() or is_rule(lines[-back - 1])
             grade = sentences.closing(line)
-            if grade == "sure" or (grade == "alone" and self._is_no_letter(back)):
-                count = back
-                break
+            if grade == "sure" or (grade == "alone" and self._is_no_letter(lines, back)):
+                return back if apart or (back == 1 and sentences.is_count(line)) else 0
             if grade == "no" or asides == MOST_ASIDES:
                 break
             asides += 1
-        if count:
-            before = count == len(lines) or not lines[-count - 1].strip()
-            return count if before or (alone and count == 1) or _is_count(lines[-count]) else 0
-        return 1 if self._is_early_end(lines[-1]) and alone else 0
+        return 1 if (len(lines) == 1 or not lines[-2].strip()) and self._is_early_end(lines[-1]) else 0
 
-    def _is_no_letter(self, back: int) -> bool:
-        return "remark" in self.removed or not sentences.is_letter(self._lines[: len(self._lines) - back])
+    def _is_no_letter(self, lines: Sequence[str], back: int) -> bool:
+        """Whether what stands so many lines from the end can't be the end of a letter."""
+        beginning = self._lines[self._first : self._first + 12]
+        return "remark" in self.removed or not sentences.is_letter(beginning, lines[-back - 40 : -back], lines[-back])
 
     def _is_early_end(self, line: str) -> bool:
-        brief = self._brief
-        said = sentences.plain(line).strip(" .!—-")
-        return 0 < brief.section < brief.sections and said in _ENDS
-
-
-_ENDS = {"the end", "end", "ende", "fin", "fine", "fim", "einde", "koniec", "slut", "son", "конец", "кінець", "完", "終わり", "끝", "النهاية", "समाप्त"}
+        return (
+            0 < self._brief.section < self._brief.sections
+            and sentences.plain(line).strip(" .!—-") in heading_words().the_end
+        )
 
 
 def _preamble_lines(lines: Sequence[str]) -> int:
@@ -256,22 +274,3 @@ def _list_lines(lines: Sequence[str]) -> int:
         if line.strip() and not sentences.is_listed(line):
             return back if sentences.heads_a_list(line) else 0
     return 0
-
-
-def _is_count(line: str) -> bool:
-    return any(character.isdigit() for character in line) and len(line) <= 60
-
-
-def _closed_up(lines: Sequence[str | None]) -> list[str]:
-    """The lines that are left; where some are gone, no two empty ones meet."""
-    kept: list[str] = []
-    gone = False
-    for line in lines:
-        if line is None:
-            gone = True
-            continue
-        if gone and not line.strip() and (not kept or not kept[-1].strip()):
-            continue
-        gone = gone and not line.strip()
-        kept.append(line)
-    return kept

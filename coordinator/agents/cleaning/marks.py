@@ -1,4 +1,4 @@
-"""Signs that are no story wherever they stand: our own marks, tags of thoughts and wrappers, calls of tools, fences. Pure.
+"""Signs that are no story: our own marks, tags of thoughts and of wrappers, calls of tools, fences. Pure.
 
 Lines are removed whole, and what is removed within one leaves no mark that was none before. All of it looks at each
 line a bounded number of times.
@@ -8,30 +8,42 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 
 from coordinator.agents.fence import SHORTENED
 
-END = "[end]"
 LONGEST_CALL = 20_000
 """Characters of a call of a tool that is looked at."""
 MOST_LINES = 400
-"""Lines of a thought or a call, and from an edge of the text to the end of what begins there."""
+"""Lines from an edge of the text to the end of what begins there."""
 
 _SHORTENED = re.compile(
     r"[ \t]{0,3}\[\s{0,3}(?:…|\.\.\.)\s{0,3}" + SHORTENED.strip("[]… ") + r"\s{0,3}(?:…|\.\.\.)\s{0,3}\]", re.IGNORECASE
 )
 _MATERIAL = re.compile(r"</?material(?:\s{1,9}name=\"[^\"\n<>]{0,80}\")?\s{0,9}>[ \t]{0,9}", re.IGNORECASE)
 _END = re.compile(r"[*_ ]{0,4}\[end\][*_. ]{0,4}", re.IGNORECASE)
-_NAMES = "think|thinking|thoughts?|reasoning|reason|reflection|scratchpad|analysis|plan|planning|outline|notes?|critique|self[-_]critique|brainstorm|comments?|review|inner_monologue|meta"
+_NAMES = (
+    "think|thinking|thoughts?|reasoning|reason|reflection|scratchpad|analysis|plan|planning|outline|"
+    "notes?|critique|self[-_]critique|brainstorm|comments?|review|inner_monologue|meta"
+)
 _CALLS = "tool_calls?|function_calls?|tool_use|tool|function|invoke|tool_code|tool_response|function_results?"
-_WRAPPERS = "story|section|answer|final_answer|final|response|output|text|draft|document|content|result|prose|chapter|passage|revised_section|revised|polished|continuation"
-_OPEN = re.compile(rf"\s{{0,8}}<(?P<name>{_NAMES}|{_CALLS})(?:[\s=][^<>\n]{{0,200}})?>", re.IGNORECASE)
+_WRAPPERS = (
+    "story|section|answer|final_answer|final|response|output|text|draft|document|content|result|prose|"
+    "chapter|passage|revised_section|revised|polished|continuation"
+)
+_OPEN = re.compile(rf"\s{{0,8}}<(?P<name>{_NAMES}|{_CALLS}|details)(?:[\s=][^<>\n]{{0,200}})?>", re.IGNORECASE)
 _WRAPPER = re.compile(rf"\s{{0,8}}</?(?:{_WRAPPERS})(?:\s[^<>\n]{{0,200}})?>\s{{0,8}}", re.IGNORECASE)
-_DETAILS = re.compile(r"\s{0,8}<details[^<>\n]{0,80}>", re.IGNORECASE)
+_CLOSED = re.compile(rf"</({_NAMES}|{_CALLS}|details)>", re.IGNORECASE)
+_FOLDED = re.compile("thought|thinking|reasoning|plan|analysis", re.IGNORECASE)
 _FENCE = re.compile(r" {0,3}(?P<marks>`{3,}|~{3,})[ \t]{0,9}(?P<about>[\w+-]{0,40})[ \t]{0,99}\Z")
+_FENCED_THOUGHTS = ("thinking", "think", "thought", "thoughts", "reasoning", "plan", "analysis")
+_FENCED_CALLS = ("tool_call", "tool_code", "tool")
 _TEXT = ("markdown", "md", "text", "txt", "plaintext", "story", "prose")
-_THOUGHT = re.compile(r"\s{0,8}[\[(*]{1,3}\s{0,3}(?:thinking|thought|thoughts|reasoning|internal|planning)\s{0,3}(?:process)?\s{0,3}[:：]", re.IGNORECASE)
+_THOUGHT = re.compile(
+    r"\s{0,8}[\[(*]{1,3}\s{0,3}(?:thinking|thought|thoughts|reasoning|internal|planning)\s{0,3}(?:process)?\s{0,3}[:：]",
+    re.IGNORECASE,
+)
 _CODE = re.compile(
     r"(?:[\w]{1,40}\.)?(?:write|save|submit|final|get|create|send|return|finish|update|call|print|record|set|add)_[a-z_]{1,40}\((?:.{0,400})\)\Z"
 )
@@ -65,34 +77,30 @@ def is_wrapper(line: str) -> bool:
 def blocks(lines: Sequence[str]) -> list[tuple[int, int, bool]]:
     """Stretches of lines, the second number not included, that a tag opens at the beginning of a line and its end
     closes at the end of one: thoughts, and True where it is a call of a tool."""
+    closed: dict[str, list[int]] = {}
+    for at, line in enumerate(lines):
+        if "</" in line:
+            for name in _CLOSED.findall(line):
+                closed.setdefault(name.lower(), []).append(at)
     found: list[tuple[int, int, bool]] = []
-    at = 0
-    while at < len(lines):
-        line = lines[at]
-        tag = _OPEN.match(line) if "<" in line else None
-        details = _DETAILS.match(line) if "<" in line and tag is None else None
-        if tag is None and details is None:
-            at += 1
+    over = 0
+    for at, line in enumerate(lines):
+        tag = _OPEN.match(line) if at >= over and "<" in line else None
+        if tag is None:
             continue
-        name = tag["name"].lower() if tag else "details"
-        end = _closed(lines, at, f"</{name}>")
-        if end is None or (details and not _folds_a_thought(lines[at:end])):
-            at += 1
+        name = tag["name"].lower()
+        ends = closed.get(name, [])
+        place = bisect_left(ends, at)
+        if place == len(ends):
             continue
-        found.append((at, end, re.fullmatch(_CALLS, name) is not None))
-        at = end
+        end = ends[place]
+        if not lines[end].rstrip().lower().endswith(f"</{name}>"):
+            continue
+        if name == "details" and not any(_FOLDED.search(folded[:200]) for folded in lines[at : min(at + 3, end)]):
+            continue
+        found.append((at, end + 1, re.fullmatch(_CALLS, name) is not None))
+        over = end + 1
     return found
-
-
-def _closed(lines: Sequence[str], at: int, end: str) -> int | None:
-    for line in range(at, min(at + MOST_LINES, len(lines))):
-        if end in lines[line].lower():
-            return line + 1 if lines[line].rstrip().lower().endswith(end) else None
-    return None
-
-
-def _folds_a_thought(lines: Sequence[str]) -> bool:
-    return any(re.search(r"thought|thinking|reasoning|plan|analysis", line[:200], re.IGNORECASE) for line in lines[:3])
 
 
 def is_bracketed_thought(line: str) -> bool:
@@ -104,20 +112,17 @@ def fences(lines: Sequence[str]) -> list[int]:
     return [at for at, line in enumerate(lines) if line.lstrip()[:1] in ("`", "~") and _FENCE.match(line)]
 
 
-def fenced_text(lines: Sequence[str]) -> tuple[bool, bool]:
-    """Whether the first line, and whether the last, is a fence that has nothing to do with the story: round all of it,
-    or half of one."""
-    found = fences(lines)
-    if not found:
-        return False, False
-    first, last = found[0] == 0, found[-1] == len(lines) - 1
-    if len(found) % 2:
-        return first and not last or len(found) == 1 and first, last and not first
-    wraps = first and last and (len(found) == 2 or _about(lines[0]) in _TEXT)
+def wrapping(fences: int, opened: bool, closed: bool, named: str) -> tuple[bool, bool]:
+    """Whether the fence at the first line, and the one at the last, is none of the story's: round all of it, or half of
+    one. There are so many `fences` in all; the text may begin (`opened`) and end (`closed`) with one, and the first is
+    `named` so."""
+    if fences % 2:
+        return opened and (not closed or fences == 1), closed and not opened
+    wraps = opened and closed and (fences == 2 or named in _TEXT)
     return wraps, wraps
 
 
-def _about(line: str) -> str:
+def about(line: str) -> str:
     mark = _FENCE.match(line)
     return mark["about"].lower() if mark else ""
 
@@ -136,14 +141,12 @@ def head_call(lines: Sequence[str]) -> tuple[int, bool]:
         while end < min(len(lines), 20) and _REACT.match(lines[end].strip()[:40]):
             end += 1
         return (end, False) if end > 1 else (0, False)
-    if _FENCE.match(lines[0]) and (about := _about(lines[0])):
-        end = next((at for at in range(1, min(len(lines), MOST_LINES)) if _FENCE.match(lines[at])), None)
-        if end is not None and about in ("thinking", "think", "thought", "thoughts", "reasoning", "plan", "analysis"):
-            return end + 1, True
-        if end is not None and (
-            about in ("tool_call", "tool_code", "tool") or (about == "json" and _is_call("\n".join(lines[1:end])))
-        ):
-            return end + 1, False
+    if _FENCE.match(lines[0]) and (named := about(lines[0])):
+        closed = next((at for at in range(1, min(len(lines), MOST_LINES)) if _FENCE.match(lines[at])), 0)
+        if closed and named in _FENCED_THOUGHTS:
+            return closed + 1, True
+        if closed and _is_fenced_call(named, lines[1:closed]):
+            return closed + 1, False
     return 0, False
 
 
@@ -158,12 +161,15 @@ def tail_call(lines: Sequence[str]) -> int:
             alone = count == len(lines) or not lines[-count - 1].strip()
             if begins and alone:
                 return count if _is_call("\n".join(lines[-count:])) else 0
-    if _FENCE.match(lines[-1]) and not _about(lines[-1]):
+    if _FENCE.match(lines[-1]) and not about(lines[-1]):
         for count in range(2, min(len(lines), 60) + 1):
             if _FENCE.match(lines[-count]):
-                is_call = _about(lines[-count]) == "json" and _is_call("\n".join(lines[-count + 1 : -1]))
-                return count if is_call or _about(lines[-count]) in ("tool_call", "tool_code", "tool") else 0
+                return count if _is_fenced_call(about(lines[-count]), lines[-count + 1 : -1]) else 0
     return 0
+
+
+def _is_fenced_call(named: str, lines: Sequence[str]) -> bool:
+    return named in _FENCED_CALLS or (named == "json" and _is_call("\n".join(lines)))
 
 
 def _json_lines(lines: Sequence[str]) -> int:

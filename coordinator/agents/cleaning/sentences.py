@@ -1,17 +1,17 @@
 """What a line or a short answer says: the story, or something about it. Pure.
 
 A line speaks about the story where every sentence of it does, and one unmistakably. Whatever opens with a quotation
-mark, or says one word more than a known wording and its complement, is the story's.
+mark is the story's, and so is a line with one sentence that is in no table.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Literal
 
-from coordinator.agents.cleaning.wordings import GAP, LANGUAGES, SALUTATION
+from coordinator.agents.cleaning.wordings import wordings
 from coordinator.story.words import count_words
 
 Grade = Literal["sure", "alone", "perhaps", "no"]
@@ -29,38 +29,22 @@ LONGEST_OPENING = 400
 MOST_SENTENCES = 40
 LONGEST_SALUTATION = 80
 LOOKED_FOR_YOU = 2_000
+"""Characters before a hope, in which a letter speaks to somebody."""
 
 _PLAIN = str.maketrans({"’": "'", "‘": "'", "\u00a0": " ", "\u202f": " ", "İ": "i", "：": ":", "！": "!", "？": "?"})
 _WRAPPED = " \t*_#>~"
 _QUOTES = tuple("\"“”„«»‹「『'‚‟")
-_ENDS = re.compile(r"[.!?…]{1,9}[)\]*_]{0,9}(?:\s+|\Z)|[。！？।!?]{1,9}[)\]）*_]{0,9}\s*|؟\s*")
+_ENDS = re.compile(
+    r"(?<!\bapprox)(?<!\bca)(?<!\bok)[.!?…]{1,9}[)\]*_]{0,9}(?:\s{1,9}|\Z)"
+    r"|[。！？।!?]{1,9}[)\]）*_]{0,9}\s{0,9}|؟\s{0,9}"
+)
 _STOPPED = re.compile(r"[.!?:…。।؟)\]）~—-]\Z")
 _BRACKETS = {"(": ")", "[": "]", "（": "）", "【": "】", "{": "}"}
 _BULLET = re.compile(r"\s{0,12}(?:[-*•–+]|\d{1,3}[.)])\s{1,9}\S")
 _SPOKEN = re.compile(r"[\"“«„][^\"”»“\n]{0,400}[\"”»“]")
 _WORD = re.compile(r"\w")
-_MORE_THAN_LABELS = re.compile(r"[:：]\s*\Z")
-
-
-def _either(patterns: Iterable[str], after: str = "") -> re.Pattern[str]:
-    gap = rf"[^\n]{{0,{GAP}}}?"
-    return re.compile("|".join(after + pattern.replace("…", gap) for pattern in patterns))
-
-
-_NEXT = r"[\s,.:;!—–、，。-]{0,5}"
-_ASSENTED = "|".join(f"(?:{each.assent})" for each in LANGUAGES)
-_ASSENT = re.compile(rf"(?:{_ASSENTED}){_NEXT}\Z")
-_ASSENT_BEFORE = re.compile(rf"(?:{_ASSENTED})(?:[\s,.:;!—–、，。-]{{1,5}}|(?<=[\u3000-\ud7ff]))")
-_OPENS = _either(pattern for each in LANGUAGES for pattern in each.opens)
-_CHAT = _either(pattern for each in LANGUAGES for pattern in each.chat)
-_LABEL = re.compile("(?:" + "|".join(f"(?:{label})" for each in LANGUAGES for label in each.labels) + r")\s?[:.]?\Z")
-_CLOSES = _either(pattern for each in LANGUAGES for pattern in each.closes)
-_HOPES = _either(pattern for each in LANGUAGES for pattern in each.hopes)
-_ASKS = _either(pattern for each in LANGUAGES for pattern in each.asks)
-_REFUSES = _either(pattern for each in LANGUAGES for pattern in each.refuses)
-_LIST_HEAD = re.compile("|".join(p for each in LANGUAGES for p in each.closes if p.endswith(":$")))
-_YOU = re.compile(r"\b(?:" + "|".join(each.you for each in LANGUAGES) + r")\b|[你您君]|あなた|당신")
-_SALUTATION = re.compile(rf"(?:{SALUTATION})")
+_SPEECH = re.compile(r"[,.!?…][\"”»]|[。！？]?[」』”]")
+"""Who refuses quotes nobody."""
 _TURN = re.compile(r"(?:\*\*)?(?:user|human)(?:\*\*)?:", re.IGNORECASE)
 _ANSWER = re.compile(r"(?:\*\*)?(?:assistant|ai|model)(?:\*\*)?:", re.IGNORECASE)
 
@@ -87,7 +71,7 @@ def opening(line: str) -> Grade:
     said = plain(line)
     if not said or said.startswith(_QUOTES):
         return "no"
-    if _LABEL.match(said) and (is_marked(line) or said.endswith(":")):
+    if wordings().labels.match(said) and (is_marked(line) or said.endswith(":")):
         return "sure"
     if not _STOPPED.search(said):
         return "no"
@@ -106,17 +90,22 @@ def closing(line: str) -> Grade:
 
 
 def announced(line: str) -> str | None:
-    """What follows on the line of an announcement (`Here is the revised section: The lamp …`); None where it is none."""
+    """What follows on the line of an announcement, as in `Here is the revised section: The lamp …`; None otherwise."""
     head, colon, rest = line[:LONGEST_SENTENCE].partition(": ")
     if not colon or not rest.strip() or plain(head).startswith(_QUOTES):
         return None
     said = _unassented(plain(head) + ":")
-    return line[len(head) + len(colon) :].lstrip() if _OPENS.match(said) and "," not in said else None
+    return line[len(head) + len(colon) :].lstrip() if wordings().opens.match(said) and "," not in said else None
 
 
 def heads_a_list(line: str) -> bool:
     """Whether a line after a story announces a list of what was changed."""
-    return len(line) <= LONGEST_SENTENCE and bool(_LIST_HEAD.match(_with_colon(plain(line))))
+    return len(line) <= LONGEST_SENTENCE and bool(wordings().heads_a_list.match(_with_colon(plain(line))))
+
+
+def is_count(line: str) -> bool:
+    """Whether a line that closes is about a number, as of words."""
+    return len(line) <= 60 and any(character.isdigit() for character in line)
 
 
 def is_listed(line: str) -> bool:
@@ -131,40 +120,47 @@ def is_answer(line: str) -> bool:
     return bool(_ANSWER.match(line[:40]))
 
 
-def is_letter(lines: list[str]) -> bool:
-    """Whether a text may be a letter: it greets somebody, or its end speaks to somebody outside what people say."""
-    filled = [line for line in lines[:12] if line.strip()]
-    if any(len(line) <= LONGEST_SALUTATION and _SALUTATION.match(plain(line)) for line in filled[:3]):
+def is_letter(beginning: Sequence[str], end: Sequence[str], said: str) -> bool:
+    """Whether a text of this beginning and end, after which somebody says such a hope, may be a letter: it greets
+    somebody, or speaks to somebody outside of what people say."""
+    greeting = [line for line in beginning if line.strip()][:3]
+    if any(len(line) <= LONGEST_SALUTATION and wordings().salutations.match(plain(line)) for line in greeting):
         return True
-    end = "\n".join(lines[-40:])[-LOOKED_FOR_YOU:]
-    return bool(_YOU.search(_SPOKEN.sub("", end.translate(_PLAIN).lower())))
+    near = _SPOKEN.sub("", "\n".join(end)[-LOOKED_FOR_YOU:].translate(_PLAIN).lower())
+    return any(
+        hopes.match(sentence) and you.search(near)
+        for sentence in _sentences(plain(said))
+        for hopes, you in wordings().hopes
+    )
 
 
 def is_refusal(text: str, wanted_words: int = 0) -> bool:
     """Whether a short text only says that it will not do what was asked. `wanted_words` is its budget, or 0."""
-    if not _is_short(text, wanted_words):
+    if not _is_short(text, wanted_words) or _SPEECH.search(text):
         return False
     begins = _WORD.search(text)
     if begins is None:
         return False
     start = text[begins.start() : begins.start() + LONGEST_OPENING].translate(_PLAIN).lower()
-    if _REFUSES.match(start) or _REFUSES.match(_unassented(start)):
+    if wordings().refuses.match(start) or wordings().refuses.match(_unassented(start)):
         return True
     second = _ENDS.search(start)
     first = start[: second.end()].strip() if second else ""
-    return second is not None and _aside(first) and bool(_REFUSES.match(start[second.end() :]))
+    return second is not None and _aside(first) and bool(wordings().refuses.match(start[second.end() :]))
 
 
 def is_question(text: str, wanted_words: int = 0) -> bool:
     """Whether a short text only asks back for what its writer wants to know. `wanted_words` as for is_refusal."""
     if not _is_short(text, wanted_words):
         return False
-    sentences = [each for line in text.splitlines()[:MOST_SENTENCES] if line.strip() for each in _sentences(plain(line))]
+    sentences = [
+        each for line in text.splitlines()[:MOST_SENTENCES] if line.strip() for each in _sentences(plain(line))
+    ]
     if any(each.startswith(_QUOTES) for each in sentences[:MOST_SENTENCES]):
         return False
     asked = sum(_asks(each) for each in sentences[:MOST_SENTENCES])
     aside = sum(_aside(each) or each.endswith("?") for each in sentences[:MOST_SENTENCES] if not _asks(each))
-    return asked > 0 and 2 * (asked + aside) > len(sentences)
+    return asked > 0 and 2 * (asked + aside) >= len(sentences)
 
 
 def _is_short(text: str, wanted_words: int) -> bool:
@@ -183,8 +179,7 @@ def _sentences(said: str) -> list[str]:
     return found
 
 
-def _graded(said: str, grade: object) -> Grade:
-    assert callable(grade)
+def _graded(said: str, grade: Callable[[str], Grade]) -> Grade:
     grades = [grade(sentence) for sentence in _sentences(said)]
     if not grades or "no" in grades:
         return "no"
@@ -194,7 +189,7 @@ def _graded(said: str, grade: object) -> Grade:
 def _opening_sentence(sentence: str) -> Grade:
     if len(sentence) > LONGEST_SENTENCE or sentence.startswith(_QUOTES):
         return "no"
-    if _OPENS.match(sentence) or _OPENS.match(_unassented(sentence)):
+    if wordings().opens.match(sentence) or wordings().opens.match(_unassented(sentence)):
         return "sure"
     return "perhaps" if _aside(sentence) else "no"
 
@@ -203,29 +198,36 @@ def _closing_sentence(sentence: str) -> Grade:
     if len(sentence) > LONGEST_SENTENCE or sentence.startswith(_QUOTES):
         return "no"
     bare = _unassented(sentence)
-    if _CLOSES.match(sentence) or _CLOSES.match(bare):
+    if wordings().closes.match(sentence) or wordings().closes.match(bare):
         return "sure"
-    if _HOPES.match(sentence):
+    if any(hopes.match(sentence) for hopes, _ in wordings().hopes):
         return "alone"
     return "perhaps" if _aside(sentence) else "no"
 
 
 def _aside(sentence: str) -> bool:
-    return bool(_ASSENT.match(sentence) or _CHAT.match(sentence) or _CHAT.match(_unassented(sentence)))
+    sentence = sentence.lstrip("¡¿")
+    return bool(
+        wordings().assent.match(sentence)
+        or wordings().chat.match(sentence)
+        or wordings().chat.match(_unassented(sentence))
+    )
 
 
 def _asks(sentence: str) -> bool:
-    return len(sentence) <= LONGEST_SENTENCE and bool(_ASKS.match(sentence) or _ASKS.match(_unassented(sentence)))
+    return len(sentence) <= LONGEST_SENTENCE and bool(
+        wordings().asks.match(sentence) or wordings().asks.match(_unassented(sentence))
+    )
 
 
 def _unassented(sentence: str) -> str:
     """The sentence without up to two words of assent before it, nor the Spanish marks that open it."""
     sentence = sentence.lstrip("¡¿")
     for _ in range(2):
-        if found := _ASSENT_BEFORE.match(sentence):
+        if found := wordings().assented.match(sentence):
             sentence = sentence[found.end() :].lstrip("¡¿ ")
     return sentence
 
 
 def _with_colon(said: str) -> str:
-    return said if _MORE_THAN_LABELS.search(said) else said + ":"
+    return said if said.endswith(":") else said + ":"

@@ -1,7 +1,7 @@
 """Headings and plans that repeat the brief and are no part of the page: what the form of the page is decides. Pure.
 
 A template without a `form` has no headings: the numbers of sections, chapters and beats, the story's title and those
-of its beats are then nobody's. Where a form is described, or the writer wishes for chapters, only those in our own words
+of its beats are then nobody's. Where a form is described, or the writer wishes for chapters, only our own words
 go, which no reader should see. A heading of other words stays.
 """
 

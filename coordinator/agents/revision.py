@@ -37,8 +37,8 @@ _UNSPACED = re.compile(f"[{IDEOGRAPHS}{KANA}{UNSPACED}]")
 _WORD = re.compile(r"[^\W_]{1,60}")
 _TITLES = """
 the a an of and von van de der den di da del la le el los las dr mr mrs ms miss sir lady lord st old young captain
-doctor professor father mother sister brother uncle aunt king queen prince princess herr frau monsieur madame señor señora
-don
+doctor professor father mother sister brother uncle aunt king queen prince princess herr frau monsieur madame señor
+señora don
 """
 _NO_NAMES = frozenset(_TITLES.split())
 _SHORTEST_NAME = 2

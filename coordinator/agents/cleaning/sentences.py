@@ -33,6 +33,9 @@ LOOKED_FOR_YOU = 2_000
 
 _PLAIN = str.maketrans({"’": "'", "‘": "'", "\u00a0": " ", "\u202f": " ", "İ": "i", "：": ":", "！": "!", "？": "?"})
 _WRAPPED = " \t*_#>~"
+_DASHES = ("—", "–")
+"""One at the beginning alone is how some languages set speech."""
+_EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f]")
 _QUOTES = tuple("\"“”„«»‹「『'‚‟")
 _ENDS = re.compile(
     r"(?<!\bapprox)(?<!\bca)(?<!\bok)[.!?…]{1,9}[)\]*_]{0,9}(?:\s{1,9}|\Z)"
@@ -51,7 +54,9 @@ _ANSWER = re.compile(r"(?:\*\*)?(?:assistant|ai|model)(?:\*\*)?:", re.IGNORECASE
 
 def plain(line: str) -> str:
     """The words of a line in small letters, without the marks of emphasis, headings and brackets round all of it."""
-    said = line.translate(_PLAIN).strip(_WRAPPED).lower()
+    said = _EMOJI.sub("", line.translate(_PLAIN)).strip(_WRAPPED).lower()
+    if said.startswith(_DASHES) and said.endswith(_DASHES):
+        said = said.strip(" —–-")
     while said[:1] in _BRACKETS and said.endswith(_BRACKETS[said[0]]):
         said = said[1:-1].strip(_WRAPPED)
     return said.replace("**", "")

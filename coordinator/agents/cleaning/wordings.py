@@ -17,7 +17,7 @@ PAUSES: Final = r"\s,.:;!—–、，。،-"
 """What stands between a word of assent and what follows it, as a class of characters."""
 
 _NO_LANGUAGES: Final = ("words", "letters", "headings")
-_WORD = re.compile(r"\{([a-z]{1,20})\}")
+_WORD = re.compile(r"\{([a-z_]{1,20})\}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,9 @@ LONGEST_LINE = 420
 """Characters. Whoever announces a story is briefer."""
 LONGEST_SENTENCE = 260
 
+LONGEST_CLAUSE = 60
+"""Before an announcement: `Working from your notes, here is …`"""
+
 LONGEST_REFUSAL = 120
 SHORTEST_LIMIT = 40
 """In words. A longer text, or half of what was asked for, is an attempt at the task whatever it opens with."""
@@ -194,7 +197,11 @@ def _graded(said: str, grade: Callable[[str], Grade]) -> Grade:
 def _opening_sentence(sentence: str) -> Grade:
     if len(sentence) > LONGEST_SENTENCE or sentence.startswith(_QUOTES):
         return "no"
-    if wordings().opens.match(sentence) or wordings().opens.match(_unassented(sentence)):
+    bare = _unassented(sentence)
+    clause, comma, rest = sentence.partition(", ")
+    if wordings().opens.match(sentence) or wordings().opens.match(bare):
+        return "sure"
+    if comma and len(clause) <= LONGEST_CLAUSE and sentence.endswith(":") and wordings().opens.match(rest):
         return "sure"
     return "perhaps" if _aside(sentence) else "no"
 

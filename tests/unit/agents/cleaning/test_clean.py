@@ -37,8 +37,8 @@ def test_what_may_be_story_stays(case: Case) -> None:
 
 
 def test_the_corpora_are_as_large_as_they_are_said_to_be() -> None:
-    assert len(REMOVED) >= 590
-    assert 3 * len(to_remove("held_out.toml")) >= len(REMOVED)
+    assert len(REMOVED) >= 640
+    assert len(to_remove("held_out.toml")) >= 200
     assert len(STAYING) >= 300
 
 

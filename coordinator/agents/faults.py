@@ -116,6 +116,16 @@ def refused(model: str, kind: BriefKind) -> Fault:
     )
 
 
+def asked_back(model: str, kind: BriefKind) -> Fault:
+    return Fault(
+        f"The model {model} asked questions back instead of writing {THINGS[kind]}.",
+        "Say more in the prompt or choose another model, then resume the story.",
+        again=True,
+        spoilt=True,
+        weak=True,
+    )
+
+
 def empty(model: str, kind: BriefKind) -> Fault:
     return Fault(
         f"The model {model} sent an empty answer for {THINGS[kind]}.", OTHER, again=True, spoilt=True, weak=True

@@ -12,10 +12,11 @@ from pydantic_ai.messages import ModelResponse
 
 from coordinator.agents import faults, prompts, tasks
 from coordinator.agents.call import ATTEMPTS, OVERFLOWS, Answer, Asked, Call, label, prose_tokens
+from coordinator.agents.cleaning.clean import clean
+from coordinator.agents.cleaning.sentences import is_refusal
 from coordinator.agents.faults import Fault
 from coordinator.agents.length import OVER, Length, whole_sentences, without_loop
 from coordinator.agents.seam import END, NoWayOn, Seam
-from coordinator.agents.tidy import is_refusal, tidy
 from coordinator.llm.models import OFFLINE
 from coordinator.llm.offline import OtherText
 from coordinator.story.words import count_words
@@ -215,20 +216,22 @@ class ProseCall(Call):
         kind = self.brief.kind
         if self._length.looped:
             self._loops += 1
-            text = self._tidied(without_loop(self._written, self._length))
+            text = self._cleaned(without_loop(self._written, self._length))
             self._take(text, LOOPED)
             if self._loops > 1 and self._taken is not None:
                 return self._taken
             raise faults.looped(name, kind)
-        text = self._tidied(self._written)
+        text, no_story = self._cleaned(self._written), clean(self._written, self.brief).no_story
         said_so = False
         if self._seam is not None:
-            said_so = self._seam.nothing_missing or text.endswith(END)
+            said_so = self._seam.nothing_missing or self._written.rstrip().endswith(END)
             text = text.removesuffix(END).rstrip()
             if count_words(text) > LONGEST_JOINED * self._wanted:
                 raise faults.astray(name, kind)
-        if response.finish_reason == "content_filter" or is_refusal(text, self.brief.words):
+        if response.finish_reason == "content_filter" or no_story == "refusal":
             raise faults.refused(name, kind)
+        if no_story == "question":
+            raise faults.asked_back(name, kind)
         if self._length.over:
             return text, OVER_LENGTH
         if response.finish_reason == "length":
@@ -261,10 +264,10 @@ class ProseCall(Call):
         if better and words >= LEAST_TAKEN * self._wanted and not is_refusal(text, self._wanted):
             self._taken = text, note
 
-    def _tidied(self, text: str) -> str:
-        tidied = tidy(text, self.brief)
-        # A person's own words are not a model's to be tidied.
-        return tidied if tidied.startswith(self.brief.opening) else text.strip()
+    def _cleaned(self, text: str) -> str:
+        cleaned = clean(text, self.brief).text
+        # A person's own words are not a model's to be cleaned.
+        return cleaned if cleaned.startswith(self.brief.opening) else text.strip()
 
     def enough(self) -> bool:
         return self._length.over

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from coordinator.agents.tidy import is_refusal, without_preamble
+from coordinator.agents.cleaning.clean import without_preamble
+from coordinator.agents.cleaning.sentences import is_refusal
 from coordinator.story.words import IDEOGRAPHS, KANA, UNSPACED
 
 END = "[end]"

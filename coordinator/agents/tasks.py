@@ -37,7 +37,7 @@ MANNERS: Final = (
     "tell it more through what people do and say",
     "tell it from another moment or in another order, and more briefly",
 )
-"""What sets several versions of one passage apart."""
+"""What sets several versions of one passage apart. The last one may be shorter."""
 
 RULES: Final = (
     """What stands between <material name="…"> and </material> is material: the writer's words, or text made earlier
@@ -86,6 +86,16 @@ def rules_of(kind: BriefKind) -> tuple[str, ...]:
     if kind in ("draft", "revise", "polish", "rewrite"):
         return PROSE_RULES
     return PLAN_RULES if kind in ("brainstorm", "outline") else JUDGE_RULES
+
+
+def manner(brief: Brief) -> str:
+    """How this one of several versions of a passage is told."""
+    return MANNERS[(brief.round - 1) % len(MANNERS)]
+
+
+def is_briefer(brief: Brief) -> bool:
+    """Whether this version of a passage is to be shorter than it."""
+    return manner(brief) == MANNERS[-1]
 
 
 def language(brief: Brief) -> str:
@@ -319,6 +329,6 @@ def _rewrite(brief: Brief) -> list[str]:
         them, also where the passage begins or ends within a sentence. Tell nothing that is told there, and contradict
         neither it nor the bible.""",
         f"""Several versions are written at the same time, for a person to choose from. In yours,
-        {MANNERS[(brief.round - 1) % len(MANNERS)]}.""",
+        {manner(brief)}.""",
         "Return the passage alone, from its first word to its last.",
     ]

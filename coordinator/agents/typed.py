@@ -31,12 +31,12 @@ from pydantic_core import from_json
 
 from coordinator.agents import faults, prompts
 from coordinator.agents.call import ATTEMPTS, OVERFLOWS, Answer, Asked, Call, label
+from coordinator.agents.cleaning.sentences import is_refusal
 from coordinator.agents.evidence import Evidence
 from coordinator.agents.faults import Fault
 from coordinator.agents.forms import SMALL, SmallForm, asked_in_words
 from coordinator.agents.render import render
 from coordinator.agents.repair import bounded, schema_of, understood
-from coordinator.agents.tidy import is_refusal
 from coordinator.llm.learned import Mode
 from coordinator.llm.models import OFFLINE
 from coordinator.llm.prices import Used

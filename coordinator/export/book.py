@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from uuid import UUID
 
-from coordinator.export.language import is_right_to_left, language_of
+from coordinator.export.language import is_right_to_left
+from coordinator.story.language import language_of
 
 if TYPE_CHECKING:
     # Not where a book is printed, which is a process a book.

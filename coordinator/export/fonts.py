@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-from coordinator.export.language import primary
+from coordinator.story.language import primary
 
 PACKAGES = {"fontpkg_amiri": "files", "noto_cjk_sans_otc": ""}
 """Packages that are nothing but fonts, and their folder in each."""

@@ -1,11 +1,10 @@
-"""In which language a text is, as far as a typesetter must know: its tag, its direction, its quotation marks. Pure."""
+"""What a typesetter must know of a language: its direction, its quotation marks. Pure."""
 
 from __future__ import annotations
 
-from coordinator.tongues import OTHERWISE, language_of_prose, named_language, script_of
+from coordinator.story.language import primary
 
-__all__ = ["CJK", "OTHERWISE", "is_right_to_left", "language_of", "primary", "quotes", "script_of"]
-
+OTHERWISE = "en"
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur", "yi", "ps", "ckb", "sd", "ug", "dv"})
 CJK = frozenset({"zh", "ja", "ko"})
 
@@ -25,16 +24,6 @@ _MARKS = {
 }
 """Outer and inner quotation marks as the CLDR has them, for those that pairs of straight ones stand for."""
 _QUOTES = {tag: marks for marks, tags in _MARKS.items() for tag in tags.split()}
-
-
-def language_of(wanted: str | None, text: str) -> str:
-    """The BCP 47 tag of what the writer wished (`French`, `fr`, `pt-BR`), where it names a language; otherwise by the
-    letters of the text, and for Latin letters by its most frequent words. `en` where nothing tells."""
-    return named_language(wanted) or language_of_prose(text)
-
-
-def primary(tag: str) -> str:
-    return tag.partition("-")[0].lower()
 
 
 def is_right_to_left(tag: str) -> bool:

@@ -24,8 +24,8 @@ from typing import Any
 
 from coordinator.export import fonts, wordprocessing
 from coordinator.export.book import GENERATOR, UNTITLED, Book
-from coordinator.export.language import primary, script_of
 from coordinator.export.tree import READER, Node, TooDeep, as_written, safe, source
+from coordinator.story.language import primary, script_of
 
 HERE = Path(__file__).parent
 PANDOC_MEMORY = ("+RTS", "-M1G", "-RTS")

@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from coordinator.export.language import CJK, primary, quotes
+from coordinator.export.language import CJK, quotes
+from coordinator.story.language import primary
 
 Node = dict[str, Any]
 

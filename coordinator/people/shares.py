@@ -6,9 +6,9 @@ import hashlib
 import secrets
 from uuid import UUID, uuid4
 
-from coordinator.export.language import language_of
 from coordinator.models import Identity
 from coordinator.store.shares import Share, SharedStory, ShareOperations
+from coordinator.story.language import language_of
 
 TOKEN_BYTES = 32
 DEFAULT_TTL_S = 30 * 86400

@@ -16,6 +16,7 @@ import pytest
 from rich.console import Console
 
 from coordinator.agents import seam
+from coordinator.agents.cleaning.clean import clean as cleaned
 from coordinator.agents.digest import bible_digest
 from coordinator.agents.evidence import Evidence
 from coordinator.agents.library import load_library
@@ -130,6 +131,7 @@ READERS: dict[str, tuple[Callable[[str], Any], float, float]] = {
     "seam": (joined, 0.5, 5),
     "seam of a stream": (streamed, 0.5, 5),
     "clean": (clean, 0.1, 2),
+    "cleaned": (lambda text: cleaned(text, brief("draft", outline=OUTLINE, beats=OUTLINE.beats)), 0.3, 10),
     "shorten": (lambda text: shorten(text, 80), 0.3, 5),
     "plain_headings": (plain_headings, 0.1, 2),
     "compared": (

@@ -12,6 +12,7 @@ from coordinator.llm.storyteller.plot import Tale
 from coordinator.llm.storyteller.weaver import plain, sentences
 from coordinator.llm.storyteller.wishes import Wish
 from coordinator.story.brief import WORDS_PER_PAGE, Brief
+from coordinator.story.language import english_name, named
 from coordinator.story.material import (
     Contradiction,
     LoreReview,
@@ -25,7 +26,6 @@ from coordinator.story.material import (
     SectionNote,
     Verdict,
 )
-from coordinator.tongues import name_of_language, named_language
 
 _SENSES = re.compile(
     r"\b(smell|smelled|taste|tasted|cold|warm|light|dark|sound|noise|hum|damp|rough|smooth|wet|dry|dust|smoke|heard|"
@@ -122,7 +122,7 @@ def _asked(tale: Tale, brief: Brief) -> tuple[Wish, ...]:
 
 def _language(tale: Tale, brief: Brief) -> str:
     """The language that the story should be in."""
-    return (named_language(brief.config.language) or tale.seed.language).partition("-")[0].lower()
+    return (named(brief.config.language or "") or tale.seed.language).partition("-")[0].lower()
 
 
 def _foreign(tale: Tale, brief: Brief) -> str:
@@ -131,9 +131,9 @@ def _foreign(tale: Tale, brief: Brief) -> str:
     if tag == "en" and tale.seed.language == "en":
         return ""
     if tag == "en":
-        said = f"The prompt is in {name_of_language(tale.seed.language)}, which the built-in storyteller can't read"
+        said = f"The prompt is in {english_name(tale.seed.language)}, which the built-in storyteller can't read"
         return f"{said} but for a few words; connect a model to have it followed."
-    wanted = name_of_language(tag)
+    wanted = english_name(tag)
     return f"It should be in {wanted}, and the built-in storyteller writes English only; connect a model to have it so."
 
 

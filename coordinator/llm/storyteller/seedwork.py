@@ -11,8 +11,8 @@ from coordinator.llm.storyteller import figures, verbs, wishes
 from coordinator.llm.storyteller import lexicon as lx
 from coordinator.llm.storyteller.figures import Figure, Phrase
 from coordinator.llm.storyteller.tagger import Word, is_plural, tagged
+from coordinator.llm.storyteller.tongues import prompt_language
 from coordinator.llm.storyteller.wishes import Wish
-from coordinator.tongues import prompt_language
 
 MOST = 4_000
 """Characters of a prompt that are read."""

@@ -1,17 +1,13 @@
-"""What is done with an answer: refusals known, wrappings taken off, typed answers made readable."""
+"""What is done with an answer: typed answers made readable, their quotes looked up."""
 
 from __future__ import annotations
-
-import time
 
 import pytest
 from pydantic import BaseModel
 
 from coordinator.agents.evidence import Evidence
-from coordinator.agents.fence import defuse
 from coordinator.agents.library import load_library
 from coordinator.agents.render import render
-from coordinator.agents.tidy import is_refusal, tidy
 from coordinator.models import StoryConfig
 from coordinator.story.brief import Brief
 from coordinator.story.material import (
@@ -58,113 +54,7 @@ def brief(section: int = 2, text: str = "") -> Brief:
     )
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "I'm sorry, but I can't help with that.",
-        "I\u2019m sorry, but I will not write this scene.",
-        "I cannot write this story.",
-        "I'm unable to assist with this request.",
-        "Sorry, I can\u2019t continue.",
-        "As an AI language model, I can't create that.",
-        "Unfortunately, I'm not able to provide that content.",
-        "I must decline to write this.",
-        "I'm sorry, but this request goes against my guidelines.",
-    ],
-)
-def test_a_refusal_is_known(text: str) -> None:
-    assert is_refusal(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "I can't remember the door. It was red, I think.",
-        "I can't help but notice the rain.",
-        "I am sorry, she said. But I can't stay.",
-        "\u201cI'm sorry,\u201d he wrote, and crossed it out.",
-        "I cannot write much tonight. " + "The oil is low and the wind is up. " * 20,
-    ],
-)
-def test_a_story_is_not_taken_for_a_refusal(text: str) -> None:
-    assert not is_refusal(text)
-
-
-def test_half_of_what_was_asked_for_is_no_refusal() -> None:
-    letter = "I cannot write much tonight. " + "The oil is low. " * 12
-    assert is_refusal(letter)
-    assert not is_refusal(letter, wanted_words=80)
-
-
 STORY = "The lamp went out.\n\nNobody had lit it."
-
-
-@pytest.mark.parametrize(
-    "wrapped",
-    [
-        f"  {STORY}\n\n",
-        f"```\n{STORY}\n```",
-        f"```markdown\n{STORY}\n```",
-        f"Here is the revised section:\n\n{STORY}",
-        f"Sure! Here\u2019s section 2 of your story:\n\n{STORY}",
-        f"Certainly, here is the story:\n{STORY}",
-        f"Here is the draft:\n\n```\n{STORY}\n```",
-        f"{STORY}\n\nLet me know if you'd like any changes!",
-        f"## Section 2\n\n{STORY}",
-        f"**Section 2 of 3: Dusk**\n\n{STORY}",
-        f"# The Eighth Lamp\n\n{STORY}",
-        f"#\t The Eighth Lamp ##  \n \n{STORY}",
-        f"** Section 2**\n{STORY}",
-        STORY.replace("\n", "\r\n"),
-    ],
-)
-def test_what_is_no_story_is_taken_off(wrapped: str) -> None:
-    assert tidy(wrapped, brief()) == STORY
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        f"Here is what he left me:\n\n{STORY}",
-        f"Here is the story he told me, word for word. {STORY}",
-        f"## The Eighth Hour\n\n{STORY}",
-        f"# Section 7\n\n{STORY}",
-        f"# Section {'2' * 5_000}\n\n{STORY}",
-        f"#hashtag\n\n{STORY}",
-        f"**Seven** lamps, **eight**\n\n{STORY}",
-        f"```\nLOG 7\n```\n\n{STORY}",
-        "## Section 2",
-        f"{STORY}\n\n\u201cLet me know,\u201d she said.",
-    ],
-)
-def test_what_may_be_story_stays(text: str) -> None:
-    assert tidy(text, brief()) == text
-
-
-def test_the_first_section_keeps_the_title() -> None:
-    text = f"# The Eighth Lamp\n\n{STORY}"
-    assert tidy(text, brief(section=1)) == text
-    assert tidy(f"# The Eighth Lamp\n\n{text}", brief(section=1)) == text
-
-
-FLOODS = [
-    "# " + " \t" * 400 + "x", "# " + " \t", "#", "# #", "**", "** ", "**a", "\n", "\n ", " ", "\t", ".", " .", "!,", "- ", "'",
-    "I'm sorry, ", "sorry", "as an ai ", "I can't ", "I am ", "Here is ", "Here is revis", "Sure ", "```\n", "\n```", "`", "~~~\n\n",
-    "\n\nlet me know if you want", "section 2", "## Section 2\n\n", "## Section " + "9" * 5_000 + "\n", "<", "<\u200b", "<  /  ", "\u200b",
-    "<m", "<mater", "< / m a t e r i a", "</material>", "a", "“", "…",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("length", [20_000, 100_000])
-@pytest.mark.parametrize("flood", FLOODS)
-def test_a_flood_takes_time_that_grows_with_its_length(flood: str, length: int) -> None:
-    text = flood * (length // len(flood) + 1)
-    start = time.process_time()
-    for each in (text, text + "x", f"I'm{text}", f"# {text}\nx", f"Here is{text}:\nx", f"a\n\n{text}\nx"):
-        tidy(each, brief())
-        is_refusal(each)
-        defuse(each)
-    assert time.process_time() - start < length / 100_000 + 0.5
 
 
 SCORE = Score(score=7, evidence="The lamp went out.", comment="Good.")

@@ -17,6 +17,8 @@ from coordinator.story.template import StepKind
 from tests.model_server import ModelServer, Reply
 from tests.unit.agents.agent_call import GPT, SECRET, TEMPLATE, TEXT, WAITS, Ask, MakeModels, Watcher, brief
 
+QUESTION = "Before I begin, could you tell me a little more about the main character? What tone would you like?"
+
 # What comes back
 
 
@@ -33,6 +35,14 @@ async def test_prose_is_streamed_and_kept_as_it_is(ask: Ask, server: ModelServer
     assert answer.tokens == len(said.text.split()) + len(TEXT.split())
     assert said.body["temperature"] == TEMPLATE.agents["writer"].temperature
     assert "A lamp goes out." in said.text
+
+
+async def test_what_is_no_story_is_not_kept(ask: Ask, server: ModelServer, watcher: Watcher) -> None:
+    said = f"Sure! Here is section 1:\n\n## Section 1 of 2\n\n{TEXT}\n\nLet me know if you'd like any changes!"
+    server.script(Reply.prose(said))
+    answer = await ask()
+    assert answer.text == TEXT
+    assert watcher.texts == {1: said}
 
 
 @pytest.mark.parametrize("kind", ["outline", "outline-review", "record", "notes", "lore-review", "review"])
@@ -190,6 +200,8 @@ async def test_nonsense_is_told_what_was_wrong_with_it(ask: Ask, server: ModelSe
         (Reply.fails(429, "insufficient_quota"), "draft", 1, "has no credit left (429)"),
         (Reply.fails(429, headers={"retry-after": "86400"}), "draft", 1, "is asking for fewer requests (429)"),
         (Reply.refuses(), "draft", 3, "refused to write this section. Change the prompt or choose"),
+        (Reply.prose(QUESTION), "draft", 3, "asked questions back instead of writing this section. Say more"),
+        (Reply.prose("Sure! Here is the section:"), "draft", 3, "sent an empty answer for this section"),
         (Reply.empty(), "draft", 3, "sent an empty answer for this section"),
         (Reply.cut(), "draft", 3, "reached its limit of length before it had finished this section"),
         (Reply.breaks(3), "draft", 3, "The connection to the model openai:gpt-test broke while it was writing"),

@@ -304,6 +304,12 @@ async def test_a_mark_of_the_end_is_no_part_of_the_text(go: Go, server: ModelSer
     assert (await go()).text == WHOLE
 
 
+async def test_a_mark_of_the_end_is_believed_where_the_server_says_nothing(go: Go, server: ModelServer) -> None:
+    server.script(Reply.prose(f"{REST}\n\n{END}", unended=True))
+    assert (await go()).text == WHOLE
+    assert len(server.requests) == 1
+
+
 async def test_the_fallback_goes_on_where_the_model_is_not_to_be_had(
     go: Go, server: ModelServer, watcher: Watcher
 ) -> None:
@@ -409,6 +415,15 @@ async def test_an_opening_stays_whatever_the_model_does(
     assert answer.text == f"{opening} Then it rained."
     assert watcher.texts[max(watcher.texts)] == answer.text
     assert all(text.startswith(opening) for text in watcher.texts.values()) and len(watcher.texts) > 1
+
+
+async def test_what_a_person_has_written_is_not_cleaned(
+    make: Callable[..., Models], watcher: Watcher, server: ModelServer
+) -> None:
+    opening = "# Chapter 1\n\nHere is the revised section:\n\nNobody had told the gulls."
+    server.script(Reply.prose("Then it rained."))
+    answer = await perform(replace(brief(words=100), opening=opening), make(), GPT, watcher)
+    assert answer.text == f"{opening} Then it rained."
 
 
 async def test_an_opening_as_long_as_its_section_is_no_question_for_a_model(

@@ -22,9 +22,10 @@ from pypdf import PdfReader
 from coordinator.errors import Conflict, Internal, TooLarge
 from coordinator.export import printing
 from coordinator.export.book import Book, clean
-from coordinator.export.language import is_right_to_left, language_of, quotes
+from coordinator.export.language import is_right_to_left, quotes
 from coordinator.export.press import CONTENT_CHARACTERS, FORMATS, Format, Press
 from coordinator.export.tree import READER, safe
+from coordinator.story.language import language_of
 
 BOOKS: tuple[Format, ...] = ("md", "txt", "html", "epub", "docx", "pdf")
 ENGLISH = """# The Lamp

@@ -1,49 +1,12 @@
-"""Which language a text is in, told by its script and its most frequent words. Pure."""
+"""Which language a prompt is written in, of which a few words are all there is. Pure."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections import Counter
+
+from coordinator.story.language import language_of
 
 OTHERWISE = "en"
-
-_TAG = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*", re.IGNORECASE)
-_NAMES = {
-    "ar": "arabic العربية عربي", "bg": "bulgarian български", "bn": "bengali bangla বাংলা", "ca": "catalan català",
-    "cs": "czech čeština česky", "da": "danish dansk", "de": "german deutsch", "el": "greek ελληνικά", "en": "english",
-    "es": "spanish español castellano", "et": "estonian eesti", "fa": "persian farsi فارسی", "fi": "finnish suomi",
-    "fr": "french français francais", "he": "hebrew עברית", "hi": "hindi हिन्दी हिंदी", "hr": "croatian hrvatski",
-    "hu": "hungarian magyar", "id": "indonesian", "it": "italian italiano", "ja": "japanese 日本語",
-    "ko": "korean 한국어", "lt": "lithuanian", "lv": "latvian", "nb": "norwegian norsk", "nl": "dutch nederlands",
-    "pl": "polish polski", "pt": "portuguese português portugues", "ro": "romanian română", "ru": "russian русский",
-    "sk": "slovak slovenčina", "sl": "slovenian slovene", "sr": "serbian српски", "sv": "swedish svenska",
-    "ta": "tamil தமிழ்", "th": "thai ไทย", "tr": "turkish türkçe", "uk": "ukrainian українська", "ur": "urdu اردو",
-    "vi": "vietnamese", "zh": "chinese mandarin cantonese 中文 汉语 漢語 普通话 简体中文 繁體中文",
-}  # fmt: skip
-_BY_NAME = {name: tag for tag, names in _NAMES.items() for name in names.split()}
-
-_BY_SCRIPT = {
-    "CJK": "zh", "HIRAGANA": "ja", "KATAKANA": "ja", "HANGUL": "ko", "ARABIC": "ar", "HEBREW": "he", "CYRILLIC": "ru",
-    "GREEK": "el", "THAI": "th", "DEVANAGARI": "hi", "BENGALI": "bn", "TAMIL": "ta", "GEORGIAN": "ka",
-    "ARMENIAN": "hy", "KHMER": "km", "LAO": "lo", "MYANMAR": "my", "ETHIOPIC": "am", "TELUGU": "te", "GUJARATI": "gu",
-}  # fmt: skip
-_SAMPLE = 4000
-"""Letters looked at; the first pages tell."""
-
-# Words so frequent that a page of prose in the language has several of them, and no other language here has.
-_FREQUENT = {
-    "en": "the and of was her his that with had not she",
-    "fr": "les une dans est pas qui elle était avec pour",
-    "de": "der und das nicht ist sie ein mit den war auf",
-    "es": "los una las con por había ella pero más como del",
-    "it": "il che di della con era gli non una sono nel",
-    "pt": "os uma não com ela do da em mais seu ao",
-    "nl": "het een van niet dat zijn haar met was ze",
-    "sv": "och att det som inte var hon han med på",
-    "pl": "nie się że jest na był jak ale jej do",
-    "tr": "bir ve bu için ama gibi çok daha ne",
-}
 
 # What a prompt of a few words may have: more words of each language, those of several languages under each.
 _SHORT = {
@@ -119,23 +82,6 @@ _PROMPT = 4_000
 """Characters of a prompt that are looked at."""
 
 
-def named_language(wanted: str | None) -> str | None:
-    """The BCP 47 tag of the language that a wish names (`French`, `fr`, `pt-BR`); None where it names none."""
-    words = [word.casefold() for word in re.findall(r"[^\W\d_]+", wanted or "")]
-    for word in words:
-        if word in _BY_NAME:
-            return _BY_NAME[word]
-    if wanted and words and _TAG.fullmatch(wanted.strip()) and words[0] in _NAMES:
-        return wanted.strip()
-    return None
-
-
-def name_of_language(tag: str) -> str:
-    """The language's name in English; the tag itself where it has none here."""
-    names = _NAMES.get(tag.partition("-")[0].lower(), "")
-    return names.split()[0].capitalize() if names else tag
-
-
 def prompt_language(text: str) -> str:
     """The tag of the language of a prompt, which may be a few words only; `en` where nothing tells otherwise.
 
@@ -146,7 +92,7 @@ def prompt_language(text: str) -> str:
     letters = [character for character in text if character.isalpha()]
     latin = sum(character < "\u0250" for character in letters)
     if not letters or latin <= len(letters) / 2:
-        return language_of_prose(text) if letters else OTHERWISE
+        return language_of(None, text) if letters else OTHERWISE
     words = re.findall(r"[^\W\d_]+", text.lower())
     votes = {tag: float(sum(word in known for word in words)) for tag, known in _WORDS.items()}
     for tag, marks in _LETTERS.items():
@@ -161,32 +107,3 @@ def prompt_language(text: str) -> str:
     # One small word may be a name's or English: `Die`, `La Vera`, `Otto de Groot`.
     told = votes[best] >= 2 or (len(words) <= 3 and votes[best] >= 1 and words[0] in _WORDS[best])
     return best if told and votes[best] >= len(words) / 8 else OTHERWISE
-
-
-def script_of(character: str) -> str:
-    """The first word of the character's name in Unicode, as `ARABIC`; empty for one without a name."""
-    return unicodedata.name(character, "").partition(" ")[0].partition("-")[0]
-
-
-def language_of_prose(text: str) -> str:
-    """The tag of the language of a text of some length, by its letters, and for Latin ones by its most frequent words;
-    `en` where nothing tells."""
-    letters = [character for character in text[: 4 * _SAMPLE] if character.isalpha()][:_SAMPLE]
-    scripts = Counter(script_of(letter) for letter in letters)
-    if not scripts:
-        return OTHERWISE
-    if scripts["HIRAGANA"] + scripts["KATAKANA"] > len(letters) / 20:
-        return "ja"
-    if scripts["ARABIC"] > len(letters) / 2:
-        return "fa" if sum(letter in "پچژگ" for letter in letters) > scripts["ARABIC"] / 100 else "ar"
-    if scripts["CYRILLIC"] > len(letters) / 2:
-        return "uk" if any(letter in "іїєґ" for letter in letters) else "ru"
-    script, count = scripts.most_common(1)[0]
-    return _BY_SCRIPT.get(script, _by_words(text)) if count > len(letters) / 3 else OTHERWISE
-
-
-def _by_words(text: str) -> str:
-    words = Counter(re.findall(r"[^\W\d_]+", text[: 8 * _SAMPLE].lower()))
-    votes = {tag: sum(words[word] for word in frequent.split()) for tag, frequent in _FREQUENT.items()}
-    best = max(votes, key=lambda tag: (votes[tag], tag == OTHERWISE))
-    return best if votes[best] else OTHERWISE

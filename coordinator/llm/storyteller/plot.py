@@ -51,12 +51,12 @@ def tale(
     seed = seedwork.read(prompt)
     people = cast.gather(genre, seed, protagonist, pages, rng)
     thing = _central(prompt, seed, genre, rng)
-    ladder = _ladder(genre, thing, rng)
+    ladder = _ladder(genre, thing, prompt, seed_number)
     image = rng.choice(genre.images)
     home, far = _home(genre, seed), genre.far
     slots = _slots(genre, seed, people, thing, image, home, far, rng)
     if genre.name == "scp":
-        slots = report.slots(slots, rng)
+        slots = report.slots(slots, ladder.name, rng)
     kind = _tone(f"{tone} {prompt}")
     outline, scenes = compose(genre, seed, people, ladder, thing, home, slots, pages, wish, rng)
     return Tale(key, genre, seed, people, ladder, image, home, far, thing, slots, kind, outline, scenes)
@@ -82,12 +82,17 @@ def _central(prompt: str, seed: seedwork.Seed, genre: banks.Genre, rng: random.R
     return rest[0] if rest else seedwork.Thing(rng.choice(genre.words["default_things"]), "thing")
 
 
-def _ladder(genre: banks.Genre, thing: seedwork.Thing, rng: random.Random) -> banks.Ladder:
-    """A spine of the genre's own, or a common one where it has none; so two genres never tell the same one."""
-    own = [ladder for ladder in banks.ladders() if genre.name in ladder.only]
-    if thing.kind != "thing":
-        own = [ladder for ladder in own if ladder.name != "rule"]
-    return rng.choice(own or [ladder for ladder in banks.ladders() if not ladder.only])
+def _ladder(genre: banks.Genre, thing: seedwork.Thing, prompt: str, seed_number: str) -> banks.Ladder:
+    """A spine of the genre's own; seeds and tellings that follow one another have each another one."""
+    fit = [ladder for ladder in banks.ladders(genre.name) if not ladder.about or thing.kind in ladder.about]
+    return fit[_turn_of(prompt, genre.name, seed_number) % len(fit)]
+
+
+def _turn_of(prompt: str, genre: str, seed_number: str) -> int:
+    """Where a story begins in a list of spines: anywhere for a prompt, one further for each seed and each telling."""
+    seed, _, telling = seed_number.partition("/")
+    steps = int(seed or 0) + int(telling or 1) - 1
+    return steps + int.from_bytes(hashlib.sha256(f"{genre}\x1f{prompt}".encode("utf-8", "surrogatepass")).digest()[:8])
 
 
 def _home(genre: banks.Genre, seed: seedwork.Seed) -> banks.Place:
@@ -150,7 +155,7 @@ def _slots(
     definite = (
         f"the {token.split(' with ')[0].split(' on ')[0].split(' from ')[0].split(' for ')[0].split(' that ')[0]}"
     )
-    definite = definite.split(" no longer")[0].split(" of blue")[0].split(" wrapped")[0]
+    definite = definite.split(" no longer")[0].split(" of blue")[0].split(" wrapped")[0].split(" stamped")[0]
     single = f"the {thing.phrase}"
     if thing.plural or thing.kind == "idea":
         single = f"the matter of the {thing.phrase}"

@@ -173,8 +173,11 @@ class _Telling:
                     units.append(("met", met))
             inner = scene.time[1] or "that day"
             local = slots if bank in ("move", "back") else slots | {"time": inner, "when": inner}
-            unit = self.weaver.fill(line, local) if line else self._draw(bank, local, 70, paired=True)
-            unit = unit or (self.weaver.fill(line, local, force=needed) if line else None)
+            unit = (
+                self.weaver.fill(line, local, steady=True) or self.weaver.fill(line, local, force=needed, steady=True)
+                if line
+                else self._draw(bank, local, 70, paired=True)
+            )
             if unit:
                 units.append((bank, unit))
                 if bank == "exit":

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 Slots = Mapping[str, "str | Callable[[], str]"]
 
-_CHOICE = re.compile(r"\[([^\[\]]*)\]")
+_CHOICE = re.compile(r"\[(?:(\d):)?([^\[\]]*)\]")
+"""`[a|b]`, and `[1:a|b]` for choices of one number, which a story makes alike wherever they stand."""
 _SLOT = re.compile(r"\{(\w+)(\^?)\}")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"”’')*]*\s+|\n+|:\s+(?=[\"“*])")
 _LIFTED = {"He": "he", "Time": "time", "Years": "years", "They": "they"}
@@ -62,7 +63,7 @@ def slots_of(template: str) -> frozenset[str]:
 
 def length_of(template: str) -> int:
     """About how many words `template` will have."""
-    bare = _CHOICE.sub(lambda match: match[1].split("|")[0], template)
+    bare = _CHOICE.sub(lambda match: match[2].split("|")[0], template)
     return len(bare.split()) + sum(_EXTRA_WORDS.get(name, 0) for name, _ in _SLOT.findall(bare))
 
 
@@ -81,6 +82,7 @@ class Weaver:
         self._drawn = 0
         self._sizes: dict[str, tuple[frozenset[str], int]] = {}
         self._orders: dict[str, dict[str, float]] = {}
+        self._chosen: dict[str, int] = {}
 
     def draw(self, bank: str, lines: Sequence[str], slots: Slots, room: int = 999) -> Unit | None:
         """A unit of `bank` of at most about `room` words whose sentences are all new, or None."""
@@ -103,9 +105,12 @@ class Weaver:
             self.counts[line] += 1
         return None
 
-    def fill(self, line: str, slots: Slots, force: bool = False) -> Unit | None:
-        """`line` filled, or None where a sentence of it has been used before (kept all the same if `force`)."""
-        chosen = _CHOICE.sub(lambda match: self.rng.choice(match[1].split("|")), line)
+    def fill(self, line: str, slots: Slots, force: bool = False, steady: bool = False) -> Unit | None:
+        """`line` filled, or None where a sentence of it has been used before (kept all the same if `force`).
+
+        With `steady`, for lines of one spine, the same choice is made the same way each time.
+        """
+        chosen = _CHOICE.sub(self._steadily if steady else self._freely, line)
         text = self._render(_OBJECT.sub(r"\1 {Po}", chosen), slots)
         fresh = [plain(part) for part in sentences(text)]
         fresh = [part for part in fresh if part.count(" ") >= 2]
@@ -124,6 +129,16 @@ class Weaver:
             self.used.update(plain(part) for part in sentences(named))
         others = bool(slots_of(line) & {"A", "N", "X", "W", "E", "C", "Nhe", "Xhe", "Ahe", "Ehe", "minor"})
         return Unit(text, named, others)
+
+    def _freely(self, match: re.Match[str]) -> str:
+        return self.rng.choice(match[2].split("|"))
+
+    def _steadily(self, match: re.Match[str]) -> str:
+        options = match[2].split("|")
+        key = match[1] or match[2]
+        if key not in self._chosen:
+            self._chosen[key] = self.rng.randrange(len(options))
+        return options[self._chosen[key] % len(options)]
 
     def _worn(self, bank: str, line: str, apart: int) -> bool:
         """Whether `line` was told a moment ago, or is one that a reader would notice by the fifth time."""

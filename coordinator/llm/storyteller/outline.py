@@ -229,7 +229,7 @@ def _assemble(
         ],
         rules=[
             fill(ladder.rule, slots),
-            fill("{E} is gone, and speaks only through what {Ehe} left behind.", slots),
+            fill("{E} is gone, and speaks to the last only through what {Ehe} left behind.", slots),
         ],
         beats=beats,
     )

@@ -32,6 +32,8 @@ _FILLERS = {
     "wait": ("sense", "wait", "voice", "mind", "look"),
     "choose": ("mind", "sense", "act", "voice", "past"),
 }
+_LEFT_OUT = 0.3
+"""How often a spine's last line of a rung is not told."""
 _LONG = ("list", "entry", "small", "stray")
 """Banks that do not run dry; a long story draws on them from the start, a short one hardly ever."""
 _MONTHS = {
@@ -96,7 +98,7 @@ class _Telling:
         self.tale = tale
         self.beats = beats
         self.rng = tale.rng("prose")
-        self.weaver = Weaver(self.rng)
+        self.weaver = Weaver(self.rng, sum(beat.words for beat in beats))
         self.shared = banks.shared()
         self.met: set[str] = set()
         self.asides: list[str] = []
@@ -206,6 +208,8 @@ class _Telling:
                     continue
                 for number, line in enumerate(lines):
                     turned = line == "{open_turn}"
+                    if number > 1 and not turned and self.rng.random() < _LEFT_OUT:
+                        continue  # what a telling leaves out makes room for what no other telling has
                     first = number == 0 and not (brief and shape == "ending")
                     found.append(
                         (
@@ -338,7 +342,12 @@ class _Telling:
         return self._draw("cast-met", slots | dict(member.slots("C")), 60)
 
     def _draw(
-        self, bank: str, slots: dict[str, str | Callable[[], str]], room: int, paired: bool = False
+        self,
+        bank: str,
+        slots: dict[str, str | Callable[[], str]],
+        room: int,
+        paired: bool = False,
+        last: bool = False,
     ) -> Unit | None:
         """A unit of a bank; with `paired` one that speaks of the partner, where there is a partner and such a unit."""
         own = self.tale.genre.units
@@ -348,7 +357,7 @@ class _Telling:
         known = [line for line in lines if not self._unknown(line)]
         if paired and "_partner" in slots:
             known = [line for line in known if any(name.startswith("N") for name in slots_of(line))] or known
-        return self.weaver.draw(bank, known, slots, room)
+        return self.weaver.draw(bank, known, slots, room, last)
 
     def _unknown(self, line: str) -> bool:
         return any(key not in self.met and any(n.startswith(key) for n in slots_of(line)) for key in ("A", "X", "W"))
@@ -371,7 +380,7 @@ class _Telling:
             unit = self._draw(bank, inner, left + 6)
             if unit is None and (self.long or tries > 8):
                 bank = _LONG[tries % len(_LONG)]
-                unit = self._draw(bank, inner, left + 6)
+                unit = self._draw(bank, inner, left + 6, last=tries > 20)
             if unit and unit.words <= left + 8:
                 units.insert(self._gap(units, bank), (bank, unit))
                 if bank not in ("with", *_TALK):

@@ -99,7 +99,7 @@ class Reporting:
         self.tale = tale
         self.beats = beats
         self.rng: random.Random = tale.rng("report")
-        self.weaver = Weaver(self.rng)
+        self.weaver = Weaver(self.rng, sum(beat.words for beat in beats), formal=True)
         self.bank = banks.report()
         self.arc = banks.arcs()[tale.ladder.name]
         words = tale.genre.words
@@ -167,8 +167,10 @@ class Reporting:
             return (*banks.shared()["report"], *self._lines("filler"))
         return tuple(line.strip() for line in self.bank[bank].splitlines() if line.strip())
 
-    def _draw(self, bank: str, slots: dict[str, str | Callable[[], str]], room: int) -> Unit | None:
-        return self.weaver.draw(bank, self._lines(bank), slots, room)
+    def _draw(
+        self, bank: str, slots: dict[str, str | Callable[[], str]], room: int, last: bool = False
+    ) -> Unit | None:
+        return self.weaver.draw(bank, self._lines(bank), slots, room, last)
 
     def _run(self, bank: str, room: int, least: int = 1) -> list[str]:
         """Paragraphs of a bank, in its order of least use, while there is room."""
@@ -282,7 +284,7 @@ class Reporting:
         tries = 0
         while _count(parts) < target - 14 and tries < 40:
             tries += 1
-            unit = self._draw("report", self._slots(), target - _count(parts) + 5)
+            unit = self._draw("report", self._slots(), target - _count(parts) + 5, last=tries > 3)
             self.addendum -= 1
             if unit is None:
                 continue

@@ -52,7 +52,7 @@ def tale(
     people = cast.gather(genre, seed, protagonist, pages, rng)
     thing = _central(prompt, seed, genre, rng)
     ladder = _ladder(genre, thing, prompt, seed_number)
-    image = rng.choice(genre.images)
+    image = rng.choice(genre.images if pages > 1 else sorted(genre.images, key=_length)[:4])
     home, far = _home(genre, seed), genre.far
     slots = _slots(genre, seed, people, thing, image, home, far, rng)
     if genre.name == "scp":
@@ -86,6 +86,10 @@ def _ladder(genre: banks.Genre, thing: seedwork.Thing, prompt: str, seed_number:
     """A spine of the genre's own; seeds and tellings that follow one another have each another one."""
     fit = [ladder for ladder in banks.ladders(genre.name) if not ladder.about or thing.kind in ladder.about]
     return fit[_turn_of(prompt, genre.name, seed_number) % len(fit)]
+
+
+def _length(image: banks.Image) -> int:
+    return len(image.open) + len(image.close)
 
 
 def _turn_of(prompt: str, genre: str, seed_number: str) -> int:

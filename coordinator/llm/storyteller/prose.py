@@ -32,6 +32,8 @@ _FILLERS = {
     "wait": ("sense", "wait", "voice", "mind", "look"),
     "choose": ("mind", "sense", "act", "voice", "past"),
 }
+_FEW = 5
+"""In a story of so few beats a spine is told in its shortest form."""
 _LEFT_OUT = 0.3
 """How often a spine's last line of a rung is not told."""
 _LONG = ("list", "entry", "small", "stray")
@@ -166,7 +168,7 @@ class _Telling:
             bank, line, needed = need
             size = self._expected(need)
             told = sum(unit.words for _, unit in units)
-            if not needed and (told + owed + size > target * 1.05 or "W" in self._strangers(bank, line, slots)):
+            if not needed and (told + owed + size > target * 1.02 or "W" in self._strangers(bank, line, slots)):
                 continue
             owed -= size if needed else 0
             for key in self._strangers(bank, line, slots):
@@ -192,7 +194,7 @@ class _Telling:
     def _needs(self, index: int, scene: Scene, extras: list[seedwork.Thing]) -> list[tuple[str, str, bool]]:
         """Bank, line and whether it must be told, in order; an empty line is drawn from the bank."""
         tale, found = self.tale, list[tuple[str, str, bool]]()
-        brief = len(self.beats) <= 2
+        brief = len(self.beats) <= _FEW
         if "open" in scene.shapes or index == 0:
             found += self._opening()
         elif not set(scene.shapes) & {"disturbance", "after", "climax"} and self.rng.random() < 0.85:
@@ -258,16 +260,21 @@ class _Telling:
         else:
             intro = self._one("intro" if lead.role and lead.role not in lead.name.lower() else "intro_plain", units)
         gone = {"fairy-tale": "cast-gone_tale"}.get(tale.genre.name, "cast-gone")
-        found = [("intro", intro, True), ("gone", self._one(gone, self.shared), True), ("image", tale.image.open, True)]
+        found = [("intro", intro, True), ("gone", self._gone(gone), True), ("image", tale.image.open, True)]
         self.met.add("E")
         if tale.tone and len(self.beats) <= 2:
-            found.append((f"tone-{tale.tone}", "", True))
+            found.append((f"tone-{tale.tone}", "", False))
         elif frames:
             found.append(("frame", self._one(frames, units), len(self.beats) > 2))
         return found
 
     def _one(self, bank: str, source: dict[str, tuple[str, ...]]) -> str:
         return self.rng.choice(source[bank])
+
+    def _gone(self, bank: str) -> str:
+        """A line on who is gone; one of the shorter ones where there is little room."""
+        lines = sorted(self.shared[bank], key=length_of)
+        return self.rng.choice(lines[:2] if len(self.beats) <= 2 else lines)
 
     def _weave(self, thing: seedwork.Thing) -> str:
         named = thing.phrase[0].isupper()
@@ -339,7 +346,8 @@ class _Telling:
         if key == "X" and self.tale.genre.name == "fairy-tale":
             return None
         member = self.tale.cast.others[key]
-        return self._draw("cast-met", slots | dict(member.slots("C")), 60)
+        bank = "cast-met_briefly" if len(self.beats) <= _FEW else "cast-met"
+        return self._draw(bank, slots | dict(member.slots("C")), 60)
 
     def _draw(
         self,

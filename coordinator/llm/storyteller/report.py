@@ -186,7 +186,10 @@ class Reporting:
     def _arc(self, name: str, room: int, least: int = 1) -> list[str]:
         told: list[str] = []
         slots = self._slots()
-        for index, line in enumerate(self.arc[name]):
+        lines = self.arc[name]
+        if len(self.beats) <= 2 and f"short_{name}" in self.arc:
+            lines = [self.arc[f"short_{name}"]]
+        for index, line in enumerate(lines):
             if index >= least and _count(told) + len(line.split()) > room:
                 break
             unit = self.weaver.fill(line, slots, force=True, steady=True)

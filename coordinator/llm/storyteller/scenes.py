@@ -62,6 +62,8 @@ def budgets(count: int, total: int, rng: random.Random) -> list[int]:
     if 5 < count < 12:
         weights[0] *= 0.85
         weights[-1] *= 1.6  # the last scene has the climax and the ending, and in a short story little else would fit
+    elif count >= 12:
+        weights[-1] *= 1.3
     words = [round(total * weight / sum(weights) / 5) * 5 for weight in weights]
     words[-1] += total - sum(words)
     return words

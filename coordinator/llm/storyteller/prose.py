@@ -316,6 +316,7 @@ class _Telling:
             "bareobject": self.objects.draw,
             "num2": lambda: self.rng.choice(_NUMBERS),
             "object": lambda: seedwork.article(self.objects.draw()),
+            "object2": lambda: seedwork.article(self.objects.draw()),
             "stuff": lambda: f"{seedwork.article(self.objects.draw())} {self.conditions.draw()}",
         }
         if tale.thing.short != tale.thing.phrase:
@@ -410,7 +411,7 @@ class _Telling:
         last = len(units)
         while (
             last > 0
-            and units[last - 1][0] in ("exit", "rung", "met", "image", "scene")
+            and units[last - 1][0] in ("exit", "rung", "met", "image", "scene", "close")
             and units[last - 1][0] != "move"
         ):
             last -= 1

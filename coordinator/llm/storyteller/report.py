@@ -35,6 +35,8 @@ _SUMMARIES = {
     "memo": "Memoranda between {P}, {A} and {X}, in which {motif} is not discussed.",
     "quiet": "Weeks of observation; the staff grow fond of {item}.",
 }
+_SPARE = ("report", "report", "incident", "report", "memo")
+"""Banks that a report is filled up from, in turn."""
 MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
@@ -135,6 +137,7 @@ class Reporting:
             "minor": self.minors.draw,
             "place": self.places.draw,
             "object": lambda: seedwork.article(self.objects.draw()),
+            "object2": lambda: seedwork.article(self.objects.draw()),
             "stuff": lambda: f"{seedwork.article(self.objects.draw())} {self.conditions.draw()}",
         }
 
@@ -167,9 +170,7 @@ class Reporting:
             return (*banks.shared()["report"], *self._lines("filler"))
         return tuple(line.strip() for line in self.bank[bank].splitlines() if line.strip())
 
-    def _draw(
-        self, bank: str, slots: dict[str, str | Callable[[], str]], room: int, last: bool = False
-    ) -> Unit | None:
+    def _draw(self, bank: str, slots: dict[str, str | Callable[[], str]], room: int, last: bool = False) -> Unit | None:
         return self.weaver.draw(bank, self._lines(bank), slots, room, last)
 
     def _run(self, bank: str, room: int, least: int = 1) -> list[str]:
@@ -287,7 +288,10 @@ class Reporting:
         tries = 0
         while _count(parts) < target - 14 and tries < 40:
             tries += 1
-            unit = self._draw("report", self._slots(), target - _count(parts) + 5, last=tries > 3)
+            bank = _SPARE[tries % len(_SPARE)]
+            unit = self._draw(
+                bank, self._slots(), target - _count(parts) + 5, last=bank == "report" and tries > 3 * len(_SPARE)
+            )
             self.addendum -= 1
             if unit is None:
                 continue

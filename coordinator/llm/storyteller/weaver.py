@@ -22,6 +22,7 @@ _OBJECT = re.compile(
 )
 """Words after which the protagonist is an object, which a first person must show (`saw me`, not `saw I`)."""
 _EXTRA_WORDS = {
+    "object2": 2,
     "stuff": 6, "object": 2, "detail": 4, "place": 1, "inplace": 2, "other": 1, "inother": 2, "minor": 2, "date": 3,
     "T": 1, "R": 1, "K": 1, "far": 1, "home": 1, "P": 0, "Crole": 4, "time": 2, "Time": 2, "topic": 2,
 }  # fmt: skip
@@ -31,7 +32,7 @@ _EQUALS = {
     "anybody": "anyone", "anyone": "anybody", "until": "till", "as if": "as though", "as though": "as if",
     "began to": "started to", "a good deal": "a great deal", "perhaps": "maybe", "a long time": "a good while",
     "in order to": "to", "toward": "towards", "towards": "toward", "afterwards": "later", "upon": "on",
-    "thought that": "thought", "said that": "said", "knew that": "knew", "so as to": "to",
+    "thought that": "thought", "said that": "said", "knew that": "knew",
 }  # fmt: skip
 _SHORTER = {"did not": "didn't", "could not": "couldn't", "had not": "hadn't", "would not": "wouldn't"}
 """Words that mean the same, either of which a line may be told with. Nothing is swapped that a question or a figure of
@@ -158,7 +159,7 @@ class Weaver:
         return Unit(text, named, others)
 
     def _freely(self, match: re.Match[str]) -> str:
-        return self.rng.choice(match[2].split("|"))
+        return self.rng.choice(str(match[2]).split("|"))
 
     def _steadily(self, match: re.Match[str]) -> str:
         options = match[2].split("|")
@@ -170,7 +171,7 @@ class Weaver:
     def _equal(self, match: re.Match[str]) -> str:
         word = match[0]
         other = _EQUALS.get(word) or (word if self.formal else _SHORTER[word])
-        return self.rng.choice((word, other))
+        return str(self.rng.choice((word, other)))
 
     def _turned(self, match: re.Match[str]) -> str:
         return f"{match[1]} {match[2]} said" if self.rng.random() < 0.5 else match[0]

@@ -121,7 +121,7 @@ def shared() -> dict[str, tuple[str, ...]]:
 
 @lru_cache(maxsize=len(GENRES))
 def ladders(genre: str) -> tuple[Ladder, ...]:
-    """The spines of one genre, by the name of its bank. Those of the reports are the arcs, told in parts of their own."""
+    """The spines of one genre, by the name of its bank. Those of the reports are the arcs, which `arcs` tells."""
     if genre == "scp":
         return tuple(Ladder(name, arc["idea"], arc["logline"], arc["rule"], (), {}, {}) for name, arc in arcs().items())
     return tuple(

@@ -184,7 +184,7 @@ class _Telling:
             )
             if unit:
                 units.append((bank, unit))
-                if bank == "exit":
+                if bank == "exit" or (bank == "rung" and not needed):
                     self.asides += [unit.text, unit.named]
         return self._fill_up(scene, slots, units, target)
 

@@ -76,7 +76,7 @@ def plain(sentence: str) -> str:
 
 
 def slots_of(template: str) -> frozenset[str]:
-    return frozenset(name for name, _ in _SLOT.findall(template))
+    return frozenset(_LIFTED.get(name, name) for name, _ in _SLOT.findall(template))
 
 
 def length_of(template: str) -> int:

@@ -524,17 +524,6 @@ def brainstorm(tale: Tale, brief: Brief) -> str:
 
 
 def _idea(tale: Tale) -> str:
-    ideas = {
-        "replies": "a line about {T} turns up overnight in {R}, in a hand gone for years, and it is a question",
-        "owing": "a demand comes in the matter of {T}, signed by somebody long gone, with no sum on it",
-        "count": "a count that goes with {T} comes out one too many, every evening, and always has",
-        "rule": "the one rule about {T} is broken by accident, nothing terrible happens, and that is what is terrible",
-        "case": "a client pays to have nothing found out about {T}, and the receipt is signed by somebody long gone",
-        "echo": "a reply about {T} comes in, on a dead channel, before anyone has asked the question",
-        "tolls": "a road to {far} with three gates, and at each of them one thing to be given up for the sake of {T}",
-    }
-    text = ideas[tale.ladder.name]
-    if tale.genre.name == "scp":
-        text = "a file whose procedures nobody can explain: one empty chair, always kept facing {T}"
+    text = tale.ladder.idea
     text = re.sub(r"\{(\w+)\}", lambda m: tale.slots[m[1]], text)
     return text[0].upper() + text[1:]

@@ -78,7 +78,7 @@ def compose(
     by_title: dict[str, Scene] = {}
     for index, (scene, words) in enumerate(zip(scenes, budgets, strict=True)):
         if genre.name == "scp":
-            title, summary, names = _tell_file(scene, base | {"P": slots["P"]}, people, index)
+            title, summary, names = _tell_file(scene, ladder, base | {"P": slots["P"]}, people, index)
         else:
             title, summary, names = _tell(scene, ladder, base, thing, people)
         while title in by_title:
@@ -165,8 +165,10 @@ def _tell(
     return title, text, names
 
 
-def _tell_file(scene: Scene, base: dict[str, str], people: cast.Cast, index: int) -> tuple[str, str, list[str]]:
-    title, summary = report.describe(scene.shapes[0], index)
+def _tell_file(
+    scene: Scene, ladder: banks.Ladder, base: dict[str, str], people: cast.Cast, index: int
+) -> tuple[str, str, list[str]]:
+    title, summary = report.describe(scene.shapes[0], index, ladder.name)
     names = [people.protagonist.short]
     slots = dict(base)
     if scene.partner:
@@ -216,7 +218,7 @@ def _assemble(
     opening = f"{premise[0].upper()}{premise[1:]}. " if premise else ""
     return Outline(
         title=titles.title(rng.choice(titles.fitting(genre, thing, slots)), slots),
-        logline=opening + fill(slots.get("logline", ladder.logline), slots),
+        logline=opening + fill(ladder.logline, slots),
         setting=_setting(genre, home, slots),
         people=persons,
         places=[
@@ -224,8 +226,8 @@ def _assemble(
             for name, p in list(places.items())[:30]
         ],
         rules=[
-            fill(slots.get("rule", ladder.rule), slots),
-            fill("{E} is gone, and speaks only through what {Ehe} left behind.", slots),
+            fill(ladder.rule, slots),
+            fill("{E} is gone, and speaks to the last only through what {Ehe} left behind.", slots),
         ],
         beats=beats,
     )

@@ -52,12 +52,12 @@ def tale(
     people = cast.gather(genre, seed, casting.lead(seed, protagonist), pages, rng)
     people, seed = casting.called(people, seed, genre, protagonist, rng)
     thing = _central(prompt, seed, genre, rng)
-    ladder = _ladder(genre, thing, rng)
-    image = rng.choice(genre.images)
+    ladder = _ladder(genre, thing, prompt, seed_number)
+    image = rng.choice(genre.images if pages > 1 else sorted(genre.images, key=_length)[:4])
     home, far = _home(genre, seed), genre.far
     slots = _slots(genre, seed, people, thing, image, home, far, rng)
     if genre.name == "scp":
-        slots = report.slots(slots, rng)
+        slots = report.slots(slots, ladder.name, rng)
     kind = wishes.tone(seed.wishes) or _tone(tone)
     outline, scenes = compose(genre, seed, people, ladder, thing, home, slots, pages, wish, rng)
     return Tale(key, genre, seed, people, ladder, image, home, far, thing, slots, kind, outline, scenes)
@@ -84,12 +84,21 @@ def _central(prompt: str, seed: seedwork.Seed, genre: banks.Genre, rng: random.R
     return rest[0] if rest else seedwork.Thing(rng.choice(genre.words["default_things"]), "thing")
 
 
-def _ladder(genre: banks.Genre, thing: seedwork.Thing, rng: random.Random) -> banks.Ladder:
-    """A spine of the genre's own, or a common one where it has none; so two genres never tell the same one."""
-    own = [ladder for ladder in banks.ladders() if genre.name in ladder.only]
-    if thing.kind != "thing":
-        own = [ladder for ladder in own if ladder.name != "rule"]
-    return rng.choice(own or [ladder for ladder in banks.ladders() if not ladder.only])
+def _ladder(genre: banks.Genre, thing: seedwork.Thing, prompt: str, seed_number: str) -> banks.Ladder:
+    """A spine of the genre's own; seeds and tellings that follow one another have each another one."""
+    fit = [ladder for ladder in banks.ladders(genre.name) if not ladder.about or thing.kind in ladder.about]
+    return fit[_turn_of(prompt, genre.name, seed_number) % len(fit)]
+
+
+def _length(image: banks.Image) -> int:
+    return len(image.open) + len(image.close)
+
+
+def _turn_of(prompt: str, genre: str, seed_number: str) -> int:
+    """Where a story begins in a list of spines: anywhere for a prompt, one further for each seed and each telling."""
+    seed, _, telling = seed_number.partition("/")
+    steps = int(seed or 0) + int(telling or 1) - 1
+    return steps + int.from_bytes(hashlib.sha256(f"{genre}\x1f{prompt}".encode("utf-8", "surrogatepass")).digest()[:8])
 
 
 def _home(genre: banks.Genre, seed: seedwork.Seed) -> banks.Place:
@@ -152,7 +161,7 @@ def _slots(
     definite = (
         f"the {token.split(' with ')[0].split(' on ')[0].split(' from ')[0].split(' for ')[0].split(' that ')[0]}"
     )
-    definite = definite.split(" no longer")[0].split(" of blue")[0].split(" wrapped")[0]
+    definite = definite.split(" no longer")[0].split(" of blue")[0].split(" wrapped")[0].split(" stamped")[0]
     single = thing.definite
     if thing.plural or thing.kind == "idea":
         single = f"the matter of {thing.definite}"

@@ -32,6 +32,10 @@ _FILLERS = {
     "wait": ("sense", "wait", "voice", "mind", "look"),
     "choose": ("mind", "sense", "act", "voice", "past"),
 }
+_FEW = 5
+"""In a story of so few beats a spine is told in its shortest form."""
+_LEFT_OUT = 0.3
+"""How often a spine's last line of a rung is not told."""
 _LONG = ("list", "entry", "small", "stray")
 """Banks that do not run dry; a long story draws on them from the start, a short one hardly ever."""
 _MONTHS = {
@@ -96,7 +100,7 @@ class _Telling:
         self.tale = tale
         self.beats = beats
         self.rng = tale.rng("prose")
-        self.weaver = Weaver(self.rng)
+        self.weaver = Weaver(self.rng, sum(beat.words for beat in beats))
         self.shared = banks.shared()
         self.met: set[str] = set()
         self.asides: list[str] = []
@@ -164,7 +168,7 @@ class _Telling:
             bank, line, needed = need
             size = self._expected(need)
             told = sum(unit.words for _, unit in units)
-            if not needed and (told + owed + size > target * 1.05 or "W" in self._strangers(bank, line, slots)):
+            if not needed and (told + owed + size > target * 1.02 or "W" in self._strangers(bank, line, slots)):
                 continue
             owed -= size if needed else 0
             for key in self._strangers(bank, line, slots):
@@ -173,11 +177,14 @@ class _Telling:
                     units.append(("met", met))
             inner = scene.time[1] or "that day"
             local = slots if bank in ("move", "back") else slots | {"time": inner, "when": inner}
-            unit = self.weaver.fill(line, local) if line else self._draw(bank, local, 70, paired=True)
-            unit = unit or (self.weaver.fill(line, local, force=needed) if line else None)
+            unit = (
+                self.weaver.fill(line, local, steady=True) or self.weaver.fill(line, local, force=needed, steady=True)
+                if line
+                else self._draw(bank, local, 70, paired=True)
+            )
             if unit:
                 units.append((bank, unit))
-                if bank == "exit":
+                if bank == "exit" or (bank == "rung" and not needed):
                     self.asides += [unit.text, unit.named]
         return self._fill_up(scene, slots, units, target)
 
@@ -187,7 +194,7 @@ class _Telling:
     def _needs(self, index: int, scene: Scene, extras: list[seedwork.Thing]) -> list[tuple[str, str, bool]]:
         """Bank, line and whether it must be told, in order; an empty line is drawn from the bank."""
         tale, found = self.tale, list[tuple[str, str, bool]]()
-        brief = len(self.beats) <= 2
+        brief = len(self.beats) <= _FEW
         if "open" in scene.shapes or index == 0:
             found += self._opening()
         elif not set(scene.shapes) & {"disturbance", "after", "climax"} and self.rng.random() < 0.85:
@@ -205,6 +212,8 @@ class _Telling:
                     if number and '"' in line and tale.seed.wants("no-dialogue", "less-dialogue"):
                         continue
                     turned = line == "{open_turn}"
+                    if number > 1 and not turned and self.rng.random() < _LEFT_OUT:
+                        continue  # what a telling leaves out makes room for what no other telling has
                     first = number == 0 and not (brief and shape == "ending")
                     found.append(
                         (
@@ -260,16 +269,21 @@ class _Telling:
         gone = "cast-dead" if seed.dead else gone
         if lead.role and lead.role.split()[-1] in lexicon.NOT_TRADES and tale.genre.name != "fairy-tale":
             intro = self._one("cast-someone_first" if tale.genre.first_person else "cast-someone", self.shared)
-        found = [("intro", intro, True), ("gone", self._one(gone, self.shared), True), ("image", tale.image.open, True)]
+        found = [("intro", intro, True), ("gone", self._gone(gone), True), ("image", tale.image.open, True)]
         self.met.add("E")
         if tale.tone and len(self.beats) <= 2:
-            found.append((f"tone-{tale.tone}", "", True))
+            found.append((f"tone-{tale.tone}", "", False))
         elif frames:
             found.append(("frame", self._one(frames, units), len(self.beats) > 2))
         return found
 
     def _one(self, bank: str, source: dict[str, tuple[str, ...]]) -> str:
         return self.rng.choice(source[bank])
+
+    def _gone(self, bank: str) -> str:
+        """A line on who is gone; one of the shorter ones where there is little room."""
+        lines = sorted(self.shared[bank], key=length_of)
+        return self.rng.choice(lines[:2] if len(self.beats) <= 2 else lines)
 
     def _weave(self, thing: seedwork.Thing) -> str:
         named = thing.phrase[0].isupper()
@@ -311,6 +325,7 @@ class _Telling:
             "bareobject": self.objects.draw,
             "num2": lambda: self.rng.choice(_NUMBERS),
             "object": lambda: seedwork.article(self.objects.draw()),
+            "object2": lambda: seedwork.article(self.objects.draw()),
             "stuff": lambda: f"{seedwork.article(self.objects.draw())} {self.conditions.draw()}",
         }
         if tale.thing.short != tale.thing.phrase:
@@ -341,10 +356,16 @@ class _Telling:
         if key == "X" and self.tale.genre.name == "fairy-tale":
             return None
         member = self.tale.cast.others[key]
-        return self._draw("cast-met", slots | dict(member.slots("C")), 60)
+        bank = "cast-met_briefly" if len(self.beats) <= _FEW else "cast-met"
+        return self._draw(bank, slots | dict(member.slots("C")), 60)
 
     def _draw(
-        self, bank: str, slots: dict[str, str | Callable[[], str]], room: int, paired: bool = False
+        self,
+        bank: str,
+        slots: dict[str, str | Callable[[], str]],
+        room: int,
+        paired: bool = False,
+        last: bool = False,
     ) -> Unit | None:
         """A unit of a bank; with `paired` one that speaks of the partner, where there is a partner and such a unit."""
         own = self.tale.genre.units
@@ -356,7 +377,7 @@ class _Telling:
             known = [line for line in known if '"' not in line] or (known if paired else [])
         if paired and "_partner" in slots:
             known = [line for line in known if any(name.startswith("N") for name in slots_of(line))] or known
-        return self.weaver.draw(bank, known, slots, room)
+        return self.weaver.draw(bank, known, slots, room, last)
 
     def _unknown(self, line: str) -> bool:
         return any(key not in self.met and any(n.startswith(key) for n in slots_of(line)) for key in ("A", "X", "W"))
@@ -379,7 +400,7 @@ class _Telling:
             unit = self._draw(bank, inner, left + 6)
             if unit is None and (self.long or tries > 8):
                 bank = _LONG[tries % len(_LONG)]
-                unit = self._draw(bank, inner, left + 6)
+                unit = self._draw(bank, inner, left + 6, last=tries > 20)
             if unit and unit.words <= left + 8:
                 units.insert(self._gap(units, bank), (bank, unit))
                 if bank not in ("with", *_TALK):
@@ -405,7 +426,7 @@ class _Telling:
         last = len(units)
         while (
             last > 0
-            and units[last - 1][0] in ("exit", "rung", "met", "image", "scene")
+            and units[last - 1][0] in ("exit", "rung", "met", "image", "scene", "close")
             and units[last - 1][0] != "move"
         ):
             last -= 1

@@ -28,16 +28,15 @@ _TITLES = {
 _SUMMARIES = {
     "file": "The file opens with the procedures for {item}, {T}, one of which nobody can explain.",
     "described": "What {T} is and does, as far as can be measured.",
-    "discovery": "{P} is sent out, finds {T} and {R}, and signs for {K}; {E} takes charge and is not seen again.",
+    "discovery": "How {item} came to the site, with {K}, for which {P} signed; {E} takes charge and is not seen again.",
     "tests": "A series of tests on {item}; the results are polite and lean all one way.",
     "interview": "{P} interviews {N}, who knows more of {E} than the file does.",
     "incident": "Small things happen around {item} that nobody admits to.",
-    "memo": "Memoranda between {P}, {A} and {X}, in which the chair is not discussed.",
+    "memo": "Memoranda between {P}, {A} and {X}, in which {motif} is not discussed.",
     "quiet": "Weeks of observation; the staff grow fond of {item}.",
-    "turn": "{P} reads the old procedures again and sees whom they were for.",
-    "dark": "{X} forces the matter, and what {item} held together comes apart; {P} stands alone.",
-    "climax": "{P} goes in to {item} against orders, with {K}; the procedures are rewritten.",
 }
+_SPARE = ("report", "report", "incident", "report", "memo")
+"""Banks that a report is filled up from, in turn."""
 MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
@@ -49,21 +48,23 @@ def plan(count: int, rng: random.Random) -> list[str]:
     """The kinds of `count` beats, in order."""
     if count <= 2:
         return ["file+discovery", "turn+climax"]
-    if count <= 4:
-        return (
-            ["file", "described+discovery", "turn+dark", "climax"]
-            if count == 4
-            else ["file", "discovery", "turn+climax"]
-        )
-    middle = [KINDS[index % len(KINDS)] for index in range(count - 6)]
-    half = (len(middle) + 1) // 2
+    if count == 3:
+        return ["file", "discovery", "turn+climax"]
+    if count == 4:
+        return ["file", "described+discovery", "turn+dark", "climax"]
+    kinds = list(KINDS)
+    rng.shuffle(kinds)
     if count == 5:
-        return ["file", "described+discovery", "interview", "turn+dark", "climax"]
-    return ["file", "described", "discovery", *middle[:half], "turn", *middle[half:], "dark", "climax"]
+        return ["file", "described+discovery", kinds[0], "turn+dark", "climax"]
+    opening = rng.choice([["described", "discovery"], ["discovery", "described"], ["described+discovery"]])
+    middle = [kinds[index % len(kinds)] for index in range(count - 4 - len(opening))]
+    half = (len(middle) + rng.randrange(2)) // 2
+    return ["file", *opening, *middle[:half], "turn", *middle[half:], "dark", "climax"]
 
 
-def slots(slots: dict[str, str], rng: random.Random) -> dict[str, str]:
-    """The slots of a report on top of those of any story."""
+def slots(slots: dict[str, str], name: str, rng: random.Random) -> dict[str, str]:
+    """The slots of a report, whose arc is called `name`, on top of those of any story."""
+    arc = banks.arcs()[name]
     number = f"SCP-{rng.randrange(2000, 9990)}"
     name = slots["Pfull"]
     title = re.match(r"(agent|dr\.?|captain|doctor|professor|director)\s", name, re.IGNORECASE)
@@ -76,19 +77,21 @@ def slots(slots: dict[str, str], rng: random.Random) -> dict[str, str]:
         "Ps": f"{said}'s",
         "His_cap": slots["his"].capitalize(),
         "rev": str(rng.randrange(4, 19)),
-        "logline": f"{said} takes over {number} and finds that one line of its procedures was written for somebody.",
-        "rule": f"One chair is kept facing {number}, and is kept empty.",
+        "motif": arc["motif"],
+        "motifbare": arc["motif"].removeprefix("the "),
+        "open_noun": arc["motif"],
     }
     return slots | added
 
 
-def describe(kind: str, number: int) -> tuple[str, str]:
-    """Title and summary (with slots) of a beat; `number` counts the beats of its kind."""
+def describe(kind: str, number: int, arc: str) -> tuple[str, str]:
+    """Title and summary (with slots) of a beat of the arc called `arc`; `number` counts the beats."""
     first = kind.split("+")[-1] if kind.startswith(("file+", "described+")) else kind.split("+")[0]
     if kind == "climax" or kind.endswith("+climax"):
         first = "climax"
     title = _TITLES[first] + (f" {number}" if first in KINDS else "")
-    return title, " ".join(_SUMMARIES[part] for part in kind.split("+"))
+    told = banks.arcs()[arc]
+    return title, " ".join(told.get(f"summary_{part}") or _SUMMARIES[part] for part in kind.split("+"))
 
 
 class Reporting:
@@ -98,9 +101,9 @@ class Reporting:
         self.tale = tale
         self.beats = beats
         self.rng: random.Random = tale.rng("report")
-        self.weaver = Weaver(self.rng)
+        self.weaver = Weaver(self.rng, sum(beat.words for beat in beats), formal=True)
         self.bank = banks.report()
-        self.arc = self.bank["arc"][0] if self.rng.random() < 0.5 else self.bank["arc"][1]
+        self.arc = banks.arcs()[tale.ladder.name]
         words = tale.genre.words
         self.objects = Deck(self.rng, words["objects"])
         self.conditions = Deck(self.rng, words["conditions"])
@@ -134,6 +137,7 @@ class Reporting:
             "minor": self.minors.draw,
             "place": self.places.draw,
             "object": lambda: seedwork.article(self.objects.draw()),
+            "object2": lambda: seedwork.article(self.objects.draw()),
             "stuff": lambda: f"{seedwork.article(self.objects.draw())} {self.conditions.draw()}",
         }
 
@@ -155,8 +159,7 @@ class Reporting:
             parts += self._part(part, share)
         if self.waiting and "file" not in kind:
             thing = self.waiting.pop(0)
-            line = "Since {month}, staff have been asked to report any mention of the %s to {P}, at any hour."
-            unit = self.weaver.fill(line % thing.phrase, self._slots())
+            unit = self._draw("mentioned", self._slots() | {"wish": thing.phrase}, 60)
             parts.insert(len(parts) - 1, unit.text if unit else "")
         text = self._fit([part for part in parts if part], target, "climax" in kind)
         self.debt = max(-20, min(20, self.debt + beat.words - len(text.split())))
@@ -167,8 +170,8 @@ class Reporting:
             return (*banks.shared()["report"], *self._lines("filler"))
         return tuple(line.strip() for line in self.bank[bank].splitlines() if line.strip())
 
-    def _draw(self, bank: str, slots: dict[str, str | Callable[[], str]], room: int) -> Unit | None:
-        return self.weaver.draw(bank, self._lines(bank), slots, room)
+    def _draw(self, bank: str, slots: dict[str, str | Callable[[], str]], room: int, last: bool = False) -> Unit | None:
+        return self.weaver.draw(bank, self._lines(bank), slots, room, last)
 
     def _run(self, bank: str, room: int, least: int = 1) -> list[str]:
         """Paragraphs of a bank, in its order of least use, while there is room."""
@@ -181,24 +184,16 @@ class Reporting:
             told.append(unit.text)
         return told
 
-    def _ordered(self, bank: str, room: int) -> list[str]:
-        told: list[str] = []
-        slots = self._slots()
-        for line in self._lines(bank):
-            if told and _count(told) + len(line.split()) > room:
-                break
-            unit = self.weaver.fill(line, slots)
-            if unit:
-                told.append(unit.text)
-        return told
-
     def _arc(self, name: str, room: int, least: int = 1) -> list[str]:
         told: list[str] = []
         slots = self._slots()
-        for index, line in enumerate(self.arc[name]):
+        lines = self.arc[name]
+        if len(self.beats) <= 2 and f"short_{name}" in self.arc:
+            lines = [self.arc[f"short_{name}"]]
+        for index, line in enumerate(lines):
             if index >= least and _count(told) + len(line.split()) > room:
                 break
-            unit = self.weaver.fill(line, slots, force=True)
+            unit = self.weaver.fill(line, slots, force=True, steady=True)
             if unit:
                 told.append(unit.text)
         return told
@@ -206,11 +201,9 @@ class Reporting:
     def _part(self, part: str, room: int) -> list[str]:
         if part == "file":
             return self._file(room)
-        if part == "described":
-            return ["**Description:** " + self._described(room)[0], *self._described_rest(room)]
-        if part == "discovery":
-            told = self._ordered("discovery", room - 4)
-            return [f"**Discovery:** {told[0]}", *told[1:]] if told else []
+        if part in ("described", "discovery"):
+            told = self._arc(part, room - 4)
+            return [f"**{'Description' if part == 'described' else 'Discovery'}:** {told[0]}", *told[1:]]
         if part in ("turn", "dark"):
             return self._arc(part, room)
         if part == "climax":
@@ -233,7 +226,10 @@ class Reporting:
         slots = self._slots()
         item = self.tale.slots["item"]
         klass = capitalise(self.rng.choice(self._lines("klass")))
-        told = self._ordered("containment", room - 8)
+        told = self._arc("containment", room - 8, least=2)
+        common = self._draw("containment", slots, 60) if _count(told) < room - 40 else None
+        if common is not None:
+            told.insert(self.rng.randrange(1, len(told) + 1), common.text)
         full = self.tale.slots["Pfull"]
         lead = f"**Item #:** {item}, {self.tale.slots['T']}\n\n**Object Class:** {klass}\n\n**Assigned to:** {full}"
         first = self._premise(slots)
@@ -253,15 +249,8 @@ class Reporting:
             if seed.saying
             else ""
         )
-        unit = self.weaver.fill(self._lines(bank)[0], slots) if bank else None
+        unit = self._draw(bank, slots, 90) if bank else None
         return unit.text if unit else ""
-
-    def _described(self, room: int) -> list[str]:
-        self._rest = self._ordered("described", room - 2)
-        return self._rest
-
-    def _described_rest(self, room: int) -> list[str]:
-        return self._rest[1:]
 
     def _tests(self, room: int) -> list[str]:
         slots = self._slots()
@@ -299,7 +288,10 @@ class Reporting:
         tries = 0
         while _count(parts) < target - 14 and tries < 40:
             tries += 1
-            unit = self._draw("report", self._slots(), target - _count(parts) + 5)
+            bank = _SPARE[tries % len(_SPARE)]
+            unit = self._draw(
+                bank, self._slots(), target - _count(parts) + 5, last=bank == "report" and tries > 3 * len(_SPARE)
+            )
             self.addendum -= 1
             if unit is None:
                 continue

@@ -59,6 +59,10 @@ def _count(pages: int) -> int:
 
 def budgets(count: int, total: int, rng: random.Random) -> list[int]:
     weights = [rng.uniform(0.93, 1.12) for _ in range(count)] if count > 2 else [1.0] * count
+    if 5 < count < 12:
+        weights[-1] *= 1.6  # the last scene has the climax and the ending, and in a short story little else would fit
+    elif count >= 12:
+        weights[-1] *= 1.3
     words = [round(total * weight / sum(weights) / 5) * 5 for weight in weights]
     words[-1] += total - sum(words)
     return words

@@ -8,9 +8,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from coordinator.story.brief import WORDS_PER_PAGE
+
 Slots = Mapping[str, "str | Callable[[], str]"]
 
-_CHOICE = re.compile(r"\[([^\[\]]*)\]")
+_CHOICE = re.compile(r"\[(?:(\d):)?([^\[\]]*)\]")
+"""`[a|b]`, and `[1:a|b]` for choices of one number, which a story makes alike wherever they stand."""
 _SLOT = re.compile(r"\{(\w+)(\^?)\}")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"”’')*]*\s+|\n+|:\s+(?=[\"“*])")
 _LIFTED = {"He": "he", "Time": "time", "Years": "years", "They": "they"}
@@ -19,17 +22,33 @@ _OBJECT = re.compile(
 )
 """Words after which the protagonist is an object, which a first person must show (`saw me`, not `saw I`)."""
 _EXTRA_WORDS = {
+    "object2": 2,
     "stuff": 6, "object": 2, "detail": 4, "place": 1, "inplace": 2, "other": 1, "inother": 2, "minor": 2, "date": 3,
     "T": 1, "R": 1, "K": 1, "far": 1, "home": 1, "P": 0, "Crole": 4, "time": 2, "Time": 2, "topic": 2,
 }  # fmt: skip
 """How many words more than one a slot usually brings."""
+_EQUALS = {
+    "somebody": "someone", "someone": "somebody", "nobody": "no one", "everybody": "everyone", "everyone": "everybody",
+    "anybody": "anyone", "anyone": "anybody", "until": "till", "as if": "as though", "as though": "as if",
+    "began to": "started to", "a good deal": "a great deal", "perhaps": "maybe", "a long time": "a good while",
+    "in order to": "to", "toward": "towards", "towards": "toward", "afterwards": "later", "upon": "on",
+    "thought that": "thought", "said that": "said", "knew that": "knew",
+}  # fmt: skip
+_SHORTER = {"did not": "didn't", "could not": "couldn't", "had not": "hadn't", "would not": "wouldn't"}
+"""Words that mean the same, either of which a line may be told with. Nothing is swapped that a question or a figure of
+speech could hold. A report is not told with the shorter ones."""
+_EQUAL = re.compile(
+    rf"(?<![\w*'’])(?:{'|'.join(sorted((*_EQUALS, *_SHORTER), key=len, reverse=True))})(?![\w*'’])(?! (?:to|again)\b)"
+)
+_SAID = re.compile(r"([,?!]\") said (\{[ANXW]\})(?=\.(?: \"|\Z| ¶))")
 _START = re.compile(r"(^|\n\n|[.!?] )([\"“*]?)([a-z])")
 
 
 _APART = 30
 """How many units must be told between two tellings of one line."""
-_EXITS = 4
-"""How often one line may end a scene."""
+_PAGES_A_TELLING = 20
+"""For how many pages of a story one line of a bank may be told once more: three times in 60 pages."""
+_LEAST_TELLINGS = 2
 
 
 @dataclass(frozen=True)
@@ -57,12 +76,12 @@ def plain(sentence: str) -> str:
 
 
 def slots_of(template: str) -> frozenset[str]:
-    return frozenset(name for name, _ in _SLOT.findall(template))
+    return frozenset(_LIFTED.get(name, name) for name, _ in _SLOT.findall(template))
 
 
 def length_of(template: str) -> int:
     """About how many words `template` will have."""
-    bare = _CHOICE.sub(lambda match: match[1].split("|")[0], template)
+    bare = _CHOICE.sub(lambda match: match[2].split("|")[0], template)
     return len(bare.split()) + sum(_EXTRA_WORDS.get(name, 0) for name, _ in _SLOT.findall(bare))
 
 
@@ -73,25 +92,34 @@ def capitalise(text: str) -> str:
 class Weaver:
     """Draws units from banks, the least used first, and keeps every sentence that has been used."""
 
-    def __init__(self, rng: random.Random) -> None:
+    def __init__(self, rng: random.Random, words: int = 0, formal: bool = False) -> None:
+        """For a story of about `words` words, by which it is judged how often one line may be told. A `formal` one
+        shortens no words."""
         self.rng = rng
+        self.formal = formal
+        self.most = max(_LEAST_TELLINGS, round(words / (_PAGES_A_TELLING * WORDS_PER_PAGE)))
+        self.times: Counter[str] = Counter()
         self.used: set[str] = set()
         self.counts: Counter[str] = Counter()
         self._told: dict[str, int] = {}
         self._drawn = 0
         self._sizes: dict[str, tuple[frozenset[str], int]] = {}
         self._orders: dict[str, dict[str, float]] = {}
+        self._chosen: dict[str, int] = {}
 
-    def draw(self, bank: str, lines: Sequence[str], slots: Slots, room: int = 999) -> Unit | None:
-        """A unit of `bank` of at most about `room` words whose sentences are all new, or None."""
-        return self._draw(bank, lines, slots, room, _APART) or self._draw(bank, lines, slots, room, _APART // 4)
+    def draw(self, bank: str, lines: Sequence[str], slots: Slots, room: int = 999, last: bool = False) -> Unit | None:
+        """A unit of `bank` of at most about `room` words whose sentences are all new, or None. With `last`, for where a
+        text would else stay too short, lines may be told more often than a reader likes."""
+        unit = self._draw(bank, lines, slots, room, _APART, self.most)
+        unit = unit or self._draw(bank, lines, slots, room, _APART // 4, self.most)
+        return unit or (self._draw(bank, lines, slots, room, _APART // 4, 4 * self.most) if last else None)
 
-    def _draw(self, bank: str, lines: Sequence[str], slots: Slots, room: int, apart: int) -> Unit | None:
+    def _draw(self, bank: str, lines: Sequence[str], slots: Slots, room: int, apart: int, most: int) -> Unit | None:
         order = self._orders.setdefault(bank, {})
         fit = []
         for line in lines:
             needed, size = self._size(line)
-            if self._worn(bank, line, apart):
+            if self._worn(line, apart, most):
                 continue
             if size <= room and all(name in slots for name in needed):
                 fit.append((self.counts[line], order.setdefault(line, self.rng.random()), line))
@@ -103,9 +131,13 @@ class Weaver:
             self.counts[line] += 1
         return None
 
-    def fill(self, line: str, slots: Slots, force: bool = False) -> Unit | None:
-        """`line` filled, or None where a sentence of it has been used before (kept all the same if `force`)."""
-        chosen = _CHOICE.sub(lambda match: self.rng.choice(match[1].split("|")), line)
+    def fill(self, line: str, slots: Slots, force: bool = False, steady: bool = False) -> Unit | None:
+        """`line` filled, or None where a sentence of it has been used before (kept all the same if `force`).
+
+        With `steady`, for lines of one spine, the same choice is made the same way each time.
+        """
+        chosen = _CHOICE.sub(self._steadily if steady else self._freely, line)
+        chosen = _SAID.sub(self._turned, _EQUAL.sub(self._equal, chosen))
         text = self._render(_OBJECT.sub(r"\1 {Po}", chosen), slots)
         fresh = [plain(part) for part in sentences(text)]
         fresh = [part for part in fresh if part.count(" ") >= 2]
@@ -115,6 +147,7 @@ class Weaver:
         self.counts[line] += 1
         self._drawn += 1
         self._told[line] = self._drawn
+        self.times[line] += 1
         lead = re.match(r"\{[Hh]e\^?\}", chosen)
         name = slots.get("P")
         named = text
@@ -125,10 +158,28 @@ class Weaver:
         others = bool(slots_of(line) & {"A", "N", "X", "W", "E", "C", "Nhe", "Xhe", "Ahe", "Ehe", "minor"})
         return Unit(text, named, others)
 
-    def _worn(self, bank: str, line: str, apart: int) -> bool:
-        """Whether `line` was told a moment ago, or is one that a reader would notice by the fifth time."""
+    def _freely(self, match: re.Match[str]) -> str:
+        return self.rng.choice(str(match[2]).split("|"))
+
+    def _steadily(self, match: re.Match[str]) -> str:
+        options = match[2].split("|")
+        key = match[1] or match[2]
+        if key not in self._chosen:
+            self._chosen[key] = self.rng.randrange(len(options))
+        return options[self._chosen[key] % len(options)]
+
+    def _equal(self, match: re.Match[str]) -> str:
+        word = match[0]
+        other = _EQUALS.get(word) or (word if self.formal else _SHORTER[word])
+        return str(self.rng.choice((word, other)))
+
+    def _turned(self, match: re.Match[str]) -> str:
+        return f"{match[1]} {match[2]} said" if self.rng.random() < 0.5 else match[0]
+
+    def _worn(self, line: str, apart: int, most: int) -> bool:
+        """Whether `line` was told less than `apart` units ago, or `most` times already."""
         recent = line in self._told and self._drawn - self._told[line] < apart
-        return recent or (bank == "exit" and self.counts[line] >= _EXITS)
+        return recent or self.times[line] >= most
 
     def _size(self, line: str) -> tuple[frozenset[str], int]:
         if line not in self._sizes:

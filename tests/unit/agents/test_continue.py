@@ -422,7 +422,7 @@ async def test_what_a_person_has_written_is_not_cleaned(
 ) -> None:
     opening = "# Chapter 1\n\nHere is the revised section:\n\nNobody had told the gulls."
     server.script(Reply.prose("Then it rained."))
-    answer = await perform(replace(brief(words=100), opening=opening), make(), GPT, watcher)
+    answer = await perform(replace(brief(words=60), opening=opening), make(), GPT, watcher)
     assert answer.text == f"{opening} Then it rained."
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from coordinator.llm.storyteller import answer, banks, heeding, plot, seedwork, tagger, titles, verbs, wishes
 from coordinator.llm.storyteller import lexicon as lx
-from coordinator.story.material import Beat, Notes, Outline, OutlineReview, Section, Verdict
 from coordinator.llm.storyteller.tongues import prompt_language
+from coordinator.story.material import Beat, Notes, Outline, OutlineReview, Section, Verdict
 from tests.unit.llm.readings import Case, cases, faults
 from tests.unit.llm.test_storyteller import GENRES, LIGHT, brief, outline_of, sections_of, story
 

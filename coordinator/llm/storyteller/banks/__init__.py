@@ -37,9 +37,12 @@ class Rung:
 @dataclass(frozen=True)
 class Ladder:
     name: str
+    idea: str
+    """What a brainstorm says of it: a clause with slots."""
     logline: str
     rule: str
-    only: tuple[str, ...]
+    about: tuple[str, ...]
+    """The kinds of things (see `seedwork.Thing.kind`) that it can be told of; empty for all."""
     rungs: dict[str, Rung]
     short: dict[str, str]
     """What a story of a page or so tells in place of a rung's lines."""
@@ -117,19 +120,29 @@ def shared() -> dict[str, tuple[str, ...]]:
     return {key: _lines(value) if isinstance(value, str) else tuple(value) for key, value in banks.items()}
 
 
-@lru_cache(maxsize=1)
-def ladders() -> tuple[Ladder, ...]:
+@lru_cache(maxsize=len(GENRES))
+def ladders(genre: str) -> tuple[Ladder, ...]:
+    """The spines of one genre, by the name of its bank. Those of the reports are the arcs, which `arcs` tells."""
+    if genre == "scp":
+        return tuple(Ladder(name, arc["idea"], arc["logline"], arc["rule"], (), {}, {}) for name, arc in arcs().items())
     return tuple(
         Ladder(
             name=entry["name"],
+            idea=entry["idea"],
             logline=entry["logline"],
             rule=entry["rule"],
-            only=tuple(entry.get("only", ())),
+            about=tuple(entry.get("about", ())),
             rungs={key: Rung(entry[key]["title"], entry[key]["summary"], tuple(entry[key]["lines"])) for key in RUNGS},
             short={key: entry[f"short_{key}"] for key in RUNGS if f"short_{key}" in entry},
         )
-        for entry in _load("ladders")["ladder"]
+        for entry in _load(f"ladders/{genre}")["ladder"]
     )
+
+
+@lru_cache(maxsize=1)
+def arcs() -> dict[str, dict[str, Any]]:
+    """The arcs of containment reports, by name."""
+    return {entry["name"]: entry for entry in _load("arcs")["arc"]}
 
 
 @lru_cache(maxsize=1)

@@ -126,6 +126,11 @@ def asked_back(model: str, kind: BriefKind) -> Fault:
     )
 
 
+def foreign(model: str, kind: BriefKind, language: str) -> Fault:
+    what = f"The model {model} wrote {THINGS[kind]} in {language}, which is not the language of the story."
+    return Fault(what, OTHER, again=True, spoilt=True, weak=True)
+
+
 def empty(model: str, kind: BriefKind) -> Fault:
     return Fault(
         f"The model {model} sent an empty answer for {THINGS[kind]}.", OTHER, again=True, spoilt=True, weak=True

@@ -16,6 +16,7 @@ from coordinator.agents.cleaning.clean import clean
 from coordinator.agents.cleaning.sentences import is_refusal
 from coordinator.agents.faults import Fault
 from coordinator.agents.length import OVER, Length, whole_sentences, without_loop
+from coordinator.agents.revision import not_taken, other_language
 from coordinator.agents.seam import END, NoWayOn, Seam
 from coordinator.llm.models import OFFLINE
 from coordinator.llm.offline import OtherText
@@ -40,6 +41,7 @@ LEAST_TAKEN: Final = 0.25
 
 OVER_LENGTH: Final = "The model did not come to an end, so this ends with a sentence at about its length."
 SHORT: Final = "The model wrote less of this than it was asked for."
+NOT_TAKEN: Final = "What the model gave does not take the place of this section, which stays as it is."
 LOOPED: Final = "The model went round in circles, so this ends before that."
 
 
@@ -73,7 +75,7 @@ class ProseCall(Call):
         self._taken: tuple[str, str] | None = None
         """A text that is taken where no better one comes, and what its writer is told of it."""
         self._loops = self._overflows = 0
-        self._lengthened = False
+        self._lengthened = self._foreign = False
 
     def take_up(self, begun: Begun, name: str) -> None:
         """Go on from there. What the call before it used is counted here where nobody else did, as that model's."""
@@ -114,7 +116,19 @@ class ProseCall(Call):
                     continue
                 if self._lengthened and count_words(text) < SHORTEST * self._wanted:
                     notes = [SHORT]
-                return self.answer(text, text, name, *filter(None, notes))
+                return self._accepted(text, name, [note for note in notes if note])
+
+    def _accepted(self, text: str, name: str, notes: list[str]) -> Answer:
+        """The answer; where it is to take the place of a text and does not stand up to it, that text."""
+        why = not_taken(self.brief.text, text, self.brief) if self._mends(name) else None
+        if why is None:
+            return self.answer(text, text, name, *notes)
+        log.warning("%s is not taken: %s", self.brief.step, why)
+        self.tell_whole(self.brief.text)
+        return self.answer(self.brief.text, self.brief.text, name, f"{NOT_TAKEN} {why}")
+
+    def _mends(self, name: str) -> bool:
+        return name != OFFLINE and self.brief.kind in ("revise", "polish") and bool(self.brief.text)
 
     def _may_lengthen(self, text: str, name: str) -> bool:
         if name == OFFLINE or self._lengthened or not self.models.continues or self.brief.kind != "draft":
@@ -232,6 +246,7 @@ class ProseCall(Call):
             raise faults.refused(name, kind)
         if no_story == "question":
             raise faults.asked_back(name, kind)
+        self._check_language(text, name)
         if self._length.over:
             return text, OVER_LENGTH
         if response.finish_reason == "length":
@@ -244,6 +259,15 @@ class ProseCall(Call):
         if not text:
             raise faults.empty(name, kind)
         return text, ""
+
+    def _check_language(self, text: str, name: str) -> None:
+        """Raises Fault where a draft is in another language than asked, once: it may be told better by its writer."""
+        if name == OFFLINE or self.brief.kind not in ("draft", "brainstorm") or self._foreign or self.brief.opening:
+            return
+        language = other_language(text, self.brief)
+        if language is not None:
+            self._foreign = True
+            raise faults.foreign(name, self.brief.kind, language)
 
     def _cut_off(self, text: str, name: str) -> tuple[str, str]:
         """Of an answer that had no more room."""

@@ -56,6 +56,8 @@ def not_taken(before: str, after: str, brief: Brief) -> str | None:
         return "It has no words."
     if other := other_language(after, brief):
         return f"It is in {other}, which is not the language of the story."
+    if other := _translated(before, after, brief):
+        return f"It is in {other}, and what it would replace is not."
     return _shortened(before, after, brief) or _renamed(before, after, brief)
 
 
@@ -71,6 +73,16 @@ def other_language(text: str, brief: Brief) -> str | None:
         said = "\n".join([brief.prompt, *brief.notes])
         asked = None if language.languages_named_in(said[:MOST_LOOKED_AT]) else language.identified(brief.prompt)
     if asked is None or language.primary(asked) == language.primary(is_in):
+        return None
+    return language.english_name(is_in)
+
+
+def _translated(before: str, after: str, brief: Brief) -> str | None:
+    """The language of a text that is surely in another than what it would replace, where nobody speaks of languages."""
+    if language.languages_named_in("\n".join(brief.notes)[:MOST_LOOKED_AT]):
+        return None
+    is_in, was = language.identified(after), language.identified(before)
+    if is_in is None or was is None or language.primary(is_in) == language.primary(was):
         return None
     return language.english_name(is_in)
 

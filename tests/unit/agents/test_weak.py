@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from coordinator.llm.tokens import tokens_of
 from coordinator.models import StoryConfig
 from coordinator.story import plan
 from coordinator.story.briefing import brief_of
-from coordinator.story.material import Outline, Verdict
+from coordinator.story.material import Bible, Outline, Person, Verdict
 from coordinator.story.words import count_words
 from coordinator.story.work import Done
 from tests.model_server import ModelServer, Reply
@@ -240,3 +241,57 @@ async def test_what_is_learned_of_a_model_is_what_it_took(
     await perform(brief(words=200), models, GPT, watcher)
     seconds = models.seconds(GPT, 1_000, 100)
     assert seconds is not None and 0 < seconds < 60
+
+
+# What does not stand up to what it would replace
+
+
+BEFORE = (
+    "Mara counted the brass lamps while Tobin held the ladder. He did not like the height, and he said so. "
+    "Mara laughed at him and climbed on, and Tobin looked at the sea until it was over. There were seven of them, "
+    "as there had always been, and the eighth hook was bare. Nobody had hung a lamp on it in her time."
+)
+PEOPLE = Bible(people=[Person(name=name, role="keeper", description="Tall.") for name in ("Mara", "Tobin")])
+GERMAN = (
+    "Mara zählte die Lampen, während Tobin die Leiter hielt. Er mochte die Höhe nicht und sagte es auch. Mara lachte "
+    "über ihn und stieg weiter, und Tobin sah auf das Meer, bis es vorbei war. Es waren sieben, wie es immer sieben "
+    "gewesen waren, und der achte Haken war leer. Zu ihrer Zeit hatte niemand eine Lampe daran gehängt, und sie tat es nicht."
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["revise", "polish"])
+@pytest.mark.parametrize(
+    ("after", "why"),
+    [
+        (BEFORE[:200], "lost"),
+        (BEFORE.replace("Tobin", "Edgar"), "Tobin"),
+        (GERMAN, "German"),
+    ],
+)
+async def test_a_text_that_does_not_stand_up_to_it_is_not_taken(
+    kind: Any, after: str, why: str, make: MakeModels, server: ModelServer, watcher: Watcher
+) -> None:
+    server.script(Reply.prose(after))
+    words = count_words(BEFORE)
+    answer = await perform(brief(kind, text=BEFORE, words=words, bible=PEOPLE), make(), GPT, watcher)
+    assert answer.text == BEFORE == watcher.texts[max(watcher.texts)]
+    assert "stays as it is" in answer.notes[0] and why in answer.notes[0]
+    assert len(server.requests) == 1
+
+
+async def test_a_good_revision_is_taken(make: MakeModels, server: ModelServer, watcher: Watcher) -> None:
+    after = BEFORE.replace("He did not like the height, and he said so.", "He hated the height and told her.")
+    server.script(Reply.prose(after))
+    answer = await perform(brief("revise", text=BEFORE, words=count_words(BEFORE), bible=PEOPLE), make(), GPT, watcher)
+    assert (answer.text, answer.notes) == (after, ())
+
+
+async def test_another_language_is_tried_once_otherwise(
+    make: MakeModels, server: ModelServer, watcher: Watcher
+) -> None:
+    given = replace(brief(words=70), config=StoryConfig(language="English"))
+    server.script(Reply.prose(GERMAN))
+    assert (await perform(given, make(), GPT, watcher)).text != GERMAN
+    assert len(server.requests) == 2
+    server.script(Reply.prose(GERMAN), Reply.prose(GERMAN))
+    assert (await perform(given, make(), GPT, Watcher())).text == GERMAN

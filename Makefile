@@ -11,7 +11,7 @@ PROMPT ?= A lighthouse keeper finds that the light has been signalling something
 TEMPLATE ?= short-story
 PAGES ?= 3
 
-.PHONY: story serve test chaos bench bench-growth bench-peers screenshots lint format lock clean
+.PHONY: story serve test test-model chaos bench bench-growth bench-peers screenshots lint format lock clean
 
 story: $(READY)  ## write a story: PROMPT="…" TEMPLATE=noir PAGES=3
 	@$(BIN)/storyloom write --template "$(TEMPLATE)" --pages "$(PAGES)" -- "$$PROMPT"
@@ -25,6 +25,10 @@ test: lint  ## lint and all tests
 
 chaos: $(READY)  ## the long form of the kill and outage tests
 	@$(BIN)/python -m pytest tests/chaos tests/browser tests/api/test_prompts_file.py tests/unit --long -s --timeout 3600
+
+test-model: $(READY)  ## a small real model writes stories, in ten minutes; skipped with a word where it can't be had
+	@$(BIN)/python -m tests.model.install || true
+	@$(BIN)/python -m pytest tests/model --model -s -rs
 
 bench: $(READY)  ## what it costs above the database and the socket beneath it, in five minutes
 	@$(BIN)/python -m bench

@@ -62,6 +62,7 @@ def quick_folder() -> Path:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="the long form: more of everything, and what takes long")
+    parser.addoption("--model", action="store_true", help="with a small real model, see tests/model/install.py")
     parser.addoption("--chaos-seed", type=int, default=None, help="seed of the moments at which things break")
 
 

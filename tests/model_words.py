@@ -12,6 +12,8 @@ _WHAT = ("the brass lamp", "a wet coat", "the torn map", "seven keys", "the last
 _WHERE = ("under the stairs", "by the harbour wall", "in the cold kitchen", "beside the well", "at the far window")
 _WHEN = ("before dawn", "while the bell rang", "as the tide turned", "after the rain", "when nobody watched")
 _QUOTES = frozenset({"quote", "evidence", "earlier", "later"})
+_TOLD = frozenset({"summary", "advice", "comment", "scenes"})
+"""Texts that have to say something."""
 _ONE_OF = frozenset({"notes", "people", "facts", "strengths"})
 """Lists that get one entry although they may stay empty."""
 
@@ -82,7 +84,8 @@ class Writer:
     def _string(self, name: str, request: str) -> str:
         if name in _QUOTES:
             return self._quote(request)
-        return f"{name.capitalize()} {next(self._count) + 1}"
+        said = f"{name.capitalize()} {next(self._count) + 1}"
+        return f"{said}: what happens there, as it is told in the story." if name in _TOLD else said
 
     def _quote(self, request: str) -> str:
         for sentence in self._written:

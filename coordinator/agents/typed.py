@@ -35,6 +35,7 @@ from coordinator.agents.cleaning.sentences import is_refusal
 from coordinator.agents.evidence import Evidence
 from coordinator.agents.faults import Fault
 from coordinator.agents.forms import SMALL, SmallForm, asked_in_words
+from coordinator.agents.plausible import empty_words
 from coordinator.agents.render import render
 from coordinator.agents.repair import bounded, schema_of, understood
 from coordinator.llm.learned import Mode
@@ -113,10 +114,15 @@ class TypedCall(Call):
                 wrong = REFUSED if refused else output
                 log.info("%s: %s asked by %s did not fill the form", self.brief.step, name, mode)
                 continue
+            small = isinstance(output, SmallForm)
+            output = output.whole(self.brief) if isinstance(output, SmallForm) else output
+            if said := empty_words(output):
+                refused, wrong = False, said
+                log.info("%s: %s asked by %s filled the form with nothing", self.brief.step, name, mode)
+                continue
             learned.mode = mode
-            if isinstance(output, SmallForm):
+            if small:
                 learned.small.add(kind)
-                output = output.whole(self.brief)
             missing = evidence.missing(output)
             if not missing or doubted is not None or not asks:
                 return self._answered(evidence.kept(output), name)

@@ -6,7 +6,8 @@ import {getLlama, LlamaChatSession} from "node-llama-cpp";
 const [file, size] = process.argv.slice(2);
 const llama = await getLlama({gpu: false, build: "never", logLevel: "error"});
 const model = await llama.loadModel({modelPath: file});
-const context = await model.createContext({contextSize: Number(size)});
+// One thread: where others use the processors, two spend their time waiting for each other, a hundred times as long.
+const context = await model.createContext({contextSize: Number(size), threads: 1});
 const sequence = context.getSequence();
 const TEMPLATE_TOKENS = 24;
 const grammars = new Map();

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordinator.agents.forms import SMALL, asked_in_words
+from coordinator.agents.plausible import empty_words
 from coordinator.agents.prompts import OUTPUT_TYPES
 from coordinator.agents.repair import bounded, schema_of, understood
 from coordinator.story.brief import Brief
@@ -33,6 +34,12 @@ VERDICT: dict[str, Any] = {
     "summary": "Good.",
 }
 RECORD: dict[str, Any] = {"summary": "Mara rowed.", "facts": ["There are seven lamps."]}
+
+
+BEATS = [
+    {"title": "One", "summary": "She counts the lamps twice.", "words": 150},
+    {"title": "Two", "summary": "The light answers her at last.", "words": 150},
+]
 
 
 def changed(base: dict[str, Any], **values: Any) -> dict[str, Any]:
@@ -182,3 +189,20 @@ def test_a_schema_is_held_to_limits() -> None:
     assert held["properties"]["facts"]["items"]["maxLength"] == 300
     # What it is made from stays as it is.
     assert schema_of(Record)["properties"]["facts"]["maxItems"] == 30
+
+
+@pytest.mark.parametrize(
+    ("form", "given"),
+    [
+        (Outline, changed(OUTLINE, beats=[{"title": "a", "summary": "lighthouse", "words": 100}] * 6)),
+        (
+            Outline,
+            changed(OUTLINE, beats=[{"title": "a", "summary": "The keeper looks at the light.", "words": 90}] * 6),
+        ),
+        (Record, {"summary": "a"}),
+        (OutlineReview, {"approved": True, "advice": "a", "strengths": ["a", "s"]}),
+    ],
+)
+def test_a_form_filled_with_nothing_is_told(form: Any, given: dict[str, Any]) -> None:
+    assert empty_words(form.model_validate({**given, "beats": given["beats"]} if "beats" in given else given))
+    assert empty_words(Outline.model_validate(changed(OUTLINE, beats=BEATS))) is None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from coordinator.story.words import count_words
+from coordinator.story.words import count_words, is_spaced, leading, trailing
 
 CHARACTERS_PER_WORD = 6
 """With its space. Bounds what counting words does not: scripts without spaces, and one endless word."""
@@ -31,6 +31,10 @@ def _either(letter: str) -> str:
 _MARK = re.compile(f"[<＜﹤](?={_UNSEEN}(?:[/／∕⁄]{_UNSEEN})?" + _UNSEEN.join(map(_either, "material")) + ")")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\U000e0000-\U000e007f]")
 """Control characters, broken halves of characters, and the invisible "tags" in which commands have been hidden."""
+
+
+_SENTENCE = re.compile(r"(?:[.!?…؟।]{1,20}[\"”’»]?\s{1,20}|[。！？][”」』]?|\n)(?=\S)")
+"""What stands before the beginning of a sentence."""
 
 
 def fence(name: str, text: str) -> str:
@@ -56,19 +60,22 @@ def weigh(text: str) -> int:
 def clip(text: str, words: int) -> str:
     """The first `words` of a text on one line."""
     line = one_line(text[: words * LONGEST_WORD])
-    most = words * CHARACTERS_PER_WORD
-    if len(text) <= words * LONGEST_WORD and len(line) <= most and count_words(line) <= words:
+    end = _head(line, words)
+    if len(text) <= words * LONGEST_WORD and end == len(line):
         return line
-    line = line[:most]
-    return line[: _room(line, words)].rsplit(" ", 1)[0].rstrip(",;: ") + " …"
+    kept, _, last = line[:end].rpartition(" ")
+    # A word that was cut into goes; in scripts without spaces the line may be one stretch to its end.
+    cut_into = kept and line[end : end + 1] not in ("", " ") and is_spaced(last)
+    return (kept if cut_into else line[:end]).rstrip(",;: ") + " …"
 
 
 def fit(text: str, words: int) -> str:
-    """`text` where it weighs at most `words`, else its beginning and its end with a mark between."""
+    """`text` where it weighs at most `words`, else its beginning and its end with a mark between. That weighs as much
+    at the most, or no more than the mark."""
     if weigh(text) <= words:
         return text
-    room = max(_room(text, words) - len(SHORTENED) - 2, 0)
-    head, tail = room * 2 // 3, room // 3
+    room = max(words - weigh(f"\n{SHORTENED}\n"), 0)
+    head, tail = _head(text, room * 2 // 3), _tail(text, room - room * 2 // 3)
     return f"{text[:head].rstrip()}\n{SHORTENED}\n{text[len(text) - tail :].lstrip()}"
 
 
@@ -76,8 +83,8 @@ def end_of(text: str, words: int) -> str:
     """The end of `text`, at most `words`, from the beginning of a sentence where there is one."""
     if weigh(text) <= words:
         return text
-    end = text[len(text) - _room(text, words) :]
-    start = re.search(r"(?:[.!?…؟।]+[\"”’»]?\s+|[。！？][”」』]?|\n)(?=\S)", end[: len(end) // 2])
+    end = text[len(text) - _tail(text, words) :]
+    start = _SENTENCE.search(end[: len(end) // 2])
     return end[start.end() if start else 0 :]
 
 
@@ -92,8 +99,12 @@ def shares(texts: Sequence[str], words: int) -> list[int]:
     return given
 
 
-def _room(text: str, words: int) -> int:
-    """How many characters of `text` weigh about `words`; fewer, never more, where its words are uneven."""
-    if words <= 0:
-        return 0
-    return min(len(text) * words // max(weigh(text), 1), words * CHARACTERS_PER_WORD)
+def _head(text: str, words: int) -> int:
+    """How many characters from the beginning of `text` weigh at most `words`. Looks at no more than may."""
+    return leading(text[: max(words, 0) * CHARACTERS_PER_WORD], words)
+
+
+def _tail(text: str, words: int) -> int:
+    """How many characters at the end of `text` weigh at most `words`. Looks at no more than may."""
+    most = max(words, 0) * CHARACTERS_PER_WORD
+    return trailing(text[max(len(text) - most, 0) :], words)

@@ -38,3 +38,37 @@ def count_words(text: str) -> int:
         return len(_WORD.findall(text))
     runs = _UNITS.findall(text)
     return len(runs) + sum(-(-len(run) // LETTERS_PER_WORD) - 1 for run in filter(None, runs))
+
+
+def leading(text: str, words: int) -> int:
+    """How many characters the longest beginning of `text` has that counts at most `words`."""
+    left = max(words, 0)
+    for unit in _UNITS.finditer(text):
+        count = _counted(unit)
+        if count > left:
+            return unit.start() + left * LETTERS_PER_WORD if unit[1] else unit.start()
+        left -= count
+    return len(text)
+
+
+def trailing(text: str, words: int) -> int:
+    """How many characters an end of `text` has that counts at most `words`, the longest that begins after a word."""
+    over = count_words(text) - max(words, 0)
+    if over <= 0:
+        return len(text)
+    for unit in _UNITS.finditer(text):
+        count = _counted(unit)
+        if count >= over:
+            start = min(unit.start() + over * LETTERS_PER_WORD, unit.end()) if unit[1] else unit.end()
+            return len(text) - start
+        over -= count
+    return 0
+
+
+def _counted(unit: re.Match[str]) -> int:
+    return -(-len(unit[1]) // LETTERS_PER_WORD) if unit[1] else 1
+
+
+def is_spaced(word: str) -> bool:
+    """Whether nothing in this stretch without white space belongs to a writing system that sets none."""
+    return not _SPECIAL.search(word)

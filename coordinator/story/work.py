@@ -96,8 +96,8 @@ class Work:
     `rounds` are the sections of each revision round; `asked` says which of them a person asked for, and at which gate.
     `passes` has for each polished text that was sent back at the gate `final` the number of rounds before it.
     `steps` is its schedule, made anew where a step changes it; `left` and `stages_left` are the shares, 0 to 1, of the
-    work and of each stage begun that are still to do. `shown` are the sections of the current version, as they stand in
-    it; `scores` those of each version that a reader has judged. A section is "" where a person has taken all of it
+    work and of each stage begun that are still to do. `shown` are the sections of the current version from the first
+    on, as they stand in it; `scores` those of each version that a reader has judged. A section is "" where a person has taken all of it
     away: nothing is done to it any more. `under_way` is no part of `texts`, but shown. `details` are the records', each
     with its section; `findings` what of the text can't all be true, as the last step has kept it that looked.
     """
@@ -180,5 +180,7 @@ def joined(texts: dict[int, str]) -> str:
 
 
 def now_current(work: Work, texts: dict[int, str]) -> Work:
-    """The newest version, which is made of these, is the current one."""
-    return replace(work, current_version=work.versions, shown=[texts[number] for number in sorted(texts)])
+    """The newest version, which is made of these, is the current one. A section that it has none of stands in `shown`
+    as "": the place there is the section's number."""
+    shown = [texts.get(number, "") for number in range(1, max(texts, default=0) + 1)]
+    return replace(work, current_version=work.versions, shown=shown)

@@ -49,7 +49,21 @@ def steer(text: str, notes: list[str], tale: Tale, section: int, words: int, asi
     added += _in_tone(tale, asked, section, text)
     if added:
         text = _insert(text, added, words, tale.rng(f"steer{section}"), _kept(tale), asides)
+    text = _with_a_word(text, [t for t in missing if t.head.lower() not in text.lower()], tale, section)
     return _shortened(text, asked, words, _kept(tale), asides)
+
+
+def _with_a_word(text: str, missing: list[seedwork.Thing], tale: Tale, section: int) -> str:
+    """`text` with a few words on each thing that there was no room for: what a person asks for comes in at any rate."""
+    filed = "_filed" if tale.genre.name == "scp" else ""
+    paragraphs = text.split("\n\n")
+    for number, thing in enumerate(missing):
+        lines = banks.mend()[("brief" if thing.kind in ("thing", "animal") else "told") + filed]
+        said = woven(lines[(section + number) % len(lines)], thing, tale, section * 13 + number)
+        open_ = [i for i, part in enumerate(paragraphs[:-1]) if '"' not in part and not part.startswith("**")]
+        at = open_[(section + number) % len(open_)] if open_ else 0
+        paragraphs[at] = f"{paragraphs[at]} {said}"
+    return "\n\n".join(paragraphs)
 
 
 def _in_tone(tale: Tale, asked: tuple[Wish, ...], section: int, text: str) -> list[str]:

@@ -34,7 +34,7 @@ _FILLERS = {
 }
 _FEW = 5
 """In a story of so few beats a spine is told in its shortest form."""
-_LEFT_OUT = 0.3
+_LEFT_OUT = 0.4
 """How often a spine's last line of a rung is not told."""
 _LONG = ("list", "entry", "small", "stray")
 """Banks that do not run dry; a long story draws on them from the start, a short one hardly ever."""

@@ -37,6 +37,10 @@ _SUMMARIES = {
 }
 _SPARE = ("report", "report", "incident", "report", "memo")
 """Banks that a report is filled up from, in turn."""
+_SPARED = ("described", "dark")
+"""Parts of an arc of which any paragraph after the first can be missing."""
+_LEFT_OUT = 0.4
+"""How often one is."""
 MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
@@ -193,6 +197,8 @@ class Reporting:
         for index, line in enumerate(lines):
             if index >= least and _count(told) + len(line.split()) > room:
                 break
+            if index and name in _SPARED and self.rng.random() < _LEFT_OUT:
+                continue
             unit = self.weaver.fill(line, slots, force=True, steady=True)
             if unit:
                 told.append(unit.text)

@@ -14,6 +14,8 @@ Slots = Mapping[str, "str | Callable[[], str]"]
 
 _CHOICE = re.compile(r"\[(?:(\d):)?([^\[\]]*)\]")
 """`[a|b]`, and `[1:a|b]` for choices of one number, which a story makes alike wherever they stand."""
+_SPARE = re.compile(r"~([^~]*)~")
+"""`~…~`: what a line is told with as often as without."""
 _SLOT = re.compile(r"\{(\w+)(\^?)\}")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"”’')*]*\s+|\n+|:\s+(?=[\"“*])")
 _LIFTED = {"He": "he", "Time": "time", "Years": "years", "They": "they"}
@@ -32,14 +34,33 @@ _EQUALS = {
     "anybody": "anyone", "anyone": "anybody", "until": "till", "as if": "as though", "as though": "as if",
     "began to": "started to", "a good deal": "a great deal", "perhaps": "maybe", "a long time": "a good while",
     "in order to": "to", "toward": "towards", "towards": "toward", "afterwards": "later", "upon": "on",
-    "thought that": "thought", "said that": "said", "knew that": "knew",
+    "thought that": "thought", "said that": "said", "knew that": "knew", "found that": "found", "was only": "was just",
+    "turned round": "turned around", "came round": "came around", "went round": "went around",
+    "walked round": "walked around",
+    "every day": "each day", "each day": "every day", "every night": "each night", "each night": "every night",
+    "every evening": "each evening", "each evening": "every evening", "every morning": "each morning",
+    "each morning": "every morning", "every year": "each year", "each year": "every year", "every week": "each week",
+    "each week": "every week", "every time": "each time", "each time": "every time", "because": "since",
+    "in front of everyone": "before everyone", "as far as": "so far as", "of course": "naturally",
 }  # fmt: skip
-_SHORTER = {"did not": "didn't", "could not": "couldn't", "had not": "hadn't", "would not": "wouldn't"}
+_SHORTER = {
+    "did not": "didn't", "could not": "couldn't", "had not": "hadn't", "would not": "wouldn't", "was not": "wasn't",
+    "were not": "weren't", "is not": "isn't", "do not": "don't", "does not": "doesn't", "cannot": "can't",
+}  # fmt: skip
 """Words that mean the same, either of which a line may be told with. Nothing is swapped that a question or a figure of
 speech could hold. A report is not told with the shorter ones."""
+_LONGER = {short: long for long, short in _SHORTER.items() if long.split()[0] not in ("do", "does", "is")}
 _EQUAL = re.compile(
-    rf"(?<![\w*'’])(?:{'|'.join(sorted((*_EQUALS, *_SHORTER), key=len, reverse=True))})(?![\w*'’])(?! (?:to|again)\b)"
+    rf"(?<![\w*'’])(?:{'|'.join(sorted((*_EQUALS, *_SHORTER, *_LONGER), key=len, reverse=True))})(?![\w*'’])"
+    rf"(?! (?:to|again|you|it|he|she|they|we|I|there|that)\b)"
 )
+_HAD = re.compile(
+    r"(?<=[\w}])(?: had|'d)(?= (?:been|come|gone|known|seen|made|done|taken|given|kept|put|left|got|said|thought|asked|"
+    r"written|heard|brought|told|found|meant|begun|stood|sat|hung|forgotten|paid|worn|learned|stopped|waited|wanted|"
+    r"never|always|already)\b)"
+)
+_HAS_SHORT = re.compile(r"(?:\b(?:they|who|it|there|we|you|I)|\{[ANXWE]?[Hh]e\^?\})\Z", re.IGNORECASE)
+"""Subjects that `had` is drawn together with."""
 _SAID = re.compile(r"([,?!]\") said (\{[ANXW]\})(?=\.(?: \"|\Z| ¶))")
 _START = re.compile(r"(^|\n\n|[.!?] )([\"“*]?)([a-z])")
 
@@ -81,7 +102,7 @@ def slots_of(template: str) -> frozenset[str]:
 
 def length_of(template: str) -> int:
     """About how many words `template` will have."""
-    bare = _CHOICE.sub(lambda match: match[2].split("|")[0], template)
+    bare = _CHOICE.sub(lambda match: match[2].split("|")[0], template.replace("~", ""))
     return len(bare.split()) + sum(_EXTRA_WORDS.get(name, 0) for name, _ in _SLOT.findall(bare))
 
 
@@ -136,8 +157,9 @@ class Weaver:
 
         With `steady`, for lines of one spine, the same choice is made the same way each time.
         """
-        chosen = _CHOICE.sub(self._steadily if steady else self._freely, line)
-        chosen = _SAID.sub(self._turned, _EQUAL.sub(self._equal, chosen))
+        told = _SPARE.sub(lambda match: match[1] if self.rng.random() < 0.5 else "", line)
+        chosen = _CHOICE.sub(self._steadily if steady else self._freely, told)
+        chosen = _HAD.sub(self._drawn_together, _SAID.sub(self._turned, _EQUAL.sub(self._equal, chosen)))
         text = self._render(_OBJECT.sub(r"\1 {Po}", chosen), slots)
         fresh = [plain(part) for part in sentences(text)]
         fresh = [part for part in fresh if part.count(" ") >= 2]
@@ -170,8 +192,15 @@ class Weaver:
 
     def _equal(self, match: re.Match[str]) -> str:
         word = match[0]
-        other = _EQUALS.get(word) or (word if self.formal else _SHORTER[word])
+        other = _EQUALS.get(word) or _LONGER.get(word) or (word if self.formal else _SHORTER[word])
         return str(self.rng.choice((word, other)))
+
+    def _drawn_together(self, match: re.Match[str]) -> str:
+        """`they had been` or `they'd been`. Not where a line begins with its subject, which may become a name."""
+        subject = _HAS_SHORT.search(match.string[max(0, match.start() - 8) : match.start()])
+        if subject is None or match.start() <= 8 or self.formal:
+            return match[0]
+        return str(self.rng.choice((" had", "'d")))
 
     def _turned(self, match: re.Match[str]) -> str:
         return f"{match[1]} {match[2]} said" if self.rng.random() < 0.5 else match[0]

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from coordinator.agents import prompts
@@ -359,15 +359,33 @@ def test_too_many_sections_are_read_from_first_to_last() -> None:
     assert weigh(told) <= 1_100
 
 
-@given(st.text(max_size=2_000), st.integers(1, 200))
+@given(st.text(max_size=2_000) | st.text("ab. \n，鐘声ガกี", max_size=2_000), st.integers(0, 200))
+@example("0000000𠀀0", 1)
+@example("A bell rings in the lake. " * 40 + "鐘" * 600, 30)
+@example("鐘" * 600 + "A bell rings in the lake. " * 40, 30)
 def test_cutting_keeps_to_the_length_it_was_given(text: str, words: int) -> None:
-    assert weigh(end_of(text, words)) <= words + 1
+    assert weigh(end_of(text, words)) <= words
     assert text.endswith(end_of(text, words))
-    assert len(clip(text, words)) <= words * 6 + 3
+    assert count_words(clip(text, words)) <= words and len(clip(text, words)) <= words * 6 + 3
     if weigh(text) <= words:
         assert fit(text, words) == text
     else:
-        assert len(fit(text, words)) <= max(words * 6, 20)
+        assert weigh(fit(text, words)) <= max(words, 3)
+
+
+def test_what_is_cut_keeps_all_that_it_may() -> None:
+    text = "One two three four. Five six seven eight nine."
+    assert clip(text, 3) == "One two three …" and clip("One extraordinarily-long", 2) == "One …"
+    assert clip("Ines 鐘声鐘声鐘声", 4) == "Ines 鐘声鐘 …", "its writing sets no spaces: nothing was cut into"
+    assert end_of("A b c. " * 20, 8) == "A b c. A b c. "
+    told = fit("鐘" * 300 + "a bell " * 100, 103)
+    assert told.count("鐘") == 66 and told.count("bell") == 17 and 101 <= weigh(told) <= 103
+
+
+def test_cutting_a_hostile_text_takes_no_longer_than_reading_it() -> None:
+    for text in ("." * 10**6, "!" * 10**6 + " " * 10**6, "ก" * 10**6, "鐘a" * 10**6, "e" + "\u0301" * 10**6):
+        for words in (10, 3_000):
+            assert weigh(end_of(text, words)) <= words and weigh(fit(text, words)) <= words and clip(text, words)
 
 
 @given(st.lists(st.text(alphabet="ab ", max_size=200), max_size=8), st.integers(0, 100))

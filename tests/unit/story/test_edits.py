@@ -184,6 +184,20 @@ def test_a_section_that_was_taken_away_is_neither_written_again_nor_missed() -> 
     assert progress.of(work, None, 0).percent == 100
 
 
+def test_the_sections_after_one_taken_away_keep_their_numbers_when_polished() -> None:
+    told = story(BUILT_IN, 3, 1, verdict([8] * 6, True, []), approvals=["final"])
+    work = after_edit(told, "polish-1", "<draft-2>\n\n<draft-3>")
+    for name in ("polish-2", "polish-3"):
+        work = advance(work, Done(name, None, f"<{name}>"))
+    assert work.shown == ["", "<polish-2>", "<polish-3>"]
+    assert find(work, "<polish-2>\n\n<polish-3>", Place(None, None, 3)).text == "<polish-3>"
+    work = advance(work, Done("edit-2", {"content": "Mine.\n\n<polish-3>"}))
+    work = advance(work, Done("approve-final", {"approved": False}))
+    assert work.texts == {1: "", 2: "Mine.", 3: "<polish-3>"}
+    ahead = [spec.name for spec in schedule(work) if spec.name not in work.done]
+    assert ahead[:5] == ["revise-1-2", "revise-1-3", "review-2", "polish-2-2", "polish-2-3"]
+
+
 def test_an_edit_while_drafting_touches_only_what_it_has_seen() -> None:
     told = story(pages=6)
     count = len(told[-1][0].sections)

@@ -166,9 +166,13 @@ def report() -> dict[str, Any]:
 @lru_cache(maxsize=1)
 def mend() -> dict[str, tuple[str, ...]]:
     """Units kept for revisions: `sense`, `tongue`, `filed` for reports, `little` where there is little room,
-    `vivid` where more of the senses is asked for."""
+    `vivid` where more of the senses is asked for, `brief` and `told` (in reports `…_filed`) for a thing
+    and for anything else that is wished for, where there is none."""
     data = _load("mend")
-    return {key: _lines(data[key]) for key in ("sense", "tongue", "filed", "little", "vivid")}
+    return {
+        key: _lines(data[key])
+        for key in ("sense", "tongue", "filed", "little", "vivid", "brief", "told", "brief_filed", "told_filed")
+    }
 
 
 @lru_cache(maxsize=1)

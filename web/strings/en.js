@@ -163,6 +163,7 @@ export default {
   "estimate": "Likely",
   "estimate.cost": "about {cost}",
   "estimate.free": "free of charge",
+  "estimate.time": "about {time}",
   "estimate.tokens": "about {count} tokens",
   "export": "Export",
   "export.docx": "for Word and other editors",

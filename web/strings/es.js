@@ -163,6 +163,7 @@ export default {
   "estimate": "Probablemente",
   "estimate.cost": "unos {cost}",
   "estimate.free": "sin coste",
+  "estimate.time": "unos {time}",
   "estimate.tokens": "unos {count} tokens",
   "export": "Exportar",
   "export.docx": "para Word y otros editores",

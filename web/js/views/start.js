@@ -4,7 +4,7 @@
 import { h, icon, put, say, show } from "../dom.js";
 import { keep, recall } from "../kept.js";
 import { Refusal } from "../rest.js";
-import { money, number, t, translated } from "../t.js";
+import { duration, money, number, t, translated } from "../t.js";
 import { paint } from "../theme.js";
 import { storyList } from "../parts/stories.js";
 
@@ -252,6 +252,7 @@ function estimateWords(told) {
   if (told.tokens) parts.push(t("estimate.tokens", { count: number(told.tokens, { maximumSignificantDigits: 2 }) }));
   const usd = told.cost_usd ?? told.usd;
   if (usd !== null && usd !== undefined) parts.push(usd > 0 ? t("estimate.cost", { cost: money(usd) }) : t("estimate.free"));
+  if (told.seconds >= 1) parts.push(t("estimate.time", { time: duration(told.seconds) }));
   return parts.length ? `${t("estimate")} ${parts.join(" · ")}` : "";
 }
 

@@ -144,8 +144,7 @@ def _mended(text: str, schema: Schema) -> dict[str, Any] | None:
 
 
 def _literal(text: str) -> Json:
-    """Python's words as JSON. Raises ValueError or TypeError where it has no words for them: sets, bytes, and numbers so
-    large that they can't be told."""
+    """Python's words as JSON. Raises ValueError or TypeError for what has none there: sets, bytes, endless numbers."""
     return json.loads(json.dumps(ast.literal_eval(text)))
 
 

@@ -97,9 +97,10 @@ class Work:
     `passes` has for each polished text that was sent back at the gate `final` the number of rounds before it.
     `steps` is its schedule, made anew where a step changes it; `left` and `stages_left` are the shares, 0 to 1, of the
     work and of each stage begun that are still to do. `shown` are the sections of the current version from the first
-    on, as they stand in it; `scores` those of each version that a reader has judged. A section is "" where a person has taken all of it
-    away: nothing is done to it any more. `under_way` is no part of `texts`, but shown. `details` are the records', each
-    with its section; `findings` what of the text can't all be true, as the last step has kept it that looked.
+    on, as they stand in it; `scores` those of each version that a reader has judged. A section is "" where a person has
+    taken all of it away: nothing is done to it any more. `under_way` is no part of `texts`, but shown. `details` are
+    the records', each with its section; `findings` what of the text can't all be true, as the last step has kept it
+    that looked.
     """
 
     prompt: str

@@ -135,7 +135,8 @@ def _mended(text: str, schema: Schema) -> dict[str, Any] | None:
     for read in (_literal, _repaired):
         try:
             value = read(text)
-        except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+        except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError, SystemError):
+            # The last by Python 3.11's own parser, where two threads use it at once.
             continue
         found = arguments_of(value, schema) if isinstance(value, dict) else None
         if found is not None and found.keys() & schema.get("properties", {}).keys():

@@ -41,7 +41,8 @@ from coordinator.store.migrate import migrate
 from coordinator.telemetry import logs
 from tests.service import Service, serving
 
-hypothesis.settings.register_profile("suite", max_examples=50)
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("suite", max_examples=50, deadline=None)
 hypothesis.settings.load_profile("suite")
 
 _numbers = itertools.count(1)

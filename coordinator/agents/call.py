@@ -234,20 +234,23 @@ class Call:
 
     async def follow(self, events: AsyncIterable[Any], name: str, call: ModelCall, asked: Asked) -> None:
         """Shows the events of a stream to its end, or until enough is there. Raises Fault when, once begun, it is
-        silent for longer than the settings allow; until its first event the HTTP client counts the time, which may
-        try again meanwhile."""
+        silent for longer than the settings allow, events that say nothing included; until its first event the HTTP
+        client counts the time, which may try again meanwhile."""
         loop = asyncio.get_running_loop()
         begin = first = loop.time()
         try:
             # One for the whole stream, put off by each event: to make one for each costs more than to show it.
             async with asyncio.timeout(None) as silence:
                 async for event in events:
+                    heard = self._heard
+                    self._begun = True
+                    self._show(event, name)
                     if silence.when() is None:
                         call.answers()
                         first = loop.time()
-                    self._begun = True
+                    elif self._heard == heard:
+                        continue
                     silence.reschedule(loop.time() + self.models.timeout_s)
-                    self._show(event, name)
                     if self.enough():
                         break
         except TimeoutError:

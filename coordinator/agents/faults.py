@@ -90,11 +90,12 @@ class Fault(Exception):
         last: bool = False,
         spoilt: bool = False,
         weak: bool = False,
+        refusal: bool = False,
         retry_after_s: float | None = None,
     ) -> None:
         """`again` where asking once more may help; `pause` where a moment should pass before that; `last` where no
         other model may take over; `spoilt` where what was written so far is nothing to go on from; `weak` where the
-        model could be reached and did not do what it was asked."""
+        model could be reached and did not do what it was asked; `refusal` where it said that it would not."""
         super().__init__(what)
         self.what = what
         self.remedy = remedy
@@ -103,6 +104,7 @@ class Fault(Exception):
         self.last = last
         self.spoilt = spoilt
         self.weak = weak
+        self.refusal = refusal
         self.retry_after_s = retry_after_s
 
 
@@ -113,6 +115,7 @@ def refused(model: str, kind: BriefKind) -> Fault:
         again=True,
         spoilt=True,
         weak=True,
+        refusal=True,
     )
 
 

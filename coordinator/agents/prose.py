@@ -88,7 +88,7 @@ class ProseCall(Call):
 
     async def answer_of(self, name: str) -> Answer:
         """What this one model answers, in as many attempts as may help. Raises Fault."""
-        tries = 1
+        tries, self._overflows = 1, 0
         while True:
             if self._kept and not self._goes_on(name):
                 self._begin_anew()
@@ -248,6 +248,9 @@ class ProseCall(Call):
             raise faults.asked_back(name, kind)
         self._check_language(text, name)
         if self._length.over:
+            if not count_words(text):
+                # Line ends without end, or dashes.
+                raise faults.empty(name, kind)
             return text, OVER_LENGTH
         if response.finish_reason == "length":
             return self._cut_off(text, name)
@@ -320,6 +323,6 @@ class ProseCall(Call):
             self._seam = Seam(self._kept)
         if self._written != self._kept:
             self._attempt = max(self._first_attempt, self._attempt + 1)
-            self._written = self._kept
+            self._written, self._opened = self._kept, self._attempt
             self.listener.delta(self._attempt, 0, self._kept)
         self._length = Length(self._wanted, self._kept)

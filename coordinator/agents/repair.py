@@ -7,6 +7,7 @@ left out, and one bad entry of a list falls alone.
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -44,7 +45,8 @@ _WORDS: Final = (
 )
 _YES: Final = frozenset({"yes", "true", "y", "1", "approved", "approve", "ok", "pass", "passed"})
 _NO: Final = frozenset({"no", "false", "n", "0", "rejected", "reject", "not approved", "fail", "failed", "none"})
-_LINE = re.compile(r"\s*(?:\n|;)\s*(?:[-*•]|\d{1,3}[.)])?\s*")
+_BULLET = re.compile(r"(?:[-*•]|\d{1,3}[.)])\s{0,10}")
+"""What a line of a list begins with."""
 _SAYS: Final = (
     "text",
     "name",
@@ -130,15 +132,21 @@ def _mended(text: str, schema: Schema) -> dict[str, Any] | None:
     text = text[max(start, 0) :][:LONGEST_MENDED]
     if start < 0 or text.count("{") + text.count("[") > MOST_OPENED:
         return None
-    for read in (ast.literal_eval, _repaired):
+    for read in (_literal, _repaired):
         try:
             value = read(text)
-        except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+        except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError, SystemError):
+            # The last by Python 3.11's own parser, where two threads use it at once.
             continue
         found = arguments_of(value, schema) if isinstance(value, dict) else None
         if found is not None and found.keys() & schema.get("properties", {}).keys():
             return found
     return None
+
+
+def _literal(text: str) -> Json:
+    """Python's words as JSON. Raises ValueError or TypeError for what has none there: sets, bytes, endless numbers."""
+    return json.loads(json.dumps(ast.literal_eval(text)))
 
 
 def _repaired(text: str) -> Json:
@@ -239,7 +247,7 @@ def _whole(schema: Schema, made: dict[str, Json]) -> dict[str, Json]:
 
 def _list(value: Json, schema: Schema, defs: Schema, depth: int) -> list[Json]:
     if isinstance(value, str):
-        value = [part for part in _LINE.split("\n" + value[:LONGEST_MENDED]) if part.strip()]
+        value = _entries(value[:LONGEST_MENDED])
     elif isinstance(value, Mapping):
         parts = list(value.values())
         many = parts and all(isinstance(part, Mapping | list) for part in parts)
@@ -256,6 +264,13 @@ def _list(value: Json, schema: Schema, defs: Schema, depth: int) -> list[Json]:
         if fitted not in ("", None) and not _is_lacking(fitted, item):
             made.append(fitted)
     return made
+
+
+def _entries(text: str) -> list[str]:
+    """Of a list that was written as a text, a line or a semicolon after each."""
+    lines = (line.strip() for line in text.replace(";", "\n").split("\n"))
+    entries = (line[found.end() :] if (found := _BULLET.match(line)) else line for line in lines)
+    return [entry for entry in entries if entry.strip()]
 
 
 def _text(value: Json, schema: Schema) -> str:

@@ -12,6 +12,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from coordinator.agents.fence import end_of, one_line
 from coordinator.story.brief import Brief, BriefKind
 from coordinator.story.material import LoreReview, Notes, OutlineReview, Record, Verdict
 
@@ -64,5 +65,4 @@ def _summary(brief: Brief) -> str:
     """The summary so far and how the section begins and ends, the newest kept where it is too much."""
     told = [found[0][:SENTENCE_CHARACTERS] for found in _SENTENCE.finditer(brief.text[:2_000])][:1]
     told += [found[0][:SENTENCE_CHARACTERS] for found in _SENTENCE.finditer(brief.text[-2_000:])][-1:]
-    words = " ".join([brief.summary, *dict.fromkeys(told)]).split()
-    return " ".join(words[-SUMMARY_WORDS:]) or "Nothing yet."
+    return end_of(one_line(" ".join([brief.summary, *dict.fromkeys(told)])), SUMMARY_WORDS).strip() or "Nothing yet."

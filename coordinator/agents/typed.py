@@ -71,6 +71,7 @@ FALSE_QUOTES: Final = (
     "These passages do not stand in the text that you read:\n{quotes}\nQuote passages of the text word for word, or "
     "leave out what you can't quote."
 )
+ENDLESS: Final = "It did not come to an end. Answer in few words."
 REFUSED: Final = "You answered that you would not. Nothing but a judgement of the work is asked for."
 
 
@@ -83,7 +84,8 @@ class TypedCall(Call):
         evidence = Evidence(self.brief)
         avoided: set[Mode] = set()
         asks = self._asks(name, whole, own=measure.own, without=avoided)
-        wrong, refused, stumbles = "", False, 0
+        wrong, stumbles = "", 0
+        failed = faults.nonsense(name, kind)
         doubted: BaseModel | None = None
         while asks:
             mode, form = asks[0]
@@ -98,8 +100,8 @@ class TypedCall(Call):
                 stumbles += 1
                 if fault.weak and fault.again:
                     asks.pop(0)
-                    refused = True
-                    wrong = wrong or REFUSED
+                    failed = fault
+                    wrong = wrong or (REFUSED if fault.refusal else ENDLESS)
                 elif not fault.again or stumbles >= ATTEMPTS:
                     if doubted is None:
                         raise
@@ -111,6 +113,7 @@ class TypedCall(Call):
             output = understood(given, form)
             if isinstance(output, str):
                 refused = is_refusal(given)
+                failed = faults.refused(name, kind) if refused else faults.nonsense(name, kind)
                 wrong = REFUSED if refused else output
                 log.info("%s: %s asked by %s did not fill the form", self.brief.step, name, mode)
                 continue
@@ -129,7 +132,7 @@ class TypedCall(Call):
             doubted, wrong = output, FALSE_QUOTES.format(quotes="\n".join(f"- {quote}" for quote in missing))
         if doubted is not None:
             return self._answered(evidence.kept(doubted), name)
-        raise faults.refused(name, kind) if refused else faults.nonsense(name, kind)
+        raise failed
 
     def _answered(self, output: BaseModel, name: str) -> Answer:
         text = render(output)
@@ -163,9 +166,12 @@ class TypedCall(Call):
                     self.tell("thinking", self._activity)
                     return await self._one(name, mode, form, asked, tries)
             except (AgentRunError, UserError) as error:
-                if faults.is_overflow(error) and overflows < OVERFLOWS:
+                if faults.is_overflow(error):
+                    fault = self.fault_of(error, name, asked)
                     overflows += 1
-                    log.warning("%s: %s", self.brief.step, self.fault_of(error, name, asked).what)
+                    if overflows > OVERFLOWS:
+                        raise fault from error
+                    log.warning("%s: %s", self.brief.step, fault.what)
                     continue
                 if faults.is_without(mode, error):
                     log.info("the model %s can't be asked by %s", name, mode)

@@ -14,7 +14,8 @@ MOST_REMEMBERED = 1_000
 """Models. Writers with keys of their own may name any number."""
 SHARE = 0.3
 """Of the newest call in what is remembered of a speed."""
-MOST_RATIO = 3.0
+LEAST_RATIO, MOST_RATIO = 0.4, 3.0
+"""Of real tokens to estimated ones. A server that counts fewer leaves out what it remembered."""
 LEAST_COUNTED = 200
 """Tokens that an estimate must come to, to be compared with what was counted."""
 
@@ -39,7 +40,7 @@ class Learned:
         """How many tokens there really were of a request. What is too high is forgotten slowly, too low at once."""
         if estimated < LEAST_COUNTED or real <= 0:
             return
-        seen = min(real / estimated, MOST_RATIO)
+        seen = min(max(real / estimated, LEAST_RATIO), MOST_RATIO)
         self.ratio = seen if seen > self.ratio else self.ratio + SHARE * (seen - self.ratio)
 
     def took(self, read: int, first_s: float, written: int, rest_s: float) -> None:

@@ -6,6 +6,7 @@ table. What nobody says is found out by the first refusal, and kept in `learned`
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -83,14 +84,17 @@ async def of_ollama(client: httpx2.AsyncClient, base_url: str, model: str, key: 
     root = _root(base_url)
     running = (await _asked(client, "GET", f"{root}/api/ps", key)).get("models")
     for each in running if isinstance(running, list) else ():
-        names = {each.get("name"), each.get("model")} if isinstance(each, dict) else set()
-        if names & {model, f"{model}:latest"} and (context := _count(each.get("context_length"))):
+        names = (each.get("name"), each.get("model")) if isinstance(each, dict) else ()
+        known = model in names or f"{model}:latest" in names
+        if known and (context := _count(each.get("context_length"))):
             return Measure(context, own=True, sure=True)
     shown = await _asked(client, "POST", f"{root}/api/show", key, {"model": model})
-    if found := _NUM_CTX.search(str(shown.get("parameters", ""))):
-        return Measure(int(found[1]), own=True, sure=True)
+    found = _NUM_CTX.search(str(shown.get("parameters", "")))
+    if found and (set_to := _count(int(found[1]))):
+        return Measure(set_to, own=True, sure=True)
     info = shown.get("model_info")
-    most = [_count(value) for name, value in info.items() if name.endswith(".context_length")] if info else []
+    told = info.items() if isinstance(info, dict) else ()
+    most = [_count(value) for name, value in told if name.endswith(".context_length")]
     return Measure(min([OLLAMA_CONTEXT, *filter(None, most)]), own=True)
 
 
@@ -146,12 +150,17 @@ def _count(value: object) -> int | None:
 async def _asked(
     client: httpx2.AsyncClient, method: str, address: str, key: str | None, body: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """The JSON object that is answered; an empty one where there is none, for whatever reason."""
+    """The JSON object that is answered; an empty one where there is none, for whatever reason, or not in time."""
     import httpx2
 
-    headers = {"authorization": f"Bearer {key}"} if key else {}
+    # Not packed: what a small answer unfolds to is then no question.
+    headers = {"accept-encoding": "identity"} | ({"authorization": f"Bearer {key}"} if key else {})
     try:
-        async with client.stream(method, address, headers=headers, json=body, timeout=ASK_S) as response:
+        # The client's own timeout is for each piece.
+        async with (
+            asyncio.timeout(ASK_S),
+            client.stream(method, address, headers=headers, json=body, timeout=ASK_S) as response,
+        ):
             if not response.is_success:
                 return {}
             read = bytearray()
@@ -160,6 +169,6 @@ async def _asked(
                 if len(read) > MOST_READ:
                     return {}
         found = json.loads(read)
-    except (httpx2.HTTPError, ValueError, RecursionError):
+    except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -98,8 +98,9 @@ class Models:
         self._keys: Mapping[str, SecretStr] = {}
         self._shared: Models | None = None
         self._memory = Memory()
-        self._measures: dict[str, tuple[float, Measure]] = {}
-        """By name, with the time at which each is to be asked for again."""
+        self._measures: dict[tuple[str, bool], tuple[float, Measure]] = {}
+        """By name and whether it is called with a writer's own key, with the time at which each is to be asked for
+        again."""
         self._slots: dict[str, asyncio.Semaphore] = {}
 
     def available(self) -> list[ModelInfo]:
@@ -226,7 +227,8 @@ class Models:
         if name == OFFLINE:
             yield
             return
-        async with self._turns, self._slots.get(name, _NO_SLOT):
+        # Who waits for a server with few places keeps none of the node's from calls to others.
+        async with self._slots.get(name, _NO_SLOT), self._turns:
             yield
 
     def crowded(self, name: str) -> bool:
@@ -261,15 +263,17 @@ class Models:
         if name == OFFLINE:
             return Measure()
         now = asyncio.get_running_loop().time()
-        until, found = self._measures.get(name, (0.0, Measure()))
+        key = name, self.own_key(name) is not None
+        until, found = self._measures.get(key, (0.0, Measure()))
         if until <= now:
             before, found = found, await self._asked(name)
-            if found != before:
-                # Started anew with another, perhaps: what a refusal of the old one said is history.
+            if found != before and found.own and found.sure:
+                # Started anew with another, perhaps: what a refusal of the old one said is history. Where nobody says
+                # it, a refusal is all there is to go by.
                 self.learned(name).context = None
             if len(self._measures) >= MOST_MEASURED:
                 self._measures.clear()
-            self._measures[name] = (now + (MEASURED_S if found.sure else ASSUMED_S), found)
+            self._measures[key] = (now + (MEASURED_S if found.sure else ASSUMED_S), found)
             if found.slots is not None:
                 self._slots.setdefault(name, asyncio.Semaphore(found.slots))
         if self._settings.model_context is not None:
@@ -306,7 +310,7 @@ class Models:
         """That a request of about so many tokens was too long: for one of `told` tokens, where it was said."""
         known = self.learned(name)
         known.context = told if told is not None else max(asked * 3 // 4, LEAST_CONTEXT)
-        self._measures.pop(name, None)
+        self._measures.pop((name, self.own_key(name) is not None), None)
 
     async def _asked(self, name: str) -> Measure:
         provider, _, model = name.partition(":")

@@ -99,6 +99,8 @@ DetailAttribute = Literal[
     "alive", "eyes", "hair", "looks", "age", "kin", "place", "holds", "injury", "day", "hour", "weather"
 ]
 MOST_DETAILS = 30
+MOST_READ = 10 * MOST_DETAILS
+"""Details that are looked at."""
 
 
 class Detail(Material):
@@ -117,7 +119,7 @@ class Detail(Material):
 def _usable(details: Any) -> Any:
     """Those that are details, the first MOST_DETAILS: no record is refused for one that a model gets wrong."""
     kept: list[Detail] = []
-    for told in details if isinstance(details, list) else []:
+    for told in details[:MOST_READ] if isinstance(details, list) else []:
         try:
             kept.append(Detail.model_validate(told))
         except ValidationError:

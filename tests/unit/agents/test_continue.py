@@ -417,6 +417,17 @@ async def test_an_opening_stays_whatever_the_model_does(
     assert all(text.startswith(opening) for text in watcher.texts.values()) and len(watcher.texts) > 1
 
 
+async def test_an_opening_is_told_once_where_a_thought_was_taken_back_and_the_stream_broke(
+    make: Callable[..., Models], watcher: Watcher, server: ModelServer
+) -> None:
+    opening = "Nobody had told the gulls."
+    thought = " ".join(f"Gull number {number} might want bread." for number in range(10))
+    server.script(Reply(pieces=[thought, "</think>", ""], break_after=3), Reply.prose("Then it rained."))
+    answer = await perform(replace(brief(words=90), opening=opening), make(), GPT, watcher)
+    assert answer.text.startswith(f"{opening} Then it rained.") and len(watcher.texts) == 2
+    assert watcher.texts[2] == answer.text and "bread" in watcher.texts[1]
+
+
 async def test_what_a_person_has_written_is_not_cleaned(
     make: Callable[..., Models], watcher: Watcher, server: ModelServer
 ) -> None:

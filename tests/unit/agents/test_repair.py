@@ -134,6 +134,27 @@ def test_what_says_nothing_is_told(given: str, form: Any) -> None:
     assert len(wrong) < 1_000
 
 
+HOSTILE = [
+    (json.dumps({"summary": "x", "facts": "x" + " " * 49_000 + "y;" + "\n" * 400}), Record),
+    ("{'summary': 0x" + "F" * 40_000 + "}", Record),
+    ("{'summary': 'x', 0x" + "F" * 40_000 + ": 1, 'facts': 1}", Record),
+    ("{'approved': 0x" + "F" * 40_000 + ", 'advice': 'x'}", OutlineReview),
+    ("{'summary': {1, 2}, 'facts': b'x'}", Record),
+    ("{'summary': " + "1+" * 24_000 + "1}", Record),
+    (json.dumps({"summary": 1, "details": [{}] * 50_000}), Record),
+]
+
+
+@pytest.mark.parametrize(("given", "form"), HOSTILE)
+def test_a_hostile_answer_is_read_at_once_or_not_at_all(given: str, form: Any) -> None:
+    assert isinstance(understood(given, form), str | form)
+
+
+def test_a_list_in_words_has_a_line_an_entry() -> None:
+    record = understood(json.dumps(RECORD | {"facts": "- One.\n2) Two; * Three.\n\n Four - so."}), Record)
+    assert isinstance(record, Record) and record.facts == ["One.", "Two", "Three.", "Four - so."]
+
+
 def fields(form: type[Any]) -> st.SearchStrategy[dict[str, Any]]:
     leaf = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
     value = st.recursive(

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic_ai.messages import PartDeltaEvent, PartStartEvent, ToolCallPart, ToolCallPartDelta
 
+from coordinator.agents import call
+from coordinator.agents.call import Asked, Call
 from coordinator.agents.cast import perform
-from coordinator.agents.standins import NOTES, UNCHANGED
+from coordinator.agents.faults import Fault
+from coordinator.agents.standins import NOTES, UNCHANGED, stand_in
 from coordinator.errors import ModelFailed
 from coordinator.llm.models import OFFLINE
+from coordinator.llm.prices import Spent
 from coordinator.llm.tokens import tokens_of
 from coordinator.models import StoryConfig
 from coordinator.story import plan
 from coordinator.story.briefing import brief_of
-from coordinator.story.material import Bible, Outline, Person, Verdict
+from coordinator.story.material import Bible, Outline, Person, Record, Verdict
 from coordinator.story.words import count_words
 from coordinator.story.work import Done
+from coordinator.telemetry.metrics import Metrics
 from tests.model_server import ModelServer, Reply
 from tests.unit.agents.agent_call import GPT, TEMPLATE, TEXT, Ask, MakeModels, Watcher, brief
 
@@ -87,6 +95,15 @@ async def test_after_a_loop_a_good_text_is_taken(make: MakeModels, server: Model
     assert "again and again" not in answer.text and answer.notes == ()
 
 
+async def test_a_text_without_a_word_is_none(make: MakeModels, server: ModelServer, watcher: Watcher) -> None:
+    server.script(*[Reply.prose(" ".join("—" * number for number in range(1, 150)))] * 3)
+    with pytest.raises(ModelFailed, match="an empty answer"):
+        await perform(brief(words=200), make(), GPT, watcher)
+    server.heal()
+    answer = await perform(brief(words=200), make(), GPT, Watcher())
+    assert count_words(answer.text) > 20
+
+
 async def test_an_answer_without_more_room_ends_with_its_last_sentence(
     make: MakeModels, server: ModelServer, watcher: Watcher
 ) -> None:
@@ -97,7 +114,7 @@ async def test_an_answer_without_more_room_ends_with_its_last_sentence(
 
 
 @pytest.mark.parametrize("kind", ["revise", "polish"])
-@pytest.mark.parametrize("reply", [Reply.refuses(), Reply.empty(), Reply.prose("la " * 900)])
+@pytest.mark.parametrize("reply", [Reply.refuses(), Reply.empty(), Reply.prose("la " * 900), Reply.prose("\n" * 9_000)])
 async def test_what_mends_and_does_not_leaves_the_text(
     kind: Any, reply: Reply, ask: Ask, server: ModelServer, watcher: Watcher
 ) -> None:
@@ -123,6 +140,17 @@ async def test_what_judges_and_plans_is_passed_over_with_a_word(
     if kind == "review":
         assert isinstance(answer.output, Verdict) and answer.output.scores() == {} and answer.output.total() is None
         assert "could not judge" in answer.text
+
+
+@pytest.mark.parametrize("form", [Reply.call({"remarks": "x" * 2_000}), Reply.prose("x" * 2_000)])
+async def test_an_answer_without_end_is_not_taken_for_a_refusal(
+    form: Reply, ask: Ask, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(call, "MOST_HEARD", 1_000)
+    server.script(*[form] * 4)
+    answer = await ask("lore-review")
+    assert "did not come to an end" in answer.notes[0] and len(server.requests) == 4
+    assert "It did not come to an end" in server.requests[1].text and "would not" not in server.requests[1].text
 
 
 async def test_ideas_that_are_refused_are_the_built_in_ones(ask: Ask, server: ModelServer) -> None:
@@ -204,6 +232,23 @@ async def test_a_request_that_was_too_long_is_cut_and_asked_again(
     assert len(server.requests[1].text) <= len(server.requests[0].text)
 
 
+TOO_LONG = Reply.fails(400, message="the request exceeds the available context size")
+
+
+async def test_a_request_that_stays_too_long_is_not_asked_for_in_every_way(ask: Ask, server: ModelServer) -> None:
+    server.script(*[TOO_LONG] * 20)
+    answer = await ask("notes")
+    assert len(server.requests) == 4 and "longer than it can take in" in answer.notes[0]
+
+
+async def test_what_was_too_long_for_one_model_is_not_held_against_the_next(
+    make: MakeModels, server: ModelServer, watcher: Watcher
+) -> None:
+    server.script(*[TOO_LONG] * 5)
+    await perform(brief(), make(fallback_models=["openai:larger"]), GPT, watcher)
+    assert [request.body["model"] for request in server.requests] == ["gpt-test"] * 4 + ["larger"] * 2
+
+
 @pytest.mark.parametrize("context", [4_096, 8_192])
 async def test_a_whole_story_stays_within_a_small_context(
     context: int, make: MakeModels, server: ModelServer, watcher: Watcher
@@ -230,6 +275,29 @@ async def test_a_context_of_two_thousand_is_refused_with_what_to_do(ask: Ask, se
     with pytest.raises(ModelFailed, match=r"2048 tokens, and a story needs 3500: start its server with a larger one"):
         await ask()
     assert not server.requests
+
+
+async def test_events_that_say_nothing_are_silence(make: MakeModels, watcher: Watcher) -> None:
+    async def events() -> AsyncIterator[object]:
+        yield PartStartEvent(index=0, part=ToolCallPart("answer", ""))
+        while True:
+            await asyncio.sleep(0.005)
+            yield PartDeltaEvent(index=0, delta=ToolCallPartDelta(args_delta=""))
+
+    models, metrics = make(), Metrics()
+    models.timeout_s = 0.05
+    asking = Call(brief("notes"), models, watcher, Spent(), None, metrics)
+    with metrics.model_call(GPT) as asked, pytest.raises(Fault, match="fell silent"):
+        await asking.follow(events(), GPT, asked, Asked("", "", 0, None))
+
+
+async def test_a_summary_that_code_makes_stays_short_in_any_script() -> None:
+    summary = "他走进灯塔，数了数灯。" * 1_800
+    for _ in range(40):
+        record = await stand_in(brief("record", summary=summary, text="灯灭了。" * 200))
+        assert isinstance(record, Record)
+        summary = record.summary
+    assert summary.endswith("灯灭了。") and len(summary) <= 400
 
 
 async def test_what_is_learned_of_a_model_is_what_it_took(

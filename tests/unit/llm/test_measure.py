@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx2
 import pytest
+from pydantic import SecretStr
 
 from coordinator.errors import InvalidMessage
-from coordinator.llm.learned import MOST_REMEMBERED, Memory
+from coordinator.llm import measure
+from coordinator.llm.learned import MOST_REMEMBERED, Learned, Memory
 from coordinator.llm.measure import (
     OLLAMA_CONTEXT,
     OWN_CONTEXT,
@@ -48,6 +51,7 @@ SERVERS: list[tuple[Answers, int, bool]] = [
     ({"/v1/models": {"data": [{"id": "other"}]}}, OWN_CONTEXT, False),
     ({}, OWN_CONTEXT, False),
     ({"/props": [1], "/v1/models": "x"}, OWN_CONTEXT, False),
+    ({"/props": {"default_generation_settings": [4096]}, "/v1/models": {"data": [{"id": ["m"], "meta": 7}]}}, OWN_CONTEXT, False),
     ({"/props": {"default_generation_settings": {"n_ctx": "many"}}}, OWN_CONTEXT, False),
     ({"/props": {"default_generation_settings": {"n_ctx": -1}, "n_ctx": 10**12}}, OWN_CONTEXT, False),
     ({"/props": httpx2.Response(200, content=b"[" * 100_000)}, OWN_CONTEXT, False),
@@ -69,6 +73,9 @@ OLLAMA: list[tuple[Answers, int]] = [
     ({"/api/show": {"model_info": {"llama.context_length": 131_072}}}, OLLAMA_CONTEXT),
     ({"/api/show": {"model_info": {"small.context_length": 2_048}}}, 2_048),
     ({}, OLLAMA_CONTEXT),
+    ({"/api/ps": {"models": [{"name": ["llama3"], "model": {}}]}, "/api/show": {"model_info": ["x"]}}, OLLAMA_CONTEXT),
+    ({"/api/show": {"model_info": "x", "parameters": "num_ctx 000"}}, OLLAMA_CONTEXT),
+    ({"/api/show": {"parameters": "num_ctx 999999999"}}, OLLAMA_CONTEXT),
     ({"/api/ps": {"models": [7, None]}, "/api/show": {"model_info": None, "parameters": 3}}, OLLAMA_CONTEXT),
 ]
 
@@ -76,6 +83,21 @@ OLLAMA: list[tuple[Answers, int]] = [
 @pytest.mark.parametrize(("answers", "context"), OLLAMA)
 async def test_ollama_is_asked_what_it_has_loaded(answers: Answers, context: int) -> None:
     assert (await of_ollama(client(answers), "http://localhost:11434/v1", "llama3", None)).context == context
+
+
+class Drips(httpx2.AsyncByteStream):
+    """A body that never ends, a byte at a time."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            await asyncio.sleep(0.01)
+            yield b" "
+
+
+async def test_a_server_that_never_ends_its_answer_has_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "ASK_S", 0.1)
+    asked = client({"/props": httpx2.Response(200, stream=Drips()), "/v1/models": {"data": [{"n_ctx": 4_000}]}})
+    assert (await of_server(asked, "http://server:8080/v1", "m", None)).context == 4_000
 
 
 def test_providers_models_are_in_a_table() -> None:
@@ -152,6 +174,52 @@ async def test_what_a_refusal_said_holds_until_the_server_is_another() -> None:
         models.learned("openai:m").context = 4_000
         assert (await models.measure("openai:m")).context == 4_000
         await models.close()
+
+
+async def test_what_a_refusal_said_holds_where_the_server_does_not_say() -> None:
+    models = Models(Settings(_env_file=None, model="openai:m", model_base_url="http://127.0.0.1:9/v1"))
+    assert (await models.measure("openai:m")).context == OWN_CONTEXT
+    models.overflowed("openai:m", 4_000, 5_000)
+    assert (await models.measure("openai:m")).context == 4_000
+    await models.close()
+
+
+async def test_what_a_call_with_a_writers_key_is_taken_for_is_nobody_elses() -> None:
+    async with ModelServer() as server:
+        models = make(server)
+        theirs = await models.with_keys("openai:m", {"openai": SecretStr("sk-theirs")})
+        assert not (await theirs.measure("openai:m")).own
+        assert (await models.measure("openai:m")).own
+        await models.close()
+
+
+async def test_who_waits_for_a_server_of_one_place_keeps_no_place_from_others() -> None:
+    async with ModelServer() as server:
+        server.slots = 1
+        models = make(server, models=["anthropic:other"], model_concurrency=2)
+        await models.measure("openai:m")
+        async with models.turn("openai:m"):
+            waiting = asyncio.create_task(_has_turn(models))
+            await asyncio.sleep(0)
+            assert not models.crowded("anthropic:other")
+            async with models.turn("anthropic:other"):
+                assert not waiting.done()
+        await waiting
+        await models.close()
+
+
+async def _has_turn(models: Models) -> None:
+    async with models.turn("openai:m"):
+        pass
+
+
+def test_a_server_that_counts_next_to_nothing_is_not_believed() -> None:
+    learned = Learned()
+    for _ in range(50):
+        learned.counted(10_000, 1)
+    assert learned.ratio >= 0.4
+    learned.counted(10_000, 15_000)
+    assert learned.ratio == 1.5
 
 
 async def test_a_server_has_as_many_calls_at_once_as_it_has_places() -> None:

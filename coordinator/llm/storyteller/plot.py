@@ -227,9 +227,17 @@ def _a_role(role: str) -> str:
     return f"the {role}" if first in _ONE_ONLY else seedwork.article(role) if role else ""
 
 
+_LIGHT = re.compile(
+    r"(?:very |quite |fairly |a bit |a little )?light(?:-?hearted| hearted|er)?(?: in tone| tone| touch)?"
+)
+"""The word for a tone, and not for what a lamp gives."""
+
+
 def _tone(text: str) -> str:
     lower = text.lower()
-    if re.search(r"\b(funny|fun|comic|comedy|humou?r\w*|hilarious|silly|whimsical|playful|satir\w+|light)\b", lower):
+    if re.search(r"\b(funny|fun|comic|comedy|humou?r\w*|hilarious|silly|whimsical|playful|satir\w+)\b", lower):
+        return "funny"
+    if any(_LIGHT.fullmatch(part.strip()) for part in re.split(r"[,;/&+.]|\band\b|\bbut\b", lower[:400])):
         return "funny"
     if re.search(r"\b(sad|dark|grim|bleak|melanchol\w+|tragic|sombre|somber|grave|elegiac)\b", lower):
         return "grave"

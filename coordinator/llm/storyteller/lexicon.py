@@ -99,7 +99,8 @@ ABSTRACT = _words(
     "drought marriage divorce funeral crime murder loss revenge betrayal friendship loneliness justice freedom magic "
     "music law rule rules promise joy fear anger guilt luck fate future past history weather trial betrayals species "
     "language game party strike famine fire accident journey season birthday holiday apocalypse invasion plague north "
-    "south east west tune melody birth job jobs name names morality identity time-travel adventure mystery romance science technology moves move"
+    "south east west morality identity time-travel adventure mystery romance science technology moves move tune "
+    "melody birth job jobs name names"
 )
 
 GROUPS = _words(
@@ -171,8 +172,9 @@ KIN = {
 """Person nouns that say which part in the cast they take."""
 
 PEOPLE = frozenset(KIN) | _words(
-    "choirboy keeper eye guard detective captain pilot king queen prince princess knight witch wizard thief spy soldier nurse "
-    "monk nun priest judge cook chef clerk smith locksmith blacksmith tailor doctor surgeon astronaut robot android "
+    "keeper eye guard detective captain pilot king queen prince princess knight witch wizard thief spy soldier nurse "
+    "choirboy monk nun priest judge cook chef clerk smith locksmith blacksmith tailor doctor surgeon astronaut "
+    "robot android "
     "family man woman mayor widow widower postman mailman fisherman ghost giant cartographer beekeeper translator "
     "colleague agent student orphan hermit shepherd sheriff poet artist novelist bride groom guest neighbour neighbor "
     "stranger officer mechanic plumber janitor gravedigger undertaker watchmaker clockmaker conductor ferryman nanny "

@@ -37,12 +37,13 @@ _EQUALS = {
     "in order to": "to", "toward": "towards", "towards": "toward", "afterwards": "later", "upon": "on",
     "thought that": "thought", "said that": "said", "knew that": "knew", "found that": "found", "was only": "was just",
     "turned round": "turned around", "came round": "came around",
-        "every day": "each day", "each day": "every day", "every night": "each night", "each night": "every night",
+    "every day": "each day", "each day": "every day", "every night": "each night", "each night": "every night",
     "every evening": "each evening", "each evening": "every evening", "every morning": "each morning",
     "each morning": "every morning", "every year": "each year", "each year": "every year", "every week": "each week",
     "each week": "every week", "every time": "each time", "each time": "every time", "because": "since",
     "Somebody": "Someone", "Someone": "Somebody", "Nobody": "No one", "No one": "Nobody", "Everybody": "Everyone",
-    "Everyone": "Everybody", "Perhaps": "Maybe", "in front of everyone": "before everyone", "as far as": "so far as", "of course": "naturally",
+    "Everyone": "Everybody", "Perhaps": "Maybe", "in front of everyone": "before everyone",
+    "as far as": "so far as", "of course": "naturally",
 }  # fmt: skip
 _SHORTER = {
     "did not": "didn't", "could not": "couldn't", "had not": "hadn't", "would not": "wouldn't", "was not": "wasn't",
@@ -108,7 +109,7 @@ def length_of(template: str) -> int:
 
 
 _FIRST = re.compile(r"\bI ((?:never |still |always |just )?)(\w{2,20}s)\b([^.!?\"]{0,200})")
-_THEN = re.compile(r"(?<=\band )(\w{2,20}s)\b")
+_THEN = re.compile(r"(?:(?<=\band )|(?<=, ))(\w{2,20}s)\b")
 
 
 def _first_person(match: re.Match[str]) -> str:
@@ -116,7 +117,13 @@ def _first_person(match: re.Match[str]) -> str:
     verb = verbs.base(match[2])
     if verb is None:
         return match[0]
-    rest = _THEN.sub(lambda then: (not verbs.may_be_noun(then[1]) and verbs.base(then[1])) or then[1], match[3])
+    rest = _FIRST.sub(_first_person, match[3])
+    rest = _THEN.sub(
+        lambda then: (
+            ((then[1] in ("does", "goes") or not verbs.may_be_noun(then[1])) and verbs.base(then[1])) or then[1]
+        ),
+        rest,
+    )
     return f"I {match[1]}{'am' if match[2] == 'is' else verb}{rest}"
 
 

@@ -46,6 +46,8 @@ class Ladder:
     rungs: dict[str, Rung]
     short: dict[str, str]
     """What a story of a page or so tells in place of a rung's lines."""
+    titles: tuple[str, ...] = ()
+    """Titles that fit this plot alone, beside those of its genre."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,7 @@ def ladders(genre: str) -> tuple[Ladder, ...]:
             about=tuple(entry.get("about", ())),
             rungs={key: Rung(entry[key]["title"], entry[key]["summary"], tuple(entry[key]["lines"])) for key in RUNGS},
             short={key: entry[f"short_{key}"] for key in RUNGS if f"short_{key}" in entry},
+            titles=tuple(entry["titles"]),
         )
         for entry in _load(f"ladders/{genre}")["ladder"]
     )

@@ -312,6 +312,7 @@ TRADE_THINGS = {
     "pilot": "compass",
     "gardener": "gate", "gravedigger": "spade", "pianist": "piano", "astronaut": "helmet", "thief": "lockpick",
     "carpenter": "door", "plumber": "valve", "witch": "cauldron", "king": "crown", "queen": "crown", "knight": "sword",
+    "lighthouse keeper": "light",
     "detective": "photograph", "nurse": "thermometer", "doctor": "needle", "blacksmith": "anvil", "tuner": "piano",
 }  # fmt: skip
 """What a story turns on where its prompt names a trade and nothing else."""

@@ -77,7 +77,8 @@ def _central(prompt: str, seed: seedwork.Seed, genre: banks.Genre, rng: random.R
     trades = [
         lexicon.TRADE_THINGS[word]
         for person in seed.people
-        if (word := person.split()[-1].lower()) in lexicon.TRADE_THINGS
+        for word in (person.lower(), person.split()[-1].lower())
+        if word in lexicon.TRADE_THINGS
     ]
     rest = [thing for thing in seed.things if thing.kind == "thing"]
     rest += [seedwork.Thing(trade, "thing") for trade in trades]
@@ -85,7 +86,12 @@ def _central(prompt: str, seed: seedwork.Seed, genre: banks.Genre, rng: random.R
 
 
 def _ladder(genre: banks.Genre, thing: seedwork.Thing, prompt: str, seed_number: str) -> banks.Ladder:
-    """A spine of the genre's own; seeds and tellings that follow one another have each another one."""
+    """A spine of the genre's own; seeds and tellings that follow one another have each another one. Without a seed
+    it is one made for prompts of this kind, where there is such."""
+    if not seed_number:
+        for ladder in banks.special(genre.name):
+            if ladder.when in prompt.lower() and thing.head.lower() in ladder.of:
+                return ladder
     fit = [ladder for ladder in banks.ladders(genre.name) if not ladder.about or thing.kind in ladder.about]
     return fit[_turn_of(prompt, genre.name, seed_number) % len(fit)]
 

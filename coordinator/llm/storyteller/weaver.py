@@ -178,7 +178,8 @@ class Weaver:
 
         With `steady`, for lines of one spine, the same choice is made the same way each time.
         """
-        told = _SPARE.sub(lambda match: match[1] if self.rng.random() < 0.5 else "", line)
+        told = _SPARE.sub(lambda match: match[1] if self.rng.random() < 0.5 else "\0", line)
+        told = re.sub(r"\" \0 \"|\0", lambda match: " " if len(match[0]) > 1 else "", told)  # one speaker goes on
         chosen = _CHOICE.sub(self._steadily if steady else self._freely, told)
         chosen = _HAD.sub(self._drawn_together, _SAID.sub(self._turned, _EQUAL.sub(self._equal, chosen)))
         text = self._render(_OBJECT.sub(r"\1 {Po}", chosen), slots)

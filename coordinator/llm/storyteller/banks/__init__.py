@@ -48,6 +48,10 @@ class Ladder:
     """What a story of a page or so tells in place of a rung's lines."""
     titles: tuple[str, ...] = ()
     """Titles that fit this plot alone, beside those of its genre."""
+    when: str = ""
+    """A word that a prompt must have for it; empty for a plot of any prompt."""
+    of: tuple[str, ...] = ()
+    """The heads of things that a plot of one kind of prompt turns on."""
 
 
 @dataclass(frozen=True)
@@ -126,19 +130,31 @@ def shared() -> dict[str, tuple[str, ...]]:
 def ladders(genre: str) -> tuple[Ladder, ...]:
     """The spines of one genre, by the name of its bank. Those of the reports are the arcs, which `arcs` tells."""
     if genre == "scp":
-        return tuple(Ladder(name, arc["idea"], arc["logline"], arc["rule"], (), {}, {}) for name, arc in arcs().items())
-    return tuple(
-        Ladder(
-            name=entry["name"],
-            idea=entry["idea"],
-            logline=entry["logline"],
-            rule=entry["rule"],
-            about=tuple(entry.get("about", ())),
-            rungs={key: Rung(entry[key]["title"], entry[key]["summary"], tuple(entry[key]["lines"])) for key in RUNGS},
-            short={key: entry[f"short_{key}"] for key in RUNGS if f"short_{key}" in entry},
-            titles=tuple(entry["titles"]),
+        return tuple(
+            Ladder(name, arc["idea"], arc["logline"], arc["rule"], (), {}, {}, (f"{{item}} and {arc['motif']}",))
+            for name, arc in arcs().items()
         )
-        for entry in _load(f"ladders/{genre}")["ladder"]
+    return tuple(_ladder(entry) for entry in _load(f"ladders/{genre}")["ladder"])
+
+
+@lru_cache(maxsize=len(GENRES))
+def special(genre: str) -> tuple[Ladder, ...]:
+    """The spines of a genre that are each for one kind of prompt."""
+    return () if genre == "scp" else tuple(_ladder(entry) for entry in _load(f"ladders/{genre}").get("special", ()))
+
+
+def _ladder(entry: dict[str, Any]) -> Ladder:
+    return Ladder(
+        name=entry["name"],
+        idea=entry["idea"],
+        logline=entry["logline"],
+        rule=entry["rule"],
+        about=tuple(entry.get("about", ())),
+        rungs={key: Rung(entry[key]["title"], entry[key]["summary"], tuple(entry[key]["lines"])) for key in RUNGS},
+        short={key: entry[f"short_{key}"] for key in RUNGS if f"short_{key}" in entry},
+        titles=tuple(entry["titles"]),
+        when=entry.get("when", ""),
+        of=tuple(entry.get("of", ())),
     )
 
 

@@ -43,7 +43,7 @@ _EQUALS = {
     "each week": "every week", "every time": "each time", "each time": "every time", "because": "since",
     "Somebody": "Someone", "Someone": "Somebody", "Nobody": "No one", "No one": "Nobody", "Everybody": "Everyone",
     "Everyone": "Everybody", "Perhaps": "Maybe", "in front of everyone": "before everyone",
-    "as far as": "so far as", "of course": "naturally",
+    "of course": "naturally",
 }  # fmt: skip
 _SHORTER = {
     "did not": "didn't", "could not": "couldn't", "had not": "hadn't", "would not": "wouldn't", "was not": "wasn't",
@@ -109,7 +109,12 @@ def length_of(template: str) -> int:
 
 
 _FIRST = re.compile(r"\bI ((?:never |still |always |just )?)(\w{2,20}s)\b([^.!?\"]{0,200})")
-_THEN = re.compile(r"(?:(?<=\band )|(?<=, ))(\w{2,20}s)\b")
+_THEN = re.compile(r"(?:(?<=\band )|(?<=, ))(\w{2,20}s)\b( (?:it|them|him|her|the|an?|my)\b)?")
+
+
+def _and_then(match: re.Match[str]) -> str:
+    acts = bool(match[2]) or match[1] in ("does", "goes") or not verbs.may_be_noun(match[1])
+    return ((verbs.base(match[1]) if acts else None) or match[1]) + (match[2] or "")
 
 
 def _first_person(match: re.Match[str]) -> str:
@@ -118,12 +123,7 @@ def _first_person(match: re.Match[str]) -> str:
     if verb is None:
         return match[0]
     rest = _FIRST.sub(_first_person, match[3])
-    rest = _THEN.sub(
-        lambda then: (
-            ((then[1] in ("does", "goes") or not verbs.may_be_noun(then[1])) and verbs.base(then[1])) or then[1]
-        ),
-        rest,
-    )
+    rest = _THEN.sub(_and_then, rest)
     return f"I {match[1]}{'am' if match[2] == 'is' else verb}{rest}"
 
 

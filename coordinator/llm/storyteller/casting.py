@@ -172,6 +172,8 @@ def _member(one: Figure, member: Member, hero: Member, his: str, names: Iterator
         fit = next((entry for entry in names if entry[1] == she), None) if she != member.female else None
         name = short = fit[0] if fit else member.name
     role = member.role
+    if one.name and not one.role and set(re.findall(r"\w+", role.lower())[:3]) & lx.ANIMALS:
+        role = f"{his} companion on the road"  # who has a person's name is no goose
     if one.role and one.role in one.name.lower():
         role = article(one.role)
     elif one.role:

@@ -31,6 +31,8 @@ _RIVALS = frozenset(
         "mayor",
     ]
 )
+_NO_KIN = frozenset(["girl", "boy", "child", "children", "opponent", "enemy", "rival"])
+"""Of those who have a part by what they are, those who need be nobody's."""
 _ALWAYS_I = ("noir", "scp")
 """Genres whose banks are in one person from end to end."""
 
@@ -70,6 +72,8 @@ def called(people: Cast, seed: Seed, genre: banks.Genre, protagonist: str, rng: 
     living = [one for one in seed.figures if not one.gone and one is not figure and not one.many]
     dead = [one for one in seed.figures if one.gone]
     others = dict(people.others)
+    if hero.female != people.protagonist.female and not genre.first_person:
+        others = {key: replace(one, role=_of_hers(one.role, hero)) for key, one in others.items()}
     used = {hero.name, *(one.name for one in seed.figures)}
     names = _names(genre, used | {member.name for member in others.values()}, rng)
     his, him = ("my", "me") if genre.first_person else (hero.his, hero.him)
@@ -124,6 +128,13 @@ def _hero(member: Member, figure: Figure | None, genre: banks.Genre, protagonist
     return replace(member, role=role, female=she)
 
 
+def _of_hers(role: str, hero: Member) -> str:
+    """A role that was made for a protagonist of the other sex: `her aunt, who raised her` for `his aunt, …`."""
+    if hero.female:
+        return re.sub(r"\b(?:his|him)\b", "her", role)
+    return re.sub(r"\bher\b(?! (?!the\b|a\b)\w)", "him", role).replace("her ", "his ")
+
+
 def _names(
     genre: banks.Genre, used: set[str], rng: random.Random, she: bool | None = None
 ) -> Iterator[tuple[str, bool]]:
@@ -161,10 +172,12 @@ def _member(one: Figure, member: Member, hero: Member, his: str, names: Iterator
         fit = next((entry for entry in names if entry[1] == she), None) if she != member.female else None
         name = short = fit[0] if fit else member.name
     role = member.role
+    if one.name and not one.role and set(re.findall(r"\w+", role.lower())[:3]) & lx.ANIMALS:
+        role = f"{his} companion on the road"  # who has a person's name is no goose
     if one.role and one.role in one.name.lower():
         role = article(one.role)
     elif one.role:
-        own = one.owned or one.head in lx.KIN
+        own = one.owned or (one.head in lx.KIN and one.head not in _NO_KIN)
         role = f"{_whose(one, hero, his)} {one.role}" if own else f"the {one.role}"
     return Member(name, short, role, member.female if she is None else she)
 

@@ -46,7 +46,7 @@ _NEVER = {
     "second": "It can't be told in the second person: the built-in storyteller tells in the first or the third.",
     "present": "It can't be told in the present tense: the built-in storyteller tells in the past.",
     "no-dialogue": "It can't do without any dialogue: the built-in storyteller's turning points are spoken. "
-    "Where the prompt asks for that, there is about half as much.",
+    "Where the prompt asks for that, there is a third to a half less.",
     "length": "Its length is that of the pages that are set, 300 words a page; another figure isn't followed.",
     "longer": "It can't be made longer than its pages: set more pages for that.",
     "slower": "Its pace can't be slowed: the built-in storyteller has one plan for each length.",
@@ -115,7 +115,7 @@ def _not_kept(tale: Tale, wish: Wish) -> str:
         return "It can't change to the first person on the way: ask for it in the prompt."
     if wish.kind == "third" and tale.genre.first_person:
         return "It can't be told in the third person: in this genre the built-in storyteller tells in the first."
-    if wish.kind in ("more-dialogue", "more-description", "vivid", "cold") and tale.genre.name == "scp":
+    if wish.kind in ("more-dialogue", "more-description", "vivid") and tale.genre.name == "scp":
         return "A report has its own manner, which can't be changed by more than a sentence here and there."
     return _NEVER.get(wish.kind, "")
 

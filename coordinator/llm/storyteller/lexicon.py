@@ -99,7 +99,8 @@ ABSTRACT = _words(
     "drought marriage divorce funeral crime murder loss revenge betrayal friendship loneliness justice freedom magic "
     "music law rule rules promise joy fear anger guilt luck fate future past history weather trial betrayals species "
     "language game party strike famine fire accident journey season birthday holiday apocalypse invasion plague north "
-    "south east west morality identity time-travel adventure mystery romance science technology moves move"
+    "south east west morality identity time-travel adventure mystery romance science technology moves move tune "
+    "melody birth job jobs name names"
 )
 
 GROUPS = _words(
@@ -172,7 +173,8 @@ KIN = {
 
 PEOPLE = frozenset(KIN) | _words(
     "keeper eye guard detective captain pilot king queen prince princess knight witch wizard thief spy soldier nurse "
-    "monk nun priest judge cook chef clerk smith locksmith blacksmith tailor doctor surgeon astronaut robot android "
+    "choirboy monk nun priest judge cook chef clerk smith locksmith blacksmith tailor doctor surgeon astronaut "
+    "robot android "
     "family man woman mayor widow widower postman mailman fisherman ghost giant cartographer beekeeper translator "
     "colleague agent student orphan hermit shepherd sheriff poet artist novelist bride groom guest neighbour neighbor "
     "stranger officer mechanic plumber janitor gravedigger undertaker watchmaker clockmaker conductor ferryman nanny "
@@ -310,6 +312,7 @@ TRADE_THINGS = {
     "pilot": "compass",
     "gardener": "gate", "gravedigger": "spade", "pianist": "piano", "astronaut": "helmet", "thief": "lockpick",
     "carpenter": "door", "plumber": "valve", "witch": "cauldron", "king": "crown", "queen": "crown", "knight": "sword",
+    "lighthouse keeper": "light",
     "detective": "photograph", "nurse": "thermometer", "doctor": "needle", "blacksmith": "anvil", "tuner": "piano",
 }  # fmt: skip
 """What a story turns on where its prompt names a trade and nothing else."""

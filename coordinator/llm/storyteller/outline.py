@@ -217,7 +217,7 @@ def _assemble(
     premise = seed.clause or seed.matter
     opening = f"{premise[0].upper()}{premise[1:]}. " if premise else ""
     return Outline(
-        title=titles.title(rng.choice(titles.fitting(genre, thing, slots)), slots),
+        title=titles.title(rng.choice(titles.fitting(genre, thing, slots, ladder.titles)), slots),
         logline=opening + fill(ladder.logline, slots),
         setting=_setting(genre, home, slots),
         people=persons,

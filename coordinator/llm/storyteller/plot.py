@@ -52,7 +52,7 @@ def tale(
     people = cast.gather(genre, seed, casting.lead(seed, protagonist), pages, rng)
     people, seed = casting.called(people, seed, genre, protagonist, rng)
     thing = _central(prompt, seed, genre, rng)
-    ladder = _ladder(genre, thing, prompt, seed_number)
+    ladder = _ladder(genre, thing, prompt, seed_number, seed.wants("no-dialogue", "less-dialogue"))
     image = rng.choice(genre.images if pages > 1 else sorted(genre.images, key=_length)[:4])
     home, far = _home(genre, seed), genre.far
     slots = _slots(genre, seed, people, thing, image, home, far, rng)
@@ -77,16 +77,30 @@ def _central(prompt: str, seed: seedwork.Seed, genre: banks.Genre, rng: random.R
     trades = [
         lexicon.TRADE_THINGS[word]
         for person in seed.people
-        if (word := person.split()[-1].lower()) in lexicon.TRADE_THINGS
+        for word in (person.lower(), person.split()[-1].lower())
+        if word in lexicon.TRADE_THINGS
     ]
     rest = [thing for thing in seed.things if thing.kind == "thing"]
     rest += [seedwork.Thing(trade, "thing") for trade in trades]
     return rest[0] if rest else seedwork.Thing(rng.choice(genre.words["default_things"]), "thing")
 
 
-def _ladder(genre: banks.Genre, thing: seedwork.Thing, prompt: str, seed_number: str) -> banks.Ladder:
-    """A spine of the genre's own; seeds and tellings that follow one another have each another one."""
+_QUIET = 3
+"""From how many of the plots with the least talk one is taken where a prompt wants little of it."""
+
+
+def _ladder(
+    genre: banks.Genre, thing: seedwork.Thing, prompt: str, seed_number: str, quiet: bool = False
+) -> banks.Ladder:
+    """A spine of the genre's own; seeds and tellings that follow one another have each another one. Without a seed
+    it is one made for prompts of this kind, where there is such."""
+    if not seed_number and not quiet:
+        for ladder in banks.special(genre.name):
+            if ladder.when in prompt.lower() and thing.head.lower() in ladder.of:
+                return ladder
     fit = [ladder for ladder in banks.ladders(genre.name) if not ladder.about or thing.kind in ladder.about]
+    if quiet:
+        fit = sorted(fit, key=lambda ladder: ladder.spoken)[:_QUIET]
     return fit[_turn_of(prompt, genre.name, seed_number) % len(fit)]
 
 
@@ -227,9 +241,17 @@ def _a_role(role: str) -> str:
     return f"the {role}" if first in _ONE_ONLY else seedwork.article(role) if role else ""
 
 
+_LIGHT = re.compile(
+    r"(?:very |quite |fairly |a bit |a little )?light(?:-?hearted| hearted|er)?(?: in tone| tone| touch)?"
+)
+"""The word for a tone, and not for what a lamp gives."""
+
+
 def _tone(text: str) -> str:
     lower = text.lower()
-    if re.search(r"\b(funny|fun|comic|comedy|humou?r\w*|hilarious|silly|whimsical|playful|satir\w+|light)\b", lower):
+    if re.search(r"\b(funny|fun|comic|comedy|humou?r\w*|hilarious|silly|whimsical|playful|satir\w+)\b", lower):
+        return "funny"
+    if any(_LIGHT.fullmatch(part.strip()) for part in re.split(r"[,;/&+.]|\band\b|\bbut\b", lower[:400])):
         return "funny"
     if re.search(r"\b(sad|dark|grim|bleak|melanchol\w+|tragic|sombre|somber|grave|elegiac)\b", lower):
         return "grave"

@@ -36,6 +36,8 @@ _FEW = 5
 """In a story of so few beats a spine is told in its shortest form."""
 _LEFT_OUT = 0.4
 """How often a spine's last line of a rung is not told."""
+_LEAST = 10
+"""Words of room below which nothing more is put into a scene."""
 _LONG = ("list", "entry", "small", "stray")
 """Banks that do not run dry; a long story draws on them from the start, a short one hardly ever."""
 _MONTHS = {
@@ -204,7 +206,7 @@ class _Telling:
         for shape in scene.shapes:
             if shape in tale.ladder.rungs:
                 lines = tale.ladder.rungs[shape].lines
-                if brief and shape in tale.ladder.short:
+                if shape in tale.ladder.short and (brief or self._quieter(tale.ladder.short[shape], lines[0])):
                     turns = (tale.image.turn,) if shape == "turn" else ()
                     found += [("scene", tale.ladder.short[shape], True), *(("rung", line, False) for line in turns)]
                     continue
@@ -242,6 +244,10 @@ class _Telling:
         if not set(scene.shapes) & {"close", "open", "climax"}:
             found.append(("exit", "", False))
         return found
+
+    def _quieter(self, short: str, line: str) -> bool:
+        """Whether the shortest telling of a rung is to be taken for having less talk in it."""
+        return self.tale.seed.wants("no-dialogue", "less-dialogue") and spoken(short) < spoken(line)
 
     def _opening(self) -> list[tuple[str, str, bool]]:
         tale, seed, units = self.tale, self.tale.seed, self.tale.genre.units
@@ -388,9 +394,12 @@ class _Telling:
         inner = slots | {"time": scene.time[1] or "that day"}
         cycle = self._cycle(scene, bool(slots.get("_partner")))
         tries = 0
+        toned = self._toned(inner, target - sum(unit.words for _, unit in units))
+        if toned is not None:
+            units.insert(self._gap(units, "tone"), ("tone", toned))
         while tries < 40:
             left = target - sum(unit.words for _, unit in units)
-            if left < max(10, target * 0.04):
+            if left < max(_LEAST, target * 0.04):
                 break
             bank = cycle[self.cycle % len(cycle)]
             self.cycle += 1
@@ -407,6 +416,15 @@ class _Telling:
                     self.asides += [unit.text, unit.named]
         return units
 
+    def _toned(self, slots: dict[str, str | Callable[[], str]], left: int) -> Unit | None:
+        """A unit in the story's tone, in every scene that has room for one."""
+        if not self.tale.tone or left < _LEAST:
+            return None
+        unit = self._draw(f"tone-{self.tale.tone}", slots, left + 6)
+        if unit is not None:
+            self.asides += [unit.text, unit.named]
+        return unit
+
     def _cycle(self, scene: Scene, paired: bool) -> list[str]:
         shape = next((s for s in scene.shapes if s in _FILLERS), "ask" if paired else "hunt")
         banks_ = [bank for bank in _FILLERS[shape] if paired or bank not in ("with", "talk")]
@@ -414,8 +432,6 @@ class _Telling:
             banks_ = [bank for bank in banks_ if bank not in ("sense", "look")]
         elif self.tale.seed.wants("vivid", "more-description"):
             banks_ = ["sense", "look", *banks_]
-        if self.tale.tone:
-            banks_.insert(1, f"tone-{self.tale.tone}")
         if self.long:
             banks_.append(self.rng.choice(_LONG))
         chat = self.rng.choice(["warn", "jest", "spar", "ask", "deal"])
@@ -444,6 +460,11 @@ class _Telling:
             tail = len(units) - 1 if units and units[-1][0] == "exit" else len(units)
             return max(first, tail) if units and units[-1][0] == "exit" else first
         return allowed[-1] if bank in ("mind", "act", "with") else self.rng.choice(allowed)
+
+
+def spoken(text: str) -> int:
+    """How many words of `text` are between quotation marks."""
+    return sum(len(part.split()) for part in text.split('"')[1::2])
 
 
 def _paragraphs(units: list[tuple[str, Unit]], rng: random.Random, name: str, pronoun: str) -> str:

@@ -175,7 +175,10 @@ class Reporting:
         return tuple(line.strip() for line in self.bank[bank].splitlines() if line.strip())
 
     def _draw(self, bank: str, slots: dict[str, str | Callable[[], str]], room: int, last: bool = False) -> Unit | None:
-        return self.weaver.draw(bank, self._lines(bank), slots, room, last)
+        lines = self._lines(bank)
+        if self.tale.seed.wants("no-dialogue", "less-dialogue"):
+            lines = tuple(line for line in lines if '"' not in line) or lines
+        return self.weaver.draw(bank, lines, slots, room, last)
 
     def _run(self, bank: str, room: int, least: int = 1) -> list[str]:
         """Paragraphs of a bank, in its order of least use, while there is room."""
@@ -197,6 +200,9 @@ class Reporting:
         for index, line in enumerate(lines):
             if index >= least and _count(told) + len(line.split()) > room:
                 break
+            quiet = '"' in line and self.tale.seed.wants("no-dialogue", "less-dialogue")
+            if index and quiet and name in ("turn", "dark", "climax", "discovery"):
+                continue
             if index and name in _SPARED and self.rng.random() < _LEFT_OUT:
                 continue
             unit = self.weaver.fill(line, slots, force=True, steady=True)
@@ -221,7 +227,8 @@ class Reporting:
         if part == "tests":
             return self._tests(room)
         if part == "interview":
-            return self._interview(room)
+            quiet = self.tale.seed.wants("no-dialogue", "less-dialogue")
+            return self._tests(room) if quiet else self._interview(room)
         heading = {"incident": "Incident log", "memo": "Correspondence", "quiet": "Observation log"}[part]
         bank = {"incident": "incident", "memo": "memo", "quiet": "report"}[part]
         slots = self._slots()
@@ -291,6 +298,12 @@ class Reporting:
 
     def _fit(self, parts: list[str], target: int, ends: bool) -> str:
         """Fills up with observations to about `target` words; before the last paragraph where that ends the story."""
+        tone = f"tone-{self.tale.tone}"
+        if self.tale.tone and _count(parts) < target - 14:
+            toned = self._draw(tone, self._slots(), target - _count(parts) + 5)
+            self.addendum -= 1
+            if toned is not None:
+                parts.insert(len(parts) - 2 if ends and len(parts) > 2 else len(parts), toned.text)
         tries = 0
         while _count(parts) < target - 14 and tries < 40:
             tries += 1

@@ -452,6 +452,8 @@ _IDIOMS = frozenset(
         ("of", "view"),
         ("on", "fire"),
         ("in", "secret"),
+        ("since", "birth"),
+        ("from", "birth"),
         ("by", "heart"),
     }
 )

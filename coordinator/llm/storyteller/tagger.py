@@ -230,6 +230,8 @@ class _Reader:
         tags = verbs.forms(lower)
         heads = self._noun_may_follow(index)
         if lower in lx.ADJECTIVES:
+            if "participle" in tags and before in ("N", "E") and self.verb and following in lx.PREPOSITIONS:
+                return "G"  # `a box left by her aunt`
             if tags and before in ("N", "E", "R") and not heads and not self.verb and self._agrees(tags):
                 return "V"
             if heads or before in ("M", "B") or lower not in lx.ALSO_NOUNS:

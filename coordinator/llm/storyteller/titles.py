@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from coordinator.llm.storyteller import banks
 from coordinator.llm.storyteller.seedwork import Thing
@@ -37,9 +37,9 @@ _SMALL = frozenset(
 )
 
 
-def fitting(genre: banks.Genre, thing: Thing, slots: Mapping[str, str]) -> list[str]:
-    """The genre's templates that make good titles of this thing; all where none does."""
-    names = genre.words["titles"]
+def fitting(genre: banks.Genre, thing: Thing, slots: Mapping[str, str], plot: Sequence[str] = ()) -> list[str]:
+    """The templates of the genre, and of the plot, that make good titles of this thing; all where none does."""
+    names = (*genre.words["titles"], *plot, *plot)  # a plot's own are told of nothing else
     fit = [name for name in names if _fits(name, thing) and len(title(name, slots)) <= LONGEST]
     return fit or [name for name in names if "{T" not in name] or list(names)
 

@@ -86,7 +86,7 @@ forget forgot forgotten|forgive forgave forgiven|freeze froze frozen|get got got
 go went gone|grow grew grown|hang hung hung|hear heard heard|hide hid hidden|hit hit hit|hold held held|
 hurt hurt hurt|keep kept kept|kneel knelt knelt|know knew known|lay laid laid|lead led led|
 lean leant leant|leap leapt leapt|learn learnt learnt|leave left left|lend lent lent|let let let|
-lie lay lain|light lit lit|lose lost lost|make made made|meet met met|mistake mistook mistaken|
+lie lay lain|light lit lit|lose lost lost|make made made|mean meant meant|meet met met|mistake mistook mistaken|
 overhear overheard overheard|pay paid paid|put put put|quit quit quit|read read read|
 rebuild rebuilt rebuilt|rewrite rewrote rewritten|ride rode ridden|ring rang rung|rise rose risen|
 run ran run|say said said|see saw seen|seek sought sought|sell sold sold|send sent sent|set set set|
@@ -162,6 +162,17 @@ _NOUNS = {*ALSO_NOUNS} | {_third(base) for base in ALSO_NOUNS}
 def forms(word: str) -> frozenset[str]:
     """The forms that the lower-case `word` may be; none where it is no verb that is known here."""
     return FORMS.get(word, frozenset())
+
+
+def base(word: str) -> str | None:
+    """The base form of a lower-case third person (`keeps`); None for any other word."""
+    known = {"has": "have", "is": "be", "does": "do", "goes": "go", "says": "say"}
+    if word in known:
+        return known[word]
+    if "third" not in forms(word):
+        return None
+    stems = (f"{word[:-3]}y" if word.endswith("ies") else "", word[:-2] if word.endswith("es") else "", word[:-1])
+    return next((stem for stem in (stems[0], stems[2], stems[1]) if "base" in forms(stem)), None)
 
 
 def may_be_noun(word: str) -> bool:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from coordinator.llm.storyteller import verbs
 from coordinator.story.brief import WORDS_PER_PAGE
 
 Slots = Mapping[str, "str | Callable[[], str]"]
@@ -35,13 +36,14 @@ _EQUALS = {
     "began to": "started to", "a good deal": "a great deal", "perhaps": "maybe", "a long time": "a good while",
     "in order to": "to", "toward": "towards", "towards": "toward", "afterwards": "later", "upon": "on",
     "thought that": "thought", "said that": "said", "knew that": "knew", "found that": "found", "was only": "was just",
-    "turned round": "turned around", "came round": "came around", "went round": "went around",
-    "walked round": "walked around",
+    "turned round": "turned around", "came round": "came around",
     "every day": "each day", "each day": "every day", "every night": "each night", "each night": "every night",
     "every evening": "each evening", "each evening": "every evening", "every morning": "each morning",
     "each morning": "every morning", "every year": "each year", "each year": "every year", "every week": "each week",
     "each week": "every week", "every time": "each time", "each time": "every time", "because": "since",
-    "in front of everyone": "before everyone", "as far as": "so far as", "of course": "naturally",
+    "Somebody": "Someone", "Someone": "Somebody", "Nobody": "No one", "No one": "Nobody", "Everybody": "Everyone",
+    "Everyone": "Everybody", "Perhaps": "Maybe", "in front of everyone": "before everyone",
+    "of course": "naturally",
 }  # fmt: skip
 _SHORTER = {
     "did not": "didn't", "could not": "couldn't", "had not": "hadn't", "would not": "wouldn't", "was not": "wasn't",
@@ -59,9 +61,9 @@ _HAD = re.compile(
     r"written|heard|brought|told|found|meant|begun|stood|sat|hung|forgotten|paid|worn|learned|stopped|waited|wanted|"
     r"never|always|already)\b)"
 )
-_HAS_SHORT = re.compile(r"(?:\b(?:they|who|it|there|we|you|I)|\{[ANXWE]?[Hh]e\^?\})\Z", re.IGNORECASE)
+_HAS_SHORT = re.compile(r"(?:\b(?:they|who|we|you|I)|\{[ANXWE]?[Hh]e\^?\})\Z", re.IGNORECASE)
 """Subjects that `had` is drawn together with."""
-_SAID = re.compile(r"([,?!]\") said (\{[ANXW]\})(?=\.(?: \"|\Z| ¶))")
+_SAID = re.compile(r"([,?!]\") said (\{[ANXW]\})(?=\.(?: \"|\Z| ¶)|, \")")
 _START = re.compile(r"(^|\n\n|[.!?] )([\"“*]?)([a-z])")
 
 
@@ -104,6 +106,25 @@ def length_of(template: str) -> int:
     """About how many words `template` will have."""
     bare = _CHOICE.sub(lambda match: match[2].split("|")[0], template.replace("~", ""))
     return len(bare.split()) + sum(_EXTRA_WORDS.get(name, 0) for name, _ in _SLOT.findall(bare))
+
+
+_FIRST = re.compile(r"\bI ((?:never |still |always |just )?)(\w{2,20}s)\b([^.!?\"]{0,200})")
+_THEN = re.compile(r"(?:(?<=\band )|(?<=, ))(\w{2,20}s)\b( (?:it|them|him|her|the|an?|my)\b)?")
+
+
+def _and_then(match: re.Match[str]) -> str:
+    acts = bool(match[2]) or match[1] in ("does", "goes") or not verbs.may_be_noun(match[1])
+    return ((verbs.base(match[1]) if acts else None) or match[1]) + (match[2] or "")
+
+
+def _first_person(match: re.Match[str]) -> str:
+    """`I keep` for `I keeps`, and what goes on with `and` likewise."""
+    verb = verbs.base(match[2])
+    if verb is None:
+        return match[0]
+    rest = _FIRST.sub(_first_person, match[3])
+    rest = _THEN.sub(_and_then, rest)
+    return f"I {match[1]}{'am' if match[2] == 'is' else verb}{rest}"
 
 
 def capitalise(text: str) -> str:
@@ -157,7 +178,8 @@ class Weaver:
 
         With `steady`, for lines of one spine, the same choice is made the same way each time.
         """
-        told = _SPARE.sub(lambda match: match[1] if self.rng.random() < 0.5 else "", line)
+        told = _SPARE.sub(lambda match: match[1] if self.rng.random() < 0.5 else "\0", line)
+        told = re.sub(r"\" \0 \"|\0", lambda match: " " if len(match[0]) > 1 else "", told)  # one speaker goes on
         chosen = _CHOICE.sub(self._steadily if steady else self._freely, told)
         chosen = _HAD.sub(self._drawn_together, _SAID.sub(self._turned, _EQUAL.sub(self._equal, chosen)))
         text = self._render(_OBJECT.sub(r"\1 {Po}", chosen), slots)
@@ -229,6 +251,8 @@ class Weaver:
             return word[:1].upper() + word[1:] if lifted else word
 
         text = re.sub(r"\s*¶\s*", "\n\n", _SLOT.sub(value, chosen))
+        if slots.get("P") == "I":
+            text = _FIRST.sub(_first_person, text)
         return capitalise(re.sub(r" {2,}", " ", text).strip())
 
 

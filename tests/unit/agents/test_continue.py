@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordinator.agents import prompts
@@ -61,6 +61,7 @@ def starts(text: str) -> list[int]:
     return [found.start() for found in re.finditer(r"\S+", text)]
 
 
+@settings(deadline=None)
 @given(cut_texts(), st.data())
 def test_whatever_of_the_end_is_repeated_no_word_is_lost_or_doubled(cut: tuple[str, int], data: st.DataObject) -> None:
     text, at = cut
@@ -70,6 +71,7 @@ def test_whatever_of_the_end_is_repeated_no_word_is_lost_or_doubled(cut: tuple[s
     assert joined(text[:at], echo + text[begins + len(there) :]) == text
 
 
+@settings(deadline=None)
 @given(cut_texts(), st.data())
 def test_it_is_the_same_in_whatever_pieces_it_comes(cut: tuple[str, int], data: st.DataObject) -> None:
     text, at = cut
@@ -81,6 +83,7 @@ def test_it_is_the_same_in_whatever_pieces_it_comes(cut: tuple[str, int], data: 
     assert told + seam.end() == text
 
 
+@settings(deadline=None)
 @given(cut_texts())
 def test_without_an_echo_words_are_not_run_together(cut: tuple[str, int]) -> None:
     text, _ = cut
@@ -90,6 +93,7 @@ def test_without_an_echo_words_are_not_run_together(cut: tuple[str, int]) -> Non
         assert joined(before + " ", after).split() == text.split()
 
 
+@settings(deadline=None)
 @given(st.text(max_size=400), st.text(max_size=400))
 def test_anything_at_all_is_joined_or_refused(so_far: str, answer: str) -> None:
     try:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coordinator.llm.storyteller import NAME, answer
+from coordinator.llm.storyteller import NAME, answer, banks, plot, prose, weaver
 from coordinator.llm.storyteller.seedwork import read
 from coordinator.models import StoryConfig
 from coordinator.storable import one_line
@@ -255,6 +255,71 @@ def test_a_wish_is_worked_in_and_the_length_kept() -> None:
     assert isinstance(text, str)
     assert "violin" in text
     assert abs(len(text.split()) / words - 1) <= 0.1
+
+
+@pytest.mark.parametrize("genre", GENRES)
+def test_a_wish_comes_in_however_little_room_there_is(genre: str) -> None:
+    for case in PROMPTS[:9]:
+        config = {"pages": 1}
+        outline = outline_of(case["prompt"], genre, config)
+        for number, beat in enumerate(outline.beats, 1):
+            text = answer(
+                brief(
+                    "draft",
+                    case["prompt"],
+                    genre,
+                    config,
+                    outline=outline,
+                    section=number,
+                    sections=len(outline.beats),
+                    beats=[beat],
+                    words=beat.words,
+                    notes=["Please give her a violin."],
+                )
+            )
+            assert isinstance(text, str) and "violin" in text, case["prompt"]
+
+
+@pytest.mark.parametrize("genre", GENRES)
+def test_a_tone_is_told_and_the_light_of_a_lamp_is_none(genre: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: set[str] = set()
+    fill = weaver.Weaver.fill
+
+    def noted(self: weaver.Weaver, line: str, *args: Any, **more: Any) -> weaver.Unit | None:
+        unit = fill(self, line, *args, **more)
+        lines.update([line] if unit else [])
+        return unit
+
+    monkeypatch.setattr(weaver.Weaver, "fill", noted)
+    bank: dict[str, Any] = banks.report() if genre == "scp" else banks.shared()
+
+    def told(tone: str) -> list[str]:
+        lines.clear()
+        prose.tell.cache_clear()
+        assert story("A clockmaker repairs a watch.", genre, {"pages": 3, "tone": tone})
+        return [
+            kind for kind in ("funny", "grave", "warm", "cold") if any(line in bank[f"tone-{kind}"] for line in lines)
+        ]
+
+    assert told("sad") == ["grave"]
+    assert told("light, quick") == ["funny"]
+    assert told("the light has been signalling") == []
+
+
+def test_a_lighthouse_has_a_plot_of_its_own_where_no_seed_asks_for_another() -> None:
+    assert plot.tale(LIGHT, "short-story", "", "", "", 3).ladder.name == "answer"
+    assert "ten past nine" in story(LIGHT, "short-story", {"pages": 3}).lower()
+    seeded = {plot.tale(LIGHT, "short-story", "", "", str(seed), 3).ladder.name for seed in range(7)}
+    assert seeded == {ladder.name for ladder in banks.ladders("short-story")}
+
+
+@pytest.mark.parametrize("genre", GENRES)
+def test_no_dialogue_is_a_third_less_at_least(genre: str) -> None:
+    def talk(suffix: str) -> int:
+        texts = (story(f"{case['prompt']}{suffix}", genre, {"pages": 3}) for case in PROMPTS[:6])
+        return sum(len(part.split()) for text in texts for part in text.split('"')[1::2])
+
+    assert talk(" No dialogue at all, please.") <= 0.67 * talk("")
 
 
 @pytest.mark.parametrize("genre", GENRES)

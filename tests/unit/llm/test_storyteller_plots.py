@@ -117,3 +117,39 @@ def test_a_choice_that_a_spine_makes_twice_is_made_alike() -> None:
         assert ("dog" in unit.text) == ("barked" in unit.text) != ("goose" in unit.text)
         texts.add(unit.text)
     assert len(texts) == 4
+
+
+def test_what_is_spare_in_a_line_is_told_or_not_and_one_speaker_goes_on() -> None:
+    line = '"It is late." ~{A} looked up.~ "We might go." ~It rained.~'
+    texts = set()
+    for seed in range(40):
+        unit = weaver.Weaver(plot.tale("A gate.", "noir", "", "", str(seed), 1).rng("test")).fill(line, {"A": "Ida"})
+        assert unit is not None
+        texts.add(unit.text)
+    assert texts == {
+        '"It is late." Ida looked up. "We might go." It rained.',
+        '"It is late." Ida looked up. "We might go."',
+        '"It is late. We might go." It rained.',
+        '"It is late. We might go."',
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("{P} keeps a shelf by it, and goes round.", "I keep a shelf by it, and go round."),
+        ("{P} has the key, and polishes it when {he} passes.", "I have the key, and polish it when I pass."),
+        ("{P} was late.", "I was late."),
+    ],
+)
+def test_the_verbs_of_a_first_person_agree(line: str, told: str) -> None:
+    unit = weaver.Weaver(tale_of("noir", "A gate.", 1).rng("test")).fill(line, {"P": "I", "he": "I"})
+    assert unit is not None and unit.text == told
+
+
+def test_a_title_that_fits_one_plot_is_given_to_no_other() -> None:
+    own = {title for ladder in banks.ladders("fairy-tale") for title in ladder.titles}
+    assert own and not own & set(banks.genre("fairy-tale").words["titles"])
+    for seed in range(28):
+        tale = tale_of("fairy-tale", "A clockmaker repairs a watch.", seed)
+        assert tale.outline.title.startswith("The Three Tolls") <= (tale.ladder.name == "tolls")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -46,6 +47,14 @@ class Ladder:
     rungs: dict[str, Rung]
     short: dict[str, str]
     """What a story of a page or so tells in place of a rung's lines."""
+    titles: tuple[str, ...] = ()
+    """Titles that fit this plot alone, beside those of its genre."""
+    when: str = ""
+    """A word that a prompt must have for it; empty for a plot of any prompt."""
+    of: tuple[str, ...] = ()
+    """The heads of things that a plot of one kind of prompt turns on."""
+    spoken: int = 0
+    """How many words of what is always told of it are said by somebody."""
 
 
 @dataclass(frozen=True)
@@ -124,18 +133,49 @@ def shared() -> dict[str, tuple[str, ...]]:
 def ladders(genre: str) -> tuple[Ladder, ...]:
     """The spines of one genre, by the name of its bank. Those of the reports are the arcs, which `arcs` tells."""
     if genre == "scp":
-        return tuple(Ladder(name, arc["idea"], arc["logline"], arc["rule"], (), {}, {}) for name, arc in arcs().items())
-    return tuple(
-        Ladder(
-            name=entry["name"],
-            idea=entry["idea"],
-            logline=entry["logline"],
-            rule=entry["rule"],
-            about=tuple(entry.get("about", ())),
-            rungs={key: Rung(entry[key]["title"], entry[key]["summary"], tuple(entry[key]["lines"])) for key in RUNGS},
-            short={key: entry[f"short_{key}"] for key in RUNGS if f"short_{key}" in entry},
+        return tuple(
+            Ladder(
+                name,
+                arc["idea"],
+                arc["logline"],
+                arc["rule"],
+                (),
+                {},
+                {},
+                (f"{{item}} and {arc['motif']}",),
+                spoken=_spoken([arc[key][0] for key in ("described", "discovery", "turn", "dark", "climax")]),
+            )
+            for name, arc in arcs().items()
         )
-        for entry in _load(f"ladders/{genre}")["ladder"]
+    return tuple(_ladder(entry) for entry in _load(f"ladders/{genre}")["ladder"])
+
+
+@lru_cache(maxsize=len(GENRES))
+def special(genre: str) -> tuple[Ladder, ...]:
+    """The spines of a genre that are each for one kind of prompt."""
+    return () if genre == "scp" else tuple(_ladder(entry) for entry in _load(f"ladders/{genre}").get("special", ()))
+
+
+def _spoken(lines: Sequence[str]) -> int:
+    return sum(len(part.split()) for line in lines for part in line.split('"')[1::2])
+
+
+def _ladder(entry: dict[str, Any]) -> Ladder:
+    return Ladder(
+        name=entry["name"],
+        idea=entry["idea"],
+        logline=entry["logline"],
+        rule=entry["rule"],
+        about=tuple(entry.get("about", ())),
+        rungs={key: Rung(entry[key]["title"], entry[key]["summary"], tuple(entry[key]["lines"])) for key in RUNGS},
+        short={key: entry[f"short_{key}"] for key in RUNGS if f"short_{key}" in entry},
+        titles=tuple(entry["titles"]),
+        when=entry.get("when", ""),
+        of=tuple(entry.get("of", ())),
+        spoken=sum(
+            min(_spoken([entry[key]["lines"][0]]), _spoken([entry.get(f"short_{key}", entry[key]["lines"][0])]))
+            for key in RUNGS
+        ),
     )
 
 

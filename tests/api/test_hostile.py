@@ -111,6 +111,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "alternatives": 1,
     },
     "POST /api/sessions/{session_id}/shares": {"expires_in_s": 600},
+    "POST /api/sessions/{session_id}/ledger/{finding_id}/settle": {"comment": "He is a ghost."},
     "PUT /api/users/me/keys/{provider}": {"key": "sk-0123456789"},
     "POST /api/auth/refresh": {"refresh_token": "none"},
     "POST /api/auth/device": {"refresh_token": "none"},
@@ -232,7 +233,7 @@ async def test_a_hostile_value_in_a_body(
     headers = {**bearer(token), "Content-Type": "application/json"}
     answer = await shared.http.request(
         method,
-        address.format(session_id=target, provider="openai"),
+        address.format(session_id=target, provider="openai", finding_id="age-0123456789"),
         headers=headers,
         content=as_json(put(BODIES[door], path, value)),
     )

@@ -32,7 +32,8 @@ OUTLINE = {
     "places": [],
     "rules": ["No iron crosses the threshold."],
     "beats": [
-        {"title": f"Beat {n}", "summary": "It goes on.", "words": 300, "place": "", "people": []} for n in (1, 2, 3)
+        {"title": f"Beat {n}", "summary": f"It goes on, {n}.", "words": 300, "place": "", "people": []}
+        for n in (1, 2, 3)
     ],
 }
 PLANTED = (
@@ -46,6 +47,14 @@ PLANTED = (
     "Rain hammered on the roof. Through the open door there was a cloudless sky.\n\n"
     "The wind had dropped, and then Tobyn closed the book.",
 )
+
+
+MENDED = (
+    "Mara spoke of the harbour. Ilse spoke of the weather. Tobin spoke of the ferry. Corrin spoke of nothing.\n\n"
+    "Mara listened to the tide. Ilse listened to the gulls. Tobin listened to the oars. Corrin listened to them all.\n\n"
+    "They went on along the wall for as long as there was a wall, and nobody said what they were there for."
+)
+"""As long, and of the same people: a revision that drops somebody is not taken."""
 
 
 class Planting(Writer):
@@ -67,7 +76,7 @@ class Planting(Writer):
         if again:
             number = int(again[2])
             if self.mends and again[1] == "write":
-                self.sections[number] = self.sections[number].removeprefix(PLANTED[number - 1]).strip()
+                self.sections[number] = self.sections[number].replace(PLANTED[number - 1], MENDED)
             return self.sections[number]
         return super().prose(request)
 
@@ -138,7 +147,7 @@ async def test_a_revision_that_no_longer_holds_it_settles_a_finding(settings: Se
 
 async def test_a_writers_word_settles_a_finding(settings: Settings, planting: ModelServer) -> None:
     planting.writer = Planting(mends=False)
-    planting.script(Reply.fails(400, when="Your task: find what contradicts"))
+    planting.script(Reply.fails(401, when="Your task: find what contradicts"))
     async with serving(with_model(settings, planting)) as service:
         async with service.socket() as socket:
             session_id = await socket.start(pages=3, max_revisions=1)

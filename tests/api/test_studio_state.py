@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from coordinator.agents.cast import ACTIVITIES
+from coordinator.agents.call import ACTIVITIES
 from coordinator.agents.library import load_library
 from storyloom.client.events import parse
 from storyloom.client.state import SessionState

@@ -58,6 +58,8 @@ THOUGHTS: Final = 4_000
 """Tokens that a model may think, where it was seen to: as many as its context has room for."""
 SLACK: Final = 600
 """Tokens that an answer may come to beyond twice what is expected of it."""
+OWN_ROOM: Final = 1.3
+"""Times what is expected that a typed answer may come to on a server of one's own."""
 TOKENS_PER_WORD: Final = (1.4, 6.0)
 SAMPLE: Final = 2_000
 """Characters of the material by which the language's tokens a word are judged."""
@@ -193,7 +195,9 @@ class Call:
         learned = self.models.learned(name)
         if not measure.own and learned.thinks:
             return None
-        most = 2 * answer + SLACK + (THOUGHTS if learned.thinks else 0)
+        # Prose is stopped at its length; a form that runs on costs a slow machine a minute for each thousand.
+        usual = round(OWN_ROOM * answer) if measure.own and not self.is_prose else 2 * answer + SLACK
+        most = usual + (THOUGHTS if learned.thinks else 0)
         return most if left is None else max(min(most, left), 1)
 
     def tokens_per_word(self) -> float:

@@ -35,6 +35,7 @@ from coordinator.agents.cleaning.sentences import is_refusal
 from coordinator.agents.evidence import Evidence
 from coordinator.agents.faults import Fault
 from coordinator.agents.forms import SMALL, SmallForm, asked_in_words
+from coordinator.agents.length import Length
 from coordinator.agents.plausible import empty_words
 from coordinator.agents.render import render
 from coordinator.agents.repair import bounded, schema_of, understood
@@ -62,9 +63,12 @@ ANSWER_TOKENS: Final[Mapping[BriefKind, int]] = {
 """What a typed answer in English comes to at the most, as a rule."""
 BEAT_TOKENS: Final = 110
 
-TEXT, LONG_TEXT, ENTRIES, MOST_BEATS = 300, 1_500, 6, 40
+TEXT, LONG_TEXT, ENTRIES, MOST_BEATS = 200, 1_200, 6, 40
 """To what a schema holds a server of one's own: characters of a text and of a long one, entries of a list. With such
 limits models of 135 million parameters come to an end; without, every third answer is cut off."""
+
+ENDLESS_WORDS: Final = 10**9
+"""A form has limits of its own."""
 
 AGAIN: Final = "Your answer before this one could not be used:\n{wrong}\nAnswer again, whole, and mend that."
 FALSE_QUOTES: Final = (
@@ -76,6 +80,9 @@ REFUSED: Final = "You answered that you would not. Nothing but a judgement of th
 
 
 class TypedCall(Call):
+    _circles = Length(0)
+    """Of the present answer. One that goes round in circles in its form is stopped, and what came before repaired."""
+
     async def answer_of(self, name: str) -> Answer:
         """What this one model answers, however often it has to be asked. Raises Fault."""
         measure, learned = await self.meet(name)
@@ -120,7 +127,7 @@ class TypedCall(Call):
             small = isinstance(output, SmallForm)
             output = output.whole(self.brief) if isinstance(output, SmallForm) else output
             if said := empty_words(output):
-                refused, wrong = False, said
+                failed, wrong = faults.nonsense(name, kind), said
                 log.info("%s: %s asked by %s filled the form with nothing", self.brief.step, name, mode)
                 continue
             learned.mode = mode
@@ -133,6 +140,12 @@ class TypedCall(Call):
         if doubted is not None:
             return self._answered(evidence.kept(doubted), name)
         raise failed
+
+    def enough(self) -> bool:
+        return self._circles.looped
+
+    def write(self, text: str, name: str) -> None:
+        self._circles.add(text)
 
     def _answered(self, output: BaseModel, name: str) -> Answer:
         text = render(output)
@@ -202,6 +215,7 @@ class TypedCall(Call):
         model = instrumented(self.models.resolve(name, self.brief))
         settings = self.models.model_settings(name, self.brief, tries, max_tokens=asked.max_tokens, own=measure.own)
         self.ask(name, asked)
+        self._circles = Length(ENDLESS_WORDS)
         # Streamed although it is only used whole: a long answer is then not taken for silence.
         with self.metrics.model_call(label(self.models, name)) as call:
             async with model_request_stream(
@@ -216,7 +230,7 @@ class TypedCall(Call):
                     if name != OFFLINE:
                         self.spend(stream.get(), name, asked, whole=mode != "tool")
                 response = stream.get()
-        if name != OFFLINE and not _is_whole(response):
+        if name != OFFLINE and not self.enough() and not _is_whole(response):
             raise faults.stopped(name, self.brief.kind)
         if response.finish_reason == "content_filter":
             raise faults.refused(name, self.brief.kind)

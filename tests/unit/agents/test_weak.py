@@ -190,7 +190,7 @@ async def test_a_schema_holds_a_small_model_to_limits(ask: Ask, server: ModelSer
     await ask("record")
     schema = server.requests[0].body["response_format"]["json_schema"]["schema"]
     assert schema["properties"]["facts"]["maxItems"] == 6
-    assert schema["properties"]["facts"]["items"]["maxLength"] == 300
+    assert schema["properties"]["facts"]["items"]["maxLength"] == 200
 
 
 @pytest.mark.parametrize("mode", ["tool", "schema", "prompt"])
@@ -363,3 +363,13 @@ async def test_another_language_is_tried_once_otherwise(
     assert len(server.requests) == 2
     server.script(Reply.prose(GERMAN), Reply.prose(GERMAN))
     assert (await perform(given, make(), GPT, Watcher())).text == GERMAN
+
+
+async def test_a_form_in_which_a_model_goes_round_in_circles_is_stopped(
+    make: MakeModels, server: ModelServer, watcher: Watcher
+) -> None:
+    begun = '{"summary": "Mara rowed out and counted the lamps.", "facts": ['
+    server.script(Reply.call(begun + '"The lamp was lit again by nobody.", ' * 500))
+    answer = await perform(brief("record"), make(), GPT, watcher)
+    assert isinstance(answer.output, Record) and answer.output.summary.startswith("Mara rowed out")
+    assert len(server.requests) == 1 and answer.tokens < 4_000

@@ -4,7 +4,6 @@ comes, its silence bounded, its state told on."""
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Protocol
@@ -110,12 +109,14 @@ class Listener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request as it is sent. `tokens` is what it may come to, `max_tokens` what the answer may."""
+    """A request as it is sent. `tokens` is what it may come to, `max_tokens` what the answer may; `own` whether it goes
+    to a server of one's own."""
 
     instructions: str
     request: str
     tokens: int
-    max_tokens: int | None
+    max_tokens: int | None = None
+    own: bool = False
 
     @property
     def characters(self) -> int:
@@ -170,13 +171,15 @@ class Call:
         """The request that `build` makes of so many words, with as many as the model has room for beside an answer of
         so many tokens. `beside` is what the library adds to it, `tries` how often it was cut already."""
         if name == OFFLINE:
-            return Asked("", "", 0, None)
+            return Asked("", "", 0)
         measure, learned = await self.meet(name)
         context = measure.context
         instructions = prompts.instructions(self.brief, short=context is not None and context < SHORT_CONTEXT)
         if context is None:
             request = build(prompts.REQUEST_WORDS)
-            return Asked(instructions, request, tokens_of(request), self._limit(name, answer, None, measure))
+            return Asked(
+                instructions, request, tokens_of(request), self._limit(name, answer, None, measure), measure.own
+            )
         thoughts = min(THOUGHTS, context // 4) if learned.thinks else 0
         room = (context - min(answer, context // ANSWER_SHARE) - thoughts - SPARE) * (10 - tries + 1) // 10
         words = prompts.REQUEST_WORDS
@@ -186,7 +189,7 @@ class Call:
             tokens = await self.models.count(name, "\n".join((instructions, request, beside)), measure)
             if tokens <= room:
                 limit = self._limit(name, answer, context - tokens - SPARE, measure)
-                return Asked(instructions, request, tokens, limit)
+                return Asked(instructions, request, tokens, limit, measure.own)
             words = min(int(words * room / tokens), words - LEAST_WORDS)
         raise faults.too_long_a_text(name, self.brief.kind)
 
@@ -326,7 +329,7 @@ class Call:
         self.wait("the model stumbled; trying again in a moment")
         await asyncio.sleep(self.models.pause_s(tries))
 
-    async def place(self, name: str) -> None:
+    def place(self, name: str) -> None:
         if self.models.crowded(name):
             self.wait("waiting for a free place among the model calls")
 
@@ -356,7 +359,3 @@ class Call:
 def label(models: Models, name: str) -> str:
     """A model in metrics: by its name where the server's owner chose it; of what writers may name there is no end."""
     return name if models.listed(name) else f"{name.partition(':')[0]}:other"
-
-
-def prose_tokens(words: int, per_word: float) -> int:
-    return math.ceil(words * per_word)

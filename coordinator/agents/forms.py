@@ -6,12 +6,13 @@ What it leaves out is left out of the answer too, or told from what is there; no
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
-from coordinator.story.brief import Brief, BriefKind
+from coordinator.story.brief import BriefKind
 from coordinator.story.material import (
     Aside,
     Beat,
@@ -36,12 +37,12 @@ BEAT_WORDS: Final = 300
 """What each beat is given where nobody has said: all are scaled to the story's length."""
 
 
-class SmallForm(Material):
+class SmallForm(Material, ABC):
     """Asked for instead of the whole form."""
 
-    def whole(self, brief: Brief) -> BaseModel:
+    @abstractmethod
+    def whole(self) -> BaseModel:
         """As the whole form."""
-        raise NotImplementedError
 
 
 class SmallOutline(SmallForm):
@@ -50,7 +51,7 @@ class SmallOutline(SmallForm):
     people: list[Line] = Field(min_length=1, max_length=6, description="each: name, who they are")
     scenes: list[Line] = Field(min_length=2, max_length=40, description="what happens, scene after scene")
 
-    def whole(self, brief: Brief) -> Outline:
+    def whole(self) -> Outline:
         people = [_person(line) for line in self.people]
         beats = [Beat(title=_first_words(scene), summary=scene, words=BEAT_WORDS) for scene in self.scenes]
         return Outline(title=self.title, logline=self.idea, setting=self.idea, people=people, beats=beats)
@@ -60,7 +61,7 @@ class SmallOutlineReview(SmallForm):
     good_enough: bool
     advice: Line = Field(description="the one thing to change")
 
-    def whole(self, brief: Brief) -> OutlineReview:
+    def whole(self) -> OutlineReview:
         problems = [] if self.good_enough else [self.advice]
         return OutlineReview(approved=self.good_enough, problems=problems, advice=self.advice)
 
@@ -69,7 +70,7 @@ class SmallRecord(SmallForm):
     summary: Prose = Field(description="what has happened in the story so far, in a few sentences")
     facts: list[Line] = Field(default_factory=list, max_length=6, description="what must stay true from now on")
 
-    def whole(self, brief: Brief) -> Record:
+    def whole(self) -> Record:
         return Record(summary=self.summary, facts=self.facts)
 
 
@@ -77,7 +78,7 @@ class SmallNotes(SmallForm):
     impression: Line
     advice: list[Line] = Field(default_factory=list, max_length=4, description="what the writer should do next")
 
-    def whole(self, brief: Brief) -> Notes:
+    def whole(self) -> Notes:
         return Notes(impression=self.impression, notes=[Note(comment=line) for line in self.advice])
 
 
@@ -88,7 +89,7 @@ class SmallLoreReview(SmallForm):
     section: int = Field(default=1, ge=1)
     remedy: Aside = ""
 
-    def whole(self, brief: Brief) -> LoreReview:
+    def whole(self) -> LoreReview:
         if not (self.contradiction and self.earlier and self.later):
             return LoreReview(remarks="No contradiction was found.")
         remedy = self.remedy or "Make the later passage agree with the earlier one."
@@ -103,7 +104,7 @@ class SmallVerdict(SmallForm):
     weakest_section: int = Field(default=0, ge=0)
     what_to_do: Aside = Field(default="", description="in that section")
 
-    def whole(self, brief: Brief) -> Verdict:
+    def whole(self) -> Verdict:
         rewrite = []
         if self.weakest_section and self.what_to_do:
             rewrite = [SectionNote(section=self.weakest_section, note=self.what_to_do)]
@@ -128,39 +129,30 @@ SMALL: Final[Mapping[BriefKind, type[SmallForm]]] = {
 }
 
 
-class Example:
+def _example(schema: Mapping[str, Any], defs: Mapping[str, Any], name: str) -> Any:
     """A form as it is shown to a model that is asked in words."""
-
-    def __init__(self, schema: Mapping[str, Any]) -> None:
-        self._defs: Mapping[str, Any] = schema.get("$defs", {})
-        self._schema = schema
-
-    def __str__(self) -> str:
-        return json.dumps(self._of(self._schema, "object"), ensure_ascii=False, indent=1)
-
-    def _of(self, schema: Mapping[str, Any], name: str) -> Any:
-        if reference := schema.get("$ref"):
-            about = schema.get("description")
-            return self._of({**self._defs[reference.rsplit("/", 1)[1]], **({"about": about} if about else {})}, name)
-        match schema.get("type"):
-            case "object":
-                return {key: self._of(part, key) for key, part in schema["properties"].items()}
-            case "array":
-                return [self._of(schema["items"], schema.get("description", name.rstrip("s")))]
-            case "boolean":
-                return True
-            case "integer":
-                return max(schema.get("minimum", 1), 1)
-        if options := schema.get("enum"):
-            return options[0]
-        return f"<{schema.get('description', name.replace('_', ' '))}>"
+    if reference := schema.get("$ref"):
+        return _example(defs[reference.rsplit("/", 1)[1]], defs, name)
+    match schema.get("type"):
+        case "object":
+            return {key: _example(part, defs, key) for key, part in schema["properties"].items()}
+        case "array":
+            return [_example(schema["items"], defs, schema.get("description", name.rstrip("s")))]
+        case "boolean":
+            return True
+        case "integer":
+            return max(schema.get("minimum", 1), 1)
+    if options := schema.get("enum"):
+        return options[0]
+    return f"<{schema.get('description', name.replace('_', ' '))}>"
 
 
 def asked_in_words(schema: Mapping[str, Any]) -> str:
     """What a request ends with where nothing but words can hold a model to a form."""
+    example = json.dumps(_example(schema, schema.get("$defs", {}), ""), ensure_ascii=False, indent=1)
     return (
         "Answer with one JSON object of exactly this form, your own words in place of what stands in <…>, and with "
-        f"nothing before or after it:\n{Example(schema)}"
+        f"nothing before or after it:\n{example}"
     )
 
 

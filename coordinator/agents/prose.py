@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
 from pydantic_ai.direct import model_request_stream
@@ -11,8 +12,8 @@ from pydantic_ai.exceptions import AgentRunError, UserError
 from pydantic_ai.messages import ModelResponse
 
 from coordinator.agents import faults, prompts, tasks
-from coordinator.agents.call import ATTEMPTS, OVERFLOWS, Answer, Asked, Call, label, prose_tokens
-from coordinator.agents.cleaning.clean import clean
+from coordinator.agents.call import ATTEMPTS, OVERFLOWS, Answer, Asked, Call, label
+from coordinator.agents.cleaning.clean import Cleaned, clean
 from coordinator.agents.cleaning.sentences import is_refusal
 from coordinator.agents.faults import Fault
 from coordinator.agents.length import OVER, Length, whole_sentences, without_loop
@@ -99,8 +100,8 @@ class ProseCall(Call):
             except Fault as fault:
                 log.warning("%s, attempt %d: %s", self.brief.step, self._attempt, fault.what)
                 if self._taken is not None and (self._lengthened or tries >= ATTEMPTS) and fault.weak:
-                    text, *notes = self._taken
-                    return self.answer(text, text, name, *filter(None, notes))
+                    text, note = self._taken
+                    return self._accepted(text, name, [note])
                 if self._written and not fault.spoilt:
                     self._kept = self._written
                 else:
@@ -181,7 +182,7 @@ class ProseCall(Call):
             asked: Asked | None = None
             try:
                 asked = await self._asked_for(name)
-                await self.place(name)
+                self.place(name)
                 async with self.models.turn(name):
                     self.tell("thinking", self._activity)
                     return await self._prose(name, tries, asked)
@@ -199,7 +200,7 @@ class ProseCall(Call):
         def build(words: int) -> str:
             return prompts.continuation(self.brief, kept, words) if kept else prompts.request(self.brief, words)
 
-        answer = prose_tokens(round(self._wanted * OVER), self.tokens_per_word())
+        answer = math.ceil(self._wanted * OVER * self.tokens_per_word())
         return await self.fit(name, answer, build, tries=1 + self._overflows)
 
     async def _prose(self, name: str, tries: int, asked: Asked) -> tuple[str, str]:
@@ -207,8 +208,7 @@ class ProseCall(Call):
         self._part = None
         self._length = Length(self._wanted, self._kept)
         model = instrumented(self.models.resolve(name, self.brief, self._kept))
-        measure = await self.models.measure(name)
-        settings = self.models.model_settings(name, self.brief, tries, max_tokens=asked.max_tokens, own=measure.own)
+        settings = self.models.model_settings(name, self.brief, tries, max_tokens=asked.max_tokens, own=asked.own)
         self.ask(name, asked)
         try:
             with self.metrics.model_call(label(self.models, name)) as call:
@@ -230,21 +230,21 @@ class ProseCall(Call):
         kind = self.brief.kind
         if self._length.looped:
             self._loops += 1
-            text = self._cleaned(without_loop(self._written, self._length))
+            text = self._cleaned(without_loop(self._written, self._length)).text
             self._take(text, LOOPED)
             if self._loops > 1 and self._taken is not None:
                 return self._taken
             raise faults.looped(name, kind)
-        text, no_story = self._cleaned(self._written), clean(self._written, self.brief).no_story
-        said_so = False
+        cleaned = self._cleaned(self._written)
+        text, said_so = cleaned.text, False
         if self._seam is not None:
             said_so = self._seam.nothing_missing or self._written.rstrip().endswith(END)
             text = text.removesuffix(END).rstrip()
             if count_words(text) > LONGEST_JOINED * self._wanted:
                 raise faults.astray(name, kind)
-        if response.finish_reason == "content_filter" or no_story == "refusal":
+        if response.finish_reason == "content_filter" or cleaned.no_story == "refusal":
             raise faults.refused(name, kind)
-        if no_story == "question":
+        if cleaned.no_story == "question":
             raise faults.asked_back(name, kind)
         self._check_language(text, name)
         if self._length.over:
@@ -291,10 +291,10 @@ class ProseCall(Call):
         if better and words >= LEAST_TAKEN * self._wanted and not is_refusal(text, self._wanted):
             self._taken = text, note
 
-    def _cleaned(self, text: str) -> str:
-        cleaned = clean(text, self.brief).text
+    def _cleaned(self, text: str) -> Cleaned:
+        cleaned = clean(text, self.brief)
         # A person's own words are not a model's to be cleaned.
-        return cleaned if cleaned.startswith(self.brief.opening) else text.strip()
+        return cleaned if cleaned.text.startswith(self.brief.opening) else replace(cleaned, text=text.strip())
 
     def enough(self) -> bool:
         return self._length.over

@@ -6,10 +6,9 @@ left out, and one bad entry of a list falls alone.
 
 from __future__ import annotations
 
-import ast
-import json
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
@@ -92,13 +91,10 @@ def _found(given: str | dict[str, Any] | None, schema: Schema) -> dict[str, Any]
     return max(read, key=lambda each: len(each.keys() & fields), default=None)
 
 
+@cache
 def schema_of(form: type[BaseModel]) -> dict[str, Any]:
-    if form not in _SCHEMAS:
-        _SCHEMAS[form] = form.model_json_schema()
-    return _SCHEMAS[form]
-
-
-_SCHEMAS: dict[type[BaseModel], dict[str, Any]] = {}
+    """Its JSON schema, which takes milliseconds to derive. Not to be changed."""
+    return form.model_json_schema()
 
 
 def bounded(schema: Schema, *, text: int, long_text: int, entries: int) -> dict[str, Any]:
@@ -132,27 +128,14 @@ def _mended(text: str, schema: Schema) -> dict[str, Any] | None:
     text = text[max(start, 0) :][:LONGEST_MENDED]
     if start < 0 or text.count("{") + text.count("[") > MOST_OPENED:
         return None
-    for read in (_literal, _repaired):
-        try:
-            value = read(text)
-        except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError, SystemError):
-            # The last by Python 3.11's own parser, where two threads use it at once.
-            continue
-        found = arguments_of(value, schema) if isinstance(value, dict) else None
-        if found is not None and found.keys() & schema.get("properties", {}).keys():
-            return found
-    return None
-
-
-def _literal(text: str) -> Json:
-    """Python's words as JSON. Raises ValueError or TypeError for what has none there: sets, bytes, endless numbers."""
-    return json.loads(json.dumps(ast.literal_eval(text)))
-
-
-def _repaired(text: str) -> Json:
     import json_repair
 
-    return json_repair.loads(text, skip_json_loads=True)
+    try:
+        value = json_repair.loads(text, skip_json_loads=True)
+    except (ValueError, RecursionError):
+        return None
+    found = arguments_of(value, schema) if isinstance(value, dict) else None
+    return found if found is not None and found.keys() & schema.get("properties", {}).keys() else None
 
 
 def _told(error: ValidationError) -> str:

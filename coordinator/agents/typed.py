@@ -125,7 +125,7 @@ class TypedCall(Call):
                 log.info("%s: %s asked by %s did not fill the form", self.brief.step, name, mode)
                 continue
             small = isinstance(output, SmallForm)
-            output = output.whole(self.brief) if isinstance(output, SmallForm) else output
+            output = output.whole() if isinstance(output, SmallForm) else output
             if said := empty_words(output):
                 failed, wrong = faults.nonsense(name, kind), said
                 log.info("%s: %s asked by %s filled the form with nothing", self.brief.step, name, mode)
@@ -174,7 +174,7 @@ class TypedCall(Call):
             self._begun, self._state = False, ""
             try:
                 asked = await self._asked_for(name, mode, form, wrong, overflows)
-                await self.place(name)
+                self.place(name)
                 async with self.models.turn(name):
                     self.tell("thinking", self._activity)
                     return await self._one(name, mode, form, asked, tries)
@@ -211,9 +211,8 @@ class TypedCall(Call):
         return await self.fit(name, answer, build, beside=beside, tries=1 + overflows)
 
     async def _one(self, name: str, mode: Mode, form: type[BaseModel], asked: Asked, tries: int) -> str:
-        measure = await self.models.measure(name)
         model = instrumented(self.models.resolve(name, self.brief))
-        settings = self.models.model_settings(name, self.brief, tries, max_tokens=asked.max_tokens, own=measure.own)
+        settings = self.models.model_settings(name, self.brief, tries, max_tokens=asked.max_tokens, own=asked.own)
         self.ask(name, asked)
         self._circles = Length(ENDLESS_WORDS)
         # Streamed although it is only used whole: a long answer is then not taken for silence.
@@ -222,7 +221,7 @@ class TypedCall(Call):
                 model,
                 asked.messages,
                 model_settings=settings,
-                model_request_parameters=_parameters(mode, form, measure.own),
+                model_request_parameters=_parameters(mode, form, asked.own),
             ) as stream:
                 try:
                     await self.follow(stream, name, call, asked)

@@ -274,8 +274,8 @@ class Models:
             if len(self._measures) >= MOST_MEASURED:
                 self._measures.clear()
             self._measures[key] = (now + (MEASURED_S if found.sure else ASSUMED_S), found)
-            if found.slots is not None:
-                self._slots.setdefault(name, asyncio.Semaphore(found.slots))
+            if found.slots is not None and (found.slots != before.slots or name not in self._slots):
+                self._slots[name] = asyncio.Semaphore(found.slots)
         if self._settings.model_context is not None:
             return replace(found, context=self._settings.model_context, sure=True)
         learned = self.learned(name).context

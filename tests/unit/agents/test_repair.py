@@ -13,9 +13,7 @@ from coordinator.agents.forms import SMALL, asked_in_words
 from coordinator.agents.plausible import empty_words
 from coordinator.agents.prompts import OUTPUT_TYPES
 from coordinator.agents.repair import bounded, schema_of, understood
-from coordinator.story.brief import Brief
 from coordinator.story.material import LoreReview, Notes, Outline, OutlineReview, Record, Verdict
-from tests.unit.agents.agent_call import brief
 
 OUTLINE: dict[str, Any] = {
     "title": "Lamps",
@@ -190,8 +188,7 @@ def test_the_smaller_form_is_made_whole(kind: Any) -> None:
     }[kind]
     small = understood(json.dumps(made), SMALL[kind])
     assert not isinstance(small, str)
-    given: Brief = brief(kind)
-    assert isinstance(small.whole(given), OUTPUT_TYPES[kind])
+    assert isinstance(small.whole(), OUTPUT_TYPES[kind])
 
 
 @pytest.mark.parametrize("form", [*OUTPUT_TYPES.values(), *SMALL.values()])

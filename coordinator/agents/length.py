@@ -6,6 +6,7 @@ Models that can't count are not asked again for what code can cut: what they wro
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from typing import Final
 
 from coordinator.story.words import IDEOGRAPHS, KANA, UNSPACED, count_words
@@ -20,6 +21,11 @@ SENTENCE_CHARACTERS: Final = 1_000
 LOOPED: Final = 3
 """Times that the same words have come in a row, one stretch after the other, for it to be a loop: a refrain comes three
 times at the most with nothing between."""
+SAID_AGAIN: Final = 6
+"""Times that one sentence has come, whatever stands between, for it to be a loop: a formula of a tale comes thrice, or
+once for each of a few things."""
+SAID_WORDS: Final = 4
+"""Words of a sentence that is counted: `He said nothing.` may come as often as it likes."""
 LOOP_WORDS: Final = 24
 """A loop has so many words at the least, all its turns together."""
 LONGEST_TURN: Final = 120
@@ -37,6 +43,7 @@ LONGEST_WORD: Final = 200
 
 _ENDS = re.compile(r"""(?:[.!?…؟।](?:[*_"'”’»)\]]{0,4})(?=\s|\Z)|[。！？][”」』）"]{0,2})""")
 _WORD = re.compile(f"[{IDEOGRAPHS}{KANA}{UNSPACED}]|[^\\s{IDEOGRAPHS}{KANA}{UNSPACED}]+")
+_BOUNDARY = re.compile(r"[.!?…؟।。！？\n][\"'”’»*_)\]]{0,4}")
 _TAIL = (LOOPED + 1) * LONGEST_TURN * 7
 """Characters."""
 
@@ -106,7 +113,7 @@ class Length:
         if self._unseen < LOOKED_EVERY and not self.over:
             return
         self._unseen = 0
-        again = _said_again(self._given)
+        again = max(_in_circles(self._given), _too_often(self._given))
         if again:
             self.over = self.looped = True
             self.turns = again
@@ -126,7 +133,21 @@ def whole_sentences(text: str) -> str:
     return text[:last] if last > len(text) // 2 else text
 
 
-def _said_again(text: str) -> int:
+def _too_often(text: str) -> int:
+    """How many of the last characters come after a sentence that is told SAID_AGAIN times was told the first time; 0
+    where none is."""
+    told: defaultdict[str, list[int]] = defaultdict(list)
+    at = 0
+    for found in _BOUNDARY.finditer(text):
+        said = text[at : found.start()].casefold()
+        # Asterisks that part scenes are no words.
+        if count_words(said) >= SAID_WORDS:
+            told[" ".join(said.split())].append(found.end())
+        at = found.end()
+    return max((len(text) - places[0] for places in told.values() if len(places) >= SAID_AGAIN), default=0)
+
+
+def _in_circles(text: str) -> int:
     """How many of the last characters only say again what stands before them; 0 where they are no loop.
 
     By the borders of the words read backwards: Knuth, Morris and Pratt's, in time that grows with their number.

@@ -496,4 +496,4 @@ def _told(name: str, reason: str) -> str:
         return f"The model {name} needs {wanted[1]}{other} to be set in the environment."
     if "nknown provider" in reason or "nknown model" in reason:
         return f"The model {name} names a provider that is not known: write it as openai:gpt-5 or ollama:llama3."
-    return f"The model {name} can't be used: {reason.splitlines()[0].rstrip('.')}."
+    return f"The model {name} can't be used: {reason.partition(chr(10))[0].rstrip('.')}."

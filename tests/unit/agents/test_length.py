@@ -18,6 +18,7 @@ LOOPS = (
     ),
     ("and the sea and " * 300, ""),
     ("海很深。" * 200, "海很深。"),
+    ("".join(f"It goes, it goes on. And {n} gulls came. " for n in range(200)), "It goes, it goes on."),
 )
 
 
@@ -70,6 +71,16 @@ REFRAINS = (
     "“Who is there?” said the door. “Only the wind.” " * 3,
     "Knock, knock, knock went the hand on the wood, and no one came. " * 2,
     "No. No. No. No. No. No. No. No.",
+    "".join(
+        f"The {day} day out.\n\n* * * * *\n\n"
+        for day in ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
+    ),
+    "".join(
+        f"“Who has my {thing}?” said the bear. Nobody said a word. " for thing in ("bowl", "chair", "bed", "honey")
+    ),
+    "".join(
+        f"He said nothing. She moved the {thing}. " for thing in ("cup", "lamp", "chair", "bread", "key", "coat", "jar")
+    ),
     "One for the sea, one for the shore, one for the man who comes no more. He drank. " * 2,
 )
 

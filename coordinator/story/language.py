@@ -31,10 +31,14 @@ _BY_NAME = {name: tag for tag, names in NAMES.items() for name in names.split()}
 LONGEST_LOOKED_AT = 4_000
 """Letters; the first pages tell."""
 
+LATIN_ENDS = "\u0250"
 LEAST_VOTES = 1.5
 """Votes for the best language of a text, and fewer tell nothing: two words that few others have."""
 LEAD = 1.4
 """The best has so many times the votes of the next, or it is not sure."""
+LEAST_TOLD, AHEAD, TOLD_IN = 2, 1.3, 8
+"""Of a prompt that is not sure: so many votes for its language, so many times those for the one that it would otherwise
+be, and one for so many words."""
 LEAST_LETTERS = 8
 """Of a script; fewer are a name or a quotation."""
 
@@ -227,6 +231,21 @@ def identified(text: str) -> str | None:
     if script in _OWN:
         return _own_letters(script, letters) or _by_votes(_votes(text))
     return _BY_SCRIPT.get(script)
+
+
+def of_prompt(text: str, otherwise: str = "en") -> str:
+    """The tag of the language of a prompt, which may be a few words only; `otherwise` where nothing tells another one:
+    a name or a borrowed word in it does not."""
+    if sure := identified(text):
+        return sure
+    letters = _sample(text)
+    if not letters or sum(character < LATIN_ENDS for character in letters) <= len(letters) / 2:
+        return language_of(None, text, otherwise)
+    votes = _votes(text)
+    best = max(votes, key=lambda tag: (votes[tag], tag == otherwise), default=otherwise)
+    least = max(LEAST_TOLD, len(_TOKEN.findall(text[: 4 * LONGEST_LOOKED_AT])) / TOLD_IN)
+    told = votes.get(best, 0) >= least and votes[best] >= AHEAD * votes.get(otherwise, 0)
+    return best if told else otherwise
 
 
 def language_of(wanted: str | None, text: str, otherwise: str = "en") -> str:

@@ -74,10 +74,8 @@ def is_marked(line: str) -> bool:
 @lru_cache(maxsize=512)
 def opening(line: str) -> Grade:
     """What a line before a story is."""
-    if len(line) > LONGEST_LINE:
-        return "no"
-    said = plain(line)
-    if not said or said.startswith(_QUOTES):
+    said = _said(line)
+    if not said:
         return "no"
     if wordings().labels.match(said) and (is_marked(line) or said.endswith(":")):
         return "sure"
@@ -89,12 +87,14 @@ def opening(line: str) -> Grade:
 @lru_cache(maxsize=512)
 def closing(line: str) -> Grade:
     """What a line after a story is."""
-    if len(line) > LONGEST_LINE:
-        return "no"
-    said = plain(line)
-    if not said or said.startswith(_QUOTES):
-        return "no"
-    return _graded(said, _closing_sentence)
+    said = _said(line)
+    return _graded(said, _closing_sentence) if said else "no"
+
+
+def _said(line: str) -> str:
+    """The line as plain words; nothing where it is too long, or somebody's speech."""
+    said = plain(line) if len(line) <= LONGEST_LINE else ""
+    return "" if said.startswith(_QUOTES) else said
 
 
 def announced(line: str) -> str | None:

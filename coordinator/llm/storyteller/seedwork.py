@@ -11,8 +11,8 @@ from coordinator.llm.storyteller import figures, verbs, wishes
 from coordinator.llm.storyteller import lexicon as lx
 from coordinator.llm.storyteller.figures import Figure, Phrase
 from coordinator.llm.storyteller.tagger import Word, is_plural, tagged
-from coordinator.llm.storyteller.tongues import prompt_language
 from coordinator.llm.storyteller.wishes import Wish
+from coordinator.story.language import of_prompt
 
 MOST = 4_000
 """Characters of a prompt that are read."""
@@ -187,7 +187,7 @@ def read(prompt: str) -> Seed:
     text = _PREFIX.sub("", _cleaned(prompt[:MOST]))
     if not any(c.isalpha() for c in text):
         return _from_pictures(text)
-    language = prompt_language(text)
+    language = of_prompt(text)
     if language != "en":
         return _from_foreign(text, language)
     return _from_english(text)

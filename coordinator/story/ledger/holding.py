@@ -68,7 +68,7 @@ _IT = re.compile(r"\b(?:it|them|that|one|this)\b")
 
 @dataclass(slots=True)
 class Held:
-    """A thing in somebody's keeping by a sentence of a scene; `moved` since tells that it may have changed hands."""
+    """A thing in somebody's keeping by a sentence of a scene."""
 
     thing: str
     holder: str
@@ -105,8 +105,7 @@ def held(page: Page) -> tuple[list[Claim], list[Clash], frozenset[str]]:
                     Clash(
                         "holder", thing, known.quote, claim.quote,
                         f"{known.holder} has the {known.thing}, and so has {claim.holder}, and nothing tells "
-                        f"how it came to "
-                        "them: tell it, or leave it with one.",
+                        "how it came to them: tell it, or leave it with one.",
                         (_head(thing), *sorted((known.holder, claim.holder))),
                     )
                 )  # fmt: skip

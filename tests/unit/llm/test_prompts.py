@@ -9,7 +9,7 @@ import pytest
 
 from coordinator.llm.storyteller import answer, banks, heeding, plot, seedwork, tagger, titles, verbs, wishes
 from coordinator.llm.storyteller import lexicon as lx
-from coordinator.llm.storyteller.tongues import prompt_language
+from coordinator.story.language import of_prompt
 from coordinator.story.material import Beat, Notes, Outline, OutlineReview, Section, Verdict
 from tests.unit.llm.readings import Case, cases, faults
 from tests.unit.llm.test_storyteller import GENRES, LIGHT, brief, outline_of, sections_of, story
@@ -271,14 +271,14 @@ FOREIGN = {
 
 @pytest.mark.parametrize(("tag", "prompt"), FOREIGN.items())
 def test_a_prompt_in_another_language_is_answered_in_it_and_told_in_english(tag: str, prompt: str) -> None:
-    assert prompt_language(prompt) == tag
+    assert of_prompt(prompt) == tag
     idea = answer(brief("brainstorm", prompt))
     assert isinstance(idea, str)
     assert idea.split("\n")[0] == banks.english_only()[tag] != banks.english_only()["en"]
     assert "STORYLOOM_MODEL" in idea.split("\n")[0]
     config = {"pages": 1, "seed": 1}
     text = story(prompt, "short-story", config)
-    assert prompt_language(text) == "en"
+    assert of_prompt(text) == "en"
     fit = verdict_of(text, prompt, config).fit
     assert fit.score <= 3
     assert "writes English only" in fit.comment
@@ -300,7 +300,7 @@ def test_a_language_that_is_wished_for_is_refused_in_it() -> None:
     "prompt", ["Die Hard on a train", "A la carte", "Elspet en route to café Étienne", "La Boheme and the cook", "Lena"]
 )
 def test_english_with_foreign_words_is_english(prompt: str) -> None:
-    assert prompt_language(prompt) == "en"
+    assert of_prompt(prompt) == "en"
 
 
 def test_the_dead_are_those_who_are_gone_and_do_nothing() -> None:

@@ -12,11 +12,9 @@ from coordinator.sessions.manager import StorySessionManager
 from coordinator.storable import storable
 from coordinator.story import continuity
 from coordinator.story.continuity import LedgerReport, Past, Version
+from coordinator.story.ledger.ledger import READ_COST
 from coordinator.story.work import Done, Work
 from coordinator.workers.workers import Workers
-
-READ_COST = 10
-"""A character is read for the ledger in up to ten times the time that others take for it."""
 
 
 class Ledgers:

@@ -35,7 +35,7 @@ from coordinator.story.budget import Guard
 from coordinator.story.edits import is_edit, is_kept
 from coordinator.story.ledger.cast import Cast
 from coordinator.story.ledger.finding import Finding
-from coordinator.story.ledger.ledger import findings_of, read_all
+from coordinator.story.ledger.ledger import READ_COST, findings_of, read_all
 from coordinator.story.ledger.reading import Reading
 from coordinator.story.material import Note, Section, Verdict
 from coordinator.story.sections import words_for
@@ -54,8 +54,6 @@ SEARCH_COST = 2
 """A character is searched for repetition in up to twice the time that others take for it."""
 TEXTS_COUNTED = 1000
 """More than a story of a hundred pages has sections, each of them written anew a few times."""
-LEDGER_COST = 10
-"""A character is read for the ledger in up to ten times the time that others take for it."""
 REPETITION_SECTIONS = 20
 """While drafting, repetition is looked for this far back: about 7,000 words, which a reader still remembers."""
 
@@ -311,7 +309,7 @@ class _Reading:
         known = self._read[1] if self._read[0] == sources.cast else {}
         new = [text for text in dict.fromkeys(texts.values()) if text not in known]
         try:
-            size = LEDGER_COST * sum(map(len, new))
+            size = READ_COST * sum(map(len, new))
             read = await self._workers.run_patiently(self._user, size, read_all, new, sources.cast) if new else []
         except (TooLarge, Unavailable) as error:
             logger.warning("the text is not held against its ledger: %s", error)

@@ -21,6 +21,8 @@ from coordinator.story.ledger.sentences import NO_NAMES, described
 from coordinator.story.ledger.wording import listed
 from coordinator.story.material import Detail, Fact
 
+READ_COST = 10
+"""A character is read in up to ten times the time that others take for it: for who shares out turns."""
 MOST_FINDINGS = 60
 MOST_ENTRIES = 1_000
 HOLDER_SECTIONS = 2

@@ -81,7 +81,8 @@ async def test_a_lost_network_is_told_and_made_good(visitor: Visitor, service: S
 
 async def test_two_tabs_show_the_same(service: Service, visitor: Visitor) -> None:
     first = await visitor.page()
-    session_id = await begin(first)
+    # So long that nobody is too late to cancel it.
+    session_id = await begin(first, pages=20)
     await writing(first)
     second = await visitor.tab(first.context)
     await second.goto(first.url)

@@ -24,6 +24,7 @@ from api.live import protocol
 from api.state import State, admitted, host_of, state_of, verified
 from coordinator.errors import Conflict, Internal, StoryloomError, Unauthorized, Unavailable
 from coordinator.models import Identity
+from coordinator.running.chats import Sending
 from coordinator.running.stories import WantedStory
 from coordinator.sessions.events import from_storage
 from coordinator.sessions.streams import Attachment, Reader, TooSlow
@@ -266,6 +267,16 @@ class Connection:
                 await coordinator.pause(self._identity, frame.session_id)
             case protocol.SessionSteer():
                 await coordinator.steer(self._identity, frame.session_id, frame.text)
+            case protocol.ChatSend():
+                await self._say(frame)
+            case protocol.ChatStop():
+                await self._state.chats.stop(self._identity, frame.session_id)
+            case protocol.ChatRegenerate():
+                await self._state.chats.regenerate(self._identity, frame.session_id, frame.seq, frame.request_id)
+            case protocol.ChatEdit():
+                await self._state.chats.edit(self._identity, frame.session_id, frame.seq, frame.text, frame.request_id)
+            case protocol.SessionBranch():
+                await self._state.chats.branch(self._identity, frame.session_id, frame.seq)
             case protocol.SessionApprove():
                 await coordinator.approve(
                     self._identity, frame.session_id, frame.step, approved=frame.approved, comment=frame.comment
@@ -289,6 +300,17 @@ class Connection:
         # Watched before it runs; a repeated request is told its story from the beginning.
         self._attach(session.id, 0, 0)
         self._state.coordinator.begin(session)
+
+    async def _say(self, frame: protocol.ChatSend) -> None:
+        assert self._identity is not None
+        if frame.session_id is None:
+            self._check_room()
+            await self._state.addresses.note(self._caller, host_of(self._websocket))
+        sending = Sending(frame.text, frame.session_id, frame.project_id, frame.agent, frame.model, frame.request_id)
+        posted = await self._state.chats.send(self._identity, sending)
+        if posted.session.id not in self._attachments:
+            # A repeated request is told its chat from the beginning.
+            self._attach(posted.session.id, 0, 0)
 
     # -- Watching ----------------------------------------------------------------------------------------------------
 

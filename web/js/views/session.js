@@ -3,7 +3,7 @@
 
 import { stageName, statusName, stepName } from "../cast.js";
 import { h, icon, put, say, show } from "../dom.js";
-import { live } from "../live.js";
+import { STORY, live } from "../live.js";
 import { render } from "../markdown.js";
 import { Cast, Meter } from "../parts/cast.js";
 import { Composer } from "../parts/composer.js";
@@ -31,6 +31,10 @@ const NEAR_PX = 160;
 /** @param {import("../main.js").Context} context @param {string} id */
 export async function view(context, id) {
   const [session, templates] = await Promise.all([context.api("GET", `/sessions/${id}`), context.templates()]);
+  if (session.kind === "chat") {
+    context.go(`/chat/${id}`, { replace: true });
+    return { title: session.title, node: h("div", {}) };
+  }
   const template = templates.find((one) => one.name === session.template);
   return new SessionView(context, id, session, template);
 }
@@ -58,7 +62,7 @@ class SessionView {
       draw: (state) => this._draw(state),
       event: (event, state) => this._event(event, state),
       refused: (error) => this._refused(error),
-    });
+    }, STORY);
     this._onScroll = () => this._scrolled();
     addEventListener("scroll", this._onScroll, { passive: true });
     this._onStatus = () => this._connection();

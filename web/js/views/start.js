@@ -22,7 +22,7 @@ export async function view(context) {
   const form = new Form(context, templates, models, kept, chosen);
   const recent = h("section.recent", { hidden: true, "aria-labelledby": "recent" });
   if (context.signin.known) {
-    context.api("GET", "/sessions", { query: { limit: 3 } }).then((found) => {
+    context.api("GET", "/sessions", { query: { kind: "story", limit: 3 } }).then((found) => {
       if (!found.items.length) return;
       put(recent, h("h2", { id: "recent" }, t("start.recent")), storyList(context, found.items, templates).node,
         h("p", {}, h("a", { href: "/dashboard" }, t("start.all"))));

@@ -25,6 +25,9 @@ from coordinator.store.profiles import ProfileOperations
 PERSON_CHARACTERS = 200
 KNOWN, KNOWN_S = 10_000, 600
 """So many users are known to be there, each until nobody speaks for them for so long."""
+LONGEST_S = 24 * 3600
+"""So long a connection is good for a user without the bot's token anew: what is to be refused after an erasure has to
+be remembered no longer than that, however long the token is good."""
 WHOM = "A bot's token speaks for one of the bot's users: say which in the header X-User-ID, or in `user_id` of `auth`."
 NO_PERSON = (
     f"X-User-ID of a bot is 1 to {PERSON_CHARACTERS} characters of text in UTF-8, in one header, without line ends and "
@@ -123,7 +126,7 @@ def _identity(bot: Bot, user_id: UUID, now: int) -> Identity:
         "aud": "authenticated",
         "role": "authenticated",
         "iat": now,
-        "exp": bot.expires_at,
+        "exp": min(bot.expires_at, now + LONGEST_S),
         "is_anonymous": False,
         "app_metadata": {"provider": "bot", "bot": bot.name},
         "user_metadata": {},

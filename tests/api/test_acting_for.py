@@ -19,7 +19,10 @@ from websockets.asyncio.client import connect
 
 from api.identity.auth import bot_token
 from api.live.protocol import NOT_AUTHENTICATED, TRY_AGAIN_LATER
+from coordinator.errors import Misconfigured, StoryloomError, Unavailable
+from coordinator.models import Identity
 from coordinator.people.bots import Bot
+from coordinator.people.signins import ProjectSignIns
 from coordinator.settings import Settings
 from tests.api.support import JWT_SECRET, checked_error, closed, problem, raw, signed
 from tests.conftest import Database
@@ -441,28 +444,32 @@ async def test_a_bots_user_is_made_at_the_project(hosted: Settings, database: Da
 
 
 @pytest.mark.parametrize(
-    ("answers", "status", "says"),
+    ("answers", "kind", "says"),
     [
-        ([httpx.Response(422), httpx.Response(200, json={})], 200, ""),
-        ([httpx.Response(422), httpx.Response(404)], 500, "refused to make"),
-        ([httpx.Response(200, json={"id": str(UUID(int=7))}), httpx.Response(200, json={})], 500, "too old"),
-        ([httpx.ConnectError("sb_secret_1234")] * 3, 503, "could not be reached"),
+        ([httpx.Response(422), httpx.Response(200, json={})], None, ""),
+        ([httpx.Response(422), httpx.Response(404)], Misconfigured, "refused to make"),
+        ([httpx.Response(200, json={"id": str(UUID(int=7))}), httpx.Response(200, json={})], Misconfigured, "too old"),
+        ([httpx.ConnectError("sb_secret_1234")] * 3, Unavailable, "could not be reached"),
+        ([httpx.Response(503), httpx.Response(200, json=[])], None, ""),
+        ([], Misconfigured, "SUPABASE_SECRET_KEY"),
     ],
 )
-async def test_what_a_project_answers(hosted: Settings, answers: list[Any], status: int, says: str) -> None:
-    async with serving(hosted) as service:
-        with respx.mock as mocked:
-            mocked.route(host="127.0.0.1").pass_through()
-            route = mocked.route(url__startswith=f"{PROJECT}/auth/v1/admin/users").mock(side_effect=answers)
-            answer = await asked(service, bot(), "ada")
-    assert answer.status_code == status and says in answer.text and "sb_secret" not in answer.text
+async def test_what_a_project_answers(
+    answers: list[Any], kind: type[StoryloomError] | None, says: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    user = Identity(user_id=uuid4(), role="authenticated", claims={"app_metadata": {"provider": "bot"}})
+    with respx.mock(assert_all_called=False) as mocked:
+        route = mocked.route(url__startswith=f"{PROJECT}/auth/v1/admin/users").mock(side_effect=answers)
+        async with httpx.AsyncClient() as http:
+            making = ProjectSignIns(PROJECT, http, SecretStr("sb_secret_1234") if answers else None).make(user)
+            if kind is None:
+                await making
+            else:
+                with pytest.raises(kind, match=says) as refused:
+                    await making
+                assert "sb_secret" not in refused.value.message + caplog.text
     assert route.call_count == len(answers)
     if says == "too old":
+        # What was made by the way is no user of anybody's.
         last = route.calls.last.request
         assert last.method == "DELETE" and last.url.path.endswith(str(UUID(int=7)))
-
-
-async def test_without_the_projects_secret_key_bots_are_told_what_is_missing(hosted: Settings) -> None:
-    async with serving(hosted.model_copy(update={"supabase_secret_key": None})) as service:
-        told = problem(await asked(service, bot(), "ada"), 500, "internal")
-        assert "SUPABASE_SECRET_KEY" in told["detail"]

@@ -253,6 +253,8 @@ class Identity(BaseModel):
     claims: dict[str, Any] = Field(default_factory=dict)
     token: SecretStr | None = Field(default=None, exclude=True, repr=False)
     """The verified token itself, where the database is asked over HTTP and verifies it again."""
+    bot: str | None = None
+    """The name of the bot that speaks for the user; None for who signed in. No token says it: the service does."""
 
     @property
     def is_admin(self) -> bool:

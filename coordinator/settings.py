@@ -28,6 +28,7 @@ CommaList = Annotated[list[str], NoDecode]
 RATES = (
     "rate_start",
     "rate_start_address",
+    "rate_start_bot",
     "rate_start_all",
     "rate_rewrite",
     "rate_rewrite_address",
@@ -39,6 +40,7 @@ RATES = (
     "rate_body_bytes",
     "rate_sign_in",
     "rate_sign_in_all",
+    "rate_bot_users",
     "rate_connect",
     "rate_frame",
 )
@@ -255,6 +257,9 @@ class Settings(BaseSettings):
     # Limits, each as "number/period" in seconds, minutes, hours or days, several separated by semicolons; `off` is none
     rate_start: str = Field(default="10/minute;100/day", description="Stories that one user may start")
     rate_start_address: str = Field(default="30/minute;500/day", description="The same from one address")
+    rate_start_bot: str = Field(
+        default="60/minute;2000/day", description="The same of all users of one bot, in place of the address's"
+    )
     rate_start_all: str = Field(default="600/minute", description="The same of all together, on this node")
     rate_rewrite: str = Field(default="20/minute;300/day", description="Passages that one user may have rewritten")
     rate_rewrite_address: str = Field(default="60/minute;1500/day", description="The same from one address")
@@ -271,6 +276,7 @@ class Settings(BaseSettings):
     )
     rate_sign_in: str = Field(default="20/minute", description="Anonymous sign-ins and renewals from one address")
     rate_sign_in_all: str = Field(default="600/minute", description="The same of all together, on this node")
+    rate_bot_users: str = Field(default="300/minute", description="Users whom one bot may name for the first time")
     rate_connect: str = Field(default="60/minute", description="WebSocket connections from one address")
     rate_frame: str = Field(default="600/minute", description="WebSocket frames of one connection")
     connections_per_user: int = Field(

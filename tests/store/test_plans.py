@@ -35,6 +35,7 @@ NO_READERS = {
     "note_inspection", "list_shares", "revoke_share", "read_share", "create_share", "local_erase",
     "begin_sign_in", "renew_sign_in", "check_sign_in", "end_sign_in", "list_sign_ins", "note_erasure", "list_erasures", "set_limits",
     "limit_of", "note_origin", "page_of", "page_fits", "lock_origin", "count_words", "no_text",
+    "profile_json", "get_profile", "update_profile",
 }  # fmt: skip
 """Read no big table, or by its key alone, or only on behalf of one of the others."""
 WITHIN = {

@@ -46,6 +46,7 @@ FOR_USERS = {
     "get_story", "word_query", "search_fold", "search_text", "search_parts", "search_words", "moment_cursor", "moment_of",
     "get_snapshot", "get_replay", "inspect_session", "export_rows", "partial_json",
     "alternative_json", "list_alternatives", "get_alternative", "get_work", "get_ledger", "settled_findings", "audit_json", "list_audit", "no_text", "page_of", "page_fits",
+    "profile_json", "get_profile",
 }  # fmt: skip
 FOR_THE_SERVICE = FOR_USERS | {
     "owned_session", "add_events", "events_since", "create_session", "change_status", "rename_session", "delete_session",
@@ -61,7 +62,7 @@ FOR_THE_SERVICE = FOR_USERS | {
     "audit_of", "note_inspection", "end_as_admin", "delete_as_admin", "service_stats", "list_nodes",
     "count_words", "section_under_way",
     "set_limits", "limit_of", "note_origin", "session_bytes", "count_bytes", "check_room", "check_work", "check_spent",
-    "check_more", "lock_origin",
+    "check_more", "lock_origin", "update_profile",
 }  # fmt: skip
 FOR_ADMINS = {"inspect_session"}
 """Of those for users: to anybody but an admin, and the service, every session is absent."""

@@ -130,6 +130,7 @@ class Session(BaseModel):
     expires_at: datetime
     completed_at: datetime | None = None
     pausing: bool = Field(default=False, description="to be paused when the step at hand is done")
+    project_id: UUID | None = Field(default=None, description="the project that it is of")
     queue_place: int | None = Field(default=None, description="place in the queue, while it waits for its turn")
 
 

@@ -142,6 +142,7 @@ class Session(BaseModel):
     head_seq: int | None = Field(default=None, description="of a chat: the newest message of the branch that is shown")
     turn: Turn | None = Field(default=None, description="of a chat: the answer that is being written")
     pausing: bool = Field(default=False, description="to be paused when the step at hand is done")
+    project_id: UUID | None = Field(default=None, description="the project that it is of")
     queue_place: int | None = Field(default=None, description="place in the queue, while it waits for its turn")
 
 

@@ -287,6 +287,14 @@ class Settings(BaseSettings):
     user_bytes: int = Field(default=500_000_000, ge=1_000_000, description="What is kept of one user, in bytes")
     session_bytes: int = Field(default=100_000_000, ge=1_000_000, description="What is kept of one session, in bytes")
     sessions_per_user: int = Field(default=5000, ge=1, le=1_000_000, description="Sessions that one user may keep")
+    projects_per_user: int = Field(default=200, ge=1, le=100_000, description="Projects that one user may have")
+    members_per_project: int = Field(default=100, ge=1, le=10_000, description="Members that one project may have")
+    invites_per_project: int = Field(
+        default=50, ge=1, le=1000, description="Invitations that one project may have at once"
+    )
+    project_bible_bytes: int = Field(
+        default=1_000_000, ge=10_000, le=1_048_576, description="The bible of one project, in bytes"
+    )
     pages_at_work: int = Field(
         default=500,
         ge=100,

@@ -9,6 +9,7 @@ from coordinator.store.limits import LimitOperations
 from coordinator.store.messages import MessageOperations
 from coordinator.store.nodes import NodeOperations
 from coordinator.store.profiles import ProfileOperations
+from coordinator.store.projects import ProjectOperations
 from coordinator.store.record import RecordOperations
 from coordinator.store.runs import RunOperations
 from coordinator.store.sessions import SessionOperations
@@ -42,6 +43,7 @@ class Store:
         self.users = UserOperations(self.gateway)
         self.profiles = ProfileOperations(self.gateway)
         self.versions = VersionOperations(self.gateway)
+        self.projects = ProjectOperations(self.gateway)
         self.shares = ShareOperations(self.gateway)
         self.nodes = NodeOperations(self.gateway)
         self.limits = LimitOperations(self.gateway)

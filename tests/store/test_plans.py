@@ -43,7 +43,8 @@ NO_READERS = {
     "note_inspection", "list_shares", "revoke_share", "read_share", "create_share", "local_erase",
     "begin_sign_in", "renew_sign_in", "check_sign_in", "end_sign_in", "list_sign_ins", "note_erasure", "list_erasures", "set_limits",
     "limit_of", "note_origin", "page_of", "page_fits", "lock_origin", "count_words", "no_text",
-    "profile_json", "get_profile", "update_profile",
+    "profile_json", "get_profile", "update_profile", "parent_of", "asked_story", "project_for_talk", "look_up_bible", "check_open",
+    "told_turn", "turn_of", "check_story",
     "own_role", "project_json", "project_role", "check_project", "check_session", "member_json", "check_other_owner", "invite_json",
     "check_invite", "is_higher", "read_invite", "create_invite", "list_invites", "revoke_invite", "material_json",
     "get_project", "list_projects", "create_project", "update_project", "archive_project", "list_members", "change_member",
@@ -55,6 +56,9 @@ WITHIN = {
     "keep_events", "notes_json", "waiting_runs", "begin_run", "load_run", "break_run", "give_up_run", "number_changes", "add_alternatives", "edit_draft",
     "fork_session", "get_alternative", "list_alternatives", "end_as_admin", "delete_as_admin",
     "session_bytes", "count_bytes", "check_room", "check_work", "check_spent", "admit_session", "admit_resumed", "admit_edit",
+    "branch_spans", "siblings_of", "branch_tip", "branch_page", "answer_so_far", "tools_so_far", "tell_chat", "stories_of_talk",
+    "told_stories", "talk_json", "check_turns", "begin_turn", "regenerate_turn", "keep_answer", "finish_turn", "stop_turn",
+    "switch_branch", "note_talk", "fail_turn", "load_turn", "ask_story", "talk_read_story", "get_user_sessions", "get_session_messages",
     "count_deleted", "keep_text", "section_under_way", "sole_session",
 }  # fmt: skip
 """Called by those below, or made of the same statements on one session's rows."""
@@ -183,7 +187,7 @@ async def _queue(connection: psycopg.AsyncConnection[Any]) -> None:
         " (select id from public.story_sessions where status = 'failed' limit 5)",
         # Far away all of them, but looked at.
         "insert into public.limits (name, amount) select name, 1e12 from unnest(array['user_sessions', 'user_bytes',"
-        " 'session_bytes', 'pages_at_work', 'user_projects', 'project_members', 'project_invites', 'project_bytes', 'day_tokens_user', 'day_usd_user', 'day_tokens', 'day_usd']) as name",
+        " 'session_bytes', 'pages_at_work', 'turns_user', 'user_projects', 'project_members', 'project_invites', 'project_bytes', 'day_tokens_user', 'day_usd_user', 'day_tokens', 'day_usd']) as name",
         "vacuum analyze",
     ):
         await connection.execute(statement)  # type: ignore[call-overload]
@@ -305,6 +309,18 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("answer_gate", "service", {
         "session_id": "gate", "owner": None, "step": "approve-outline", "approved": True, "comment": "Yes.",
         "call": UUID(int=4)}),
+    ("list_branch", "owner", {"session_id": "session"}),
+    ("list_branch", "member", {"session_id": "session"}),
+    ("get_answer", "owner", {"session_id": "session", "seq": 1}),
+    ("current_turn", "owner", {"session_id": "session"}),
+    ("list_talks", "owner", {"user_id": "owner"}),
+    ("list_talks", "owner", {"user_id": "owner", "q": "nothing"}),
+    ("list_talks", "member", {"project_id": "project"}),
+    ("talk_look_up", "service", {"session_id": "session", "asker": "owner", "query": "lamp"}),
+    ("post_turn", "service", {
+        "session_id": None, "owner": "owner", "message_id": UUID(int=7), "answer_id": UUID(int=8), "text": "Hello.",
+        "node": "bench", "new": Jsonb({"agent": "muse", "model": "m", "title": "Hello", "request_id": "k"})}),
+    ("claim_turns", "service", {"node": "bench", "room": 5, "held": "none", "dead_s": 6}),
     ("check_more", "service", {"user_id": "owner", "session_id": "session", "bytes": 1000}),
     ("set_budget", "service", {"session_id": "paused", "owner": None, "budget": Jsonb({"tokens": 5})}),
 ]  # fmt: skip

@@ -159,7 +159,21 @@ def _agreed(turn: Turn, kind: str) -> str:
 
 def _back(turn: Turn, kind: str) -> str:
     """The way back to the story after small talk."""
-    if kind in ("bye", "despair", "help", "ai", "model", "who", "language", "private", "foreign", "test", "empty", "code", "link"):
+    if kind in (
+        "bye",
+        "despair",
+        "help",
+        "ai",
+        "model",
+        "who",
+        "language",
+        "private",
+        "foreign",
+        "test",
+        "empty",
+        "code",
+        "link",
+    ):
         return ""
     if kind == "hello":
         first = not any(one.speaker == "assistant" for one in turn.talk.said)
@@ -180,4 +194,6 @@ def _unclear(turn: Turn) -> str:
         told = turn.voice.line("unknown")
     else:
         told = turn.voice.line("unclear", quote=quote) or turn.voice.line("empty")
-    return _repeated(turn, told if turn.talk.turn <= 1 else _joined(told, "" if "?" in told else developing.onward(turn)))
+    return _repeated(
+        turn, told if turn.talk.turn <= 1 else _joined(told, "" if "?" in told else developing.onward(turn))
+    )

@@ -25,12 +25,20 @@ _CODE = re.compile(
 )
 _VOWEL = re.compile(r"[aeiouyäöüéáíóúàèìòùæøå]")
 _LINK = re.compile(r"\b(?:https?://|www\.)[\w./?=&%#-]{1,200}", re.IGNORECASE)
-_SERVICE = re.compile(r"^(?:your |the )?story [\"“«‘']([^\"”»\n]{1,200})[\"”»’'](?:,? which .{0,60},?)? (?:(?:is|was|has|has been|could not be|can't be|will be) )?(.{2,120})", re.IGNORECASE)
+_SERVICE = re.compile(
+    r"^(?:your |the )?story [\"“«‘']([^\"”»\n]{1,200})[\"”»’'](?:,? which .{0,60},?)? (?:(?:is|was|has|has been|could not be|can't be|will be) )?(.{2,120})",
+    re.IGNORECASE,
+)
 _OUTCOMES = (
     ("failed", re.compile(r"\b(?:failed|broke|error|could not|can't)\b", re.IGNORECASE)),
     ("cancelled", re.compile(r"\b(?:cancelled|canceled|stopped|expired|paused|deleted)\b", re.IGNORECASE)),
     ("done", re.compile(r"\b(?:done|finished|completed?|ready|written)\b", re.IGNORECASE)),
-    ("begun", re.compile(r"\b(?:begun|began|started|starts|under way|being written|in the queue|queued|begins)\b", re.IGNORECASE)),
+    (
+        "begun",
+        re.compile(
+            r"\b(?:begun|began|started|starts|under way|being written|in the queue|queued|begins)\b", re.IGNORECASE
+        ),
+    ),
 )
 
 
@@ -93,7 +101,9 @@ def is_foreign(bare: str) -> bool:
     letters = [char for char in sample if char.isalpha()]
     if len([char for char in letters if char > "\u024f"]) * 2 > len(letters):
         return True
-    return len(sample.split()) >= 3 and of_prompt(sample) not in ("en", "", None) and not _ENGLISH.search(sample.lower())
+    return (
+        len(sample.split()) >= 3 and of_prompt(sample) not in ("en", "", None) and not _ENGLISH.search(sample.lower())
+    )
 
 
 _ENGLISH = re.compile(r"\b(?:my name is|the|is called|what|and|story|i'm|i am|with|you)\b")
@@ -111,7 +121,9 @@ def _is_mash(bare: str) -> bool:
         return not re.fullmatch(r"(?:ha|he|no|yes|ooh?|aah?|hm+|h+m+|mm+|lo+l|wow+|boo+|hoho|haha\w*|hehe\w*)+", word)
     vowels = len(_VOWEL.findall(word))
     run = max((len(part) for part in re.split(r"[aeiouy]", word)), default=0)
-    return len(word) >= 5 and (vowels == 0 or run >= 5 or re.search(r"asdf|qwer|sdfg|hjkl|zxcv|jkl|dfgh", word) is not None)
+    return len(word) >= 5 and (
+        vowels == 0 or run >= 5 or re.search(r"asdf|qwer|sdfg|hjkl|zxcv|jkl|dfgh", word) is not None
+    )
 
 
 def _of_sentence(sentence: str) -> Heard:
@@ -130,7 +142,9 @@ def _of_sentence(sentence: str) -> Heard:
     return Heard(best.kind, best.about, sentence, asks)
 
 
-_ASKING = re.compile(r"(?:what|who|where|when|why|how|which|whose)(?:'s| is| are| was| were| did| do| does| has| have| old| many| much| long| far| colou?r)\b")
+_ASKING = re.compile(
+    r"(?:what|who|where|when|why|how|which|whose)(?:'s| is| are| was| were| did| do| does| has| have| old| many| much| long| far| colou?r)\b"
+)
 _SOCIAL = frozenset("hello thanks accept refuse sorry bye praise laugh".split())
 
 

@@ -55,9 +55,7 @@ KEYS = {
     "told": Key("The writer also said: {}.", 10, 160),
 }
 """In the order of how much it would be missed, but for names of which there are many."""
-STORY = frozenset(
-    "hero role premise place foe want secret tone kind pages ending title person event wish".split()
-)
+STORY = frozenset("hero role premise place foe want secret tone kind pages ending title person event wish".split())
 """What a proposal is made of."""
 AS_IT_STANDS, BEFORE = "as it stands now", "before more was told"
 _SIDES = {key: tuple(one.line.split("{}")) for key, one in KEYS.items()}
@@ -214,11 +212,18 @@ class Memory:
         question = self.first("asked")
         if question in ("who", "foe") and found and all(fact.key in ("person", "role", "hero") for fact in found):
             found = settling.settled(question, glimpsed) or found
-        if not self.first("foe") and (self.first("hero") or self.first("role")) and question != "who" and settling.is_foe(glimpsed):
+        if (
+            not self.first("foe")
+            and (self.first("hero") or self.first("role"))
+            and question != "who"
+            and settling.is_foe(glimpsed)
+        ):
             found = (Fact("foe", words.lowered(words.bare(glimpsed))),)
         if found:
             for fact in found:
-                self.take(replace(fact, value=f"{fact.value}{_kin(glimpsed)}") if fact.key == "called" else fact, author)
+                self.take(
+                    replace(fact, value=f"{fact.value}{_kin(glimpsed)}") if fact.key == "called" else fact, author
+                )
         elif (mended := _correction(glimpsed)) and self._mend(mended, author):
             return
         else:
@@ -332,7 +337,9 @@ class Memory:
         elif sort == "title":
             self.put("title", chosen)
         elif sort in ("villain", "setting", "ending"):
-            self.put({"villain": "foe", "setting": "place", "ending": "ending"}[sort], words.lowered(words.bare(chosen)))
+            self.put(
+                {"villain": "foe", "setting": "place", "ending": "ending"}[sort], words.lowered(words.bare(chosen))
+            )
         elif question in KEYS and not sort:
             self.put(question, words.lowered(words.bare(chosen)))
         elif question == "where" and not sort:
@@ -360,7 +367,9 @@ class Memory:
         """What kind of thing is going to be offered, so that what is chosen of it is known for what it is."""
         kind = asked[-1].kind
         if kind in offers.SORTS:
-            self.known["sort"] = (f"name of {thing}" if kind == "name" and (thing := offers.thing_named(asked[-1])) else kind,)
+            self.known["sort"] = (
+                f"name of {thing}" if kind == "name" and (thing := offers.thing_named(asked[-1])) else kind,
+            )
         elif kind == "more" and not self.first("sort"):
             self.known["sort"] = ("idea",)
         elif kind not in ("more", "refuse", "accept", "pick", "dunno"):
@@ -379,8 +388,16 @@ class Memory:
         return "\n".join(found)
 
     def _as_lines(self) -> list[str]:
-        few = [KEYS[key].line.replace("{}", self.first(key)) for key, kind in KEYS.items() if kind.most == 1 and self.first(key)]
-        many = {key: [KEYS[key].line.replace("{}", one) for one in reversed(self.all(key))] for key, kind in KEYS.items() if kind.most > 1}
+        few = [
+            KEYS[key].line.replace("{}", self.first(key))
+            for key, kind in KEYS.items()
+            if kind.most == 1 and self.first(key)
+        ]
+        many = {
+            key: [KEYS[key].line.replace("{}", one) for one in reversed(self.all(key))]
+            for key, kind in KEYS.items()
+            if kind.most > 1
+        }
         found = few
         for rank in range(max(kind.most for kind in KEYS.values())):
             found = [*found, *(those[rank] for those in many.values() if rank < len(those))]
@@ -418,8 +435,13 @@ _WORDS = {
     "premise": "premise", "plot": "premise", "genre": "kind", "goal": "want", "wish": "want", "secret": "secret",
 }  # fmt: skip
 _BY_ANOTHER = re.compile(r"\b(?:writer|user)(?:'s name is|,| is called| is named| named) ([A-Z].{1,60})")
-_OF_TALK = re.compile(r"(?:i|you|we|your|i'm|you're|we're|i'd|i'll|i've|please|thank|let|let's|that's|this is|it's|these|those|ok|maybe)\b")
-_KIN = re.compile(r"\b(?:has|have|is|with|meets?|and|loves|finds|gets) ((?:an?|her|his|their) [a-z'-]{2,16}(?: [a-z'-]{2,16})?)[.,;!]? {1,2}(?:and )?(?:her|his|their) name\b", re.IGNORECASE)
+_OF_TALK = re.compile(
+    r"(?:i|you|we|your|i'm|you're|we're|i'd|i'll|i've|please|thank|let|let's|that's|this is|it's|these|those|ok|maybe)\b"
+)
+_KIN = re.compile(
+    r"\b(?:has|have|is|with|meets?|and|loves|finds|gets) ((?:an?|her|his|their) [a-z'-]{2,16}(?: [a-z'-]{2,16})?)[.,;!]? {1,2}(?:and )?(?:her|his|their) name\b",
+    re.IGNORECASE,
+)
 
 
 def _kin(glimpsed: str) -> str:
@@ -441,7 +463,14 @@ def _correction(glimpsed: str) -> str:
     line = " ".join(glimpsed.split())
     told = _CORRECTED.match(line.strip(" .!")) if len(line) <= 120 and "?" not in line else None
     value = (told[1] or told[2] or "").strip() if told else ""
-    return "" if re.match(r"(?:thanks|thank you|not|no|i|you|that|this|it|please|let's|don't|never|stop|what|why|how|nothing)\b", value.lower()) else value
+    return (
+        ""
+        if re.match(
+            r"(?:thanks|thank you|not|no|i|you|that|this|it|please|let's|don't|never|stop|what|why|how|nothing)\b",
+            value.lower(),
+        )
+        else value
+    )
 
 
 def _of_line(line: str) -> tuple[str, str] | None:

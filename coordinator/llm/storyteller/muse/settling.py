@@ -10,9 +10,16 @@ from coordinator.llm.storyteller.muse.telling import Fact
 
 LONGEST = 400
 """Characters of what can be an answer."""
-_HEDGED = re.compile(r"^(?:(?:it's|it is|it's about|about|just|maybe|perhaps|i think|i guess|probably|let's say|well|hm+|um+|ok|okay|yes|how about|what about)[, ]{1,2}){1,4}", re.IGNORECASE)
-_CLAUSE = re.compile(r"(?:she|he|they|it|i|we|you|there|nobody|somebody|everybody)(?:'s|'re|'d|'ll|'ve|'m)? (?!who\b|that\b|like\b|from\b|with\b)")
-_ORDER = re.compile(r"(?:change|make|let|let's|add|remove|write|give|tell|show|put|use|keep|stop|go|try|help|please|don't|forget|start|look|read|call|name|can|could|would|what|who|how|why)\b")
+_HEDGED = re.compile(
+    r"^(?:(?:it's|it is|it's about|about|just|maybe|perhaps|i think|i guess|probably|let's say|well|hm+|um+|ok|okay|yes|how about|what about)[, ]{1,2}){1,4}",
+    re.IGNORECASE,
+)
+_CLAUSE = re.compile(
+    r"(?:she|he|they|it|i|we|you|there|nobody|somebody|everybody)(?:'s|'re|'d|'ll|'ve|'m)? (?!who\b|that\b|like\b|from\b|with\b)"
+)
+_ORDER = re.compile(
+    r"(?:change|make|let|let's|add|remove|write|give|tell|show|put|use|keep|stop|go|try|help|please|don't|forget|start|look|read|call|name|can|could|would|what|who|how|why)\b"
+)
 _PREMISE = re.compile(r"\b(?:who|whose|that|which) \w", re.IGNORECASE)
 _SIMPLE = frozenset("is are was were has had have do does did am be been being".split())
 
@@ -21,15 +28,23 @@ def acts(sentence: str) -> bool:
     """Whether somebody does something in a sentence: it has a verb that is more than `is` or `has`."""
     for word in re.findall(r"[a-z]{2,20}", sentence.lower()):
         forms = verbs.forms(word)
-        if word not in _SIMPLE and (("third" in forms and word.endswith("s")) or "past" in forms) and not verbs.may_be_noun(word):
+        if (
+            word not in _SIMPLE
+            and (("third" in forms and word.endswith("s")) or "past" in forms)
+            and not verbs.may_be_noun(word)
+        ):
             return True
     return _DOES.search(sentence) is not None
 
 
-_DOES = re.compile(r"\b(?:she|he|they|who|that|it|[A-Z][a-z]{1,20}|must|can|will|would|to) (?:not |never |always |only )?[a-z]{2,15}(?:s|ed|t|w|m|d|e)?\b")
+_DOES = re.compile(
+    r"\b(?:she|he|they|who|that|it|[A-Z][a-z]{1,20}|must|can|will|would|to) (?:not |never |always |only )?[a-z]{2,15}(?:s|ed|t|w|m|d|e)?\b"
+)
 
 
-_FEARED = re.compile(r"^(?:she|he|they)(?:'s|'re| is| are)(?: so| very| always| just| really)? (?:scared|afraid|terrified|frightened) of (.{2,100})$")
+_FEARED = re.compile(
+    r"^(?:she|he|they)(?:'s|'re| is| are)(?: so| very| always| just| really)? (?:scared|afraid|terrified|frightened) of (.{2,100})$"
+)
 _WICKED = re.compile(
     r"^(?:an?|the|her|his|their|some|two|three) (?:[a-z]{2,12} ){0,2}?(?:evil|mean|wicked|cruel|crooked|corrupt|jealous|greedy|bad|nasty|vengeful|ruthless|angry|hungry|rival|"
     r"vicious|murderous|treacherous|villainous|dark|terrible|hostile|enemy) [a-z]{2,20}\b.{0,80}$",

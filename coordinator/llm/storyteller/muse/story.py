@@ -71,7 +71,10 @@ def _where(place: str) -> str:
     if not place:
         return ""
     short = words.lowered(_short(place, 70))
-    if re.match(r"(?:in|on|at|near|under|inside|aboard|by|beneath|beyond|during|between|around|somewhere|above|along|behind|outside|over)\b", short):
+    if re.match(
+        r"(?:in|on|at|near|under|inside|aboard|by|beneath|beyond|during|between|around|somewhere|above|along|behind|outside|over)\b",
+        short,
+    ):
         return short
     return f"in {short}"
 
@@ -93,7 +96,12 @@ def thing_of(memory: Memory) -> str:
         while len(parts) > 1 and verbs.forms(parts[0].lower()):
             parts = parts[1:]
         phrase = " ".join(parts)
-        if thing.kind == "thing" and phrase.lower() not in role and not verbs.forms(phrase.lower()) and phrase.isascii():
+        if (
+            thing.kind == "thing"
+            and phrase.lower() not in role
+            and not verbs.forms(phrase.lower())
+            and phrase.isascii()
+        ):
             return seedwork.Thing(phrase, "thing").definite
     return ""
 
@@ -128,7 +136,11 @@ def prompt(memory: Memory, spark: str = "") -> str:
     """The story in sentences, at most 2,000 characters: the writer's own words for what it is about come first."""
     hero, role = memory.first("hero"), memory.first("role")
     premise = memory.first("premise")
-    who = f"{hero}, {seedwork.article(role)}" if hero and role and not re.match(r"(?:an?|the|my) ", role) else hero or (seedwork.article(role) if role else "")
+    who = (
+        f"{hero}, {seedwork.article(role)}"
+        if hero and role and not re.match(r"(?:an?|the|my) ", role)
+        else hero or (seedwork.article(role) if role else "")
+    )
     parts: list[str] = []
     if premise:
         whole = words.lifted(premise) if _is_clause(premise) else f"A story about {words.lowered(premise)}"
@@ -165,7 +177,9 @@ def _full_where(place: str) -> str:
 
 
 def _ending(ending: str) -> str:
-    return ending if re.match(r"(?:with|when|in|on|badly|well|happily|sadly|where|as|by)\b", ending) else f"so: {ending}"
+    return (
+        ending if re.match(r"(?:with|when|in|on|badly|well|happily|sadly|where|as|by)\b", ending) else f"so: {ending}"
+    )
 
 
 def _is_clause(premise: str) -> bool:
@@ -184,7 +198,9 @@ def proposal(memory: Memory, spark: str = "") -> dict[str, object]:
     args: dict[str, object] = {
         "prompt": prompt(memory, spark),
         "template": genre_of(memory),
-        "pages": int(memory.first("pages") or PAGES) if memory.first("pages").isdigit() or not memory.first("pages") else PAGES,
+        "pages": int(memory.first("pages") or PAGES)
+        if memory.first("pages").isdigit() or not memory.first("pages")
+        else PAGES,
         "wishes": wishes[:MOST_WISHES],
     }
     if memory.first("hero"):
@@ -203,7 +219,11 @@ def recap(memory: Memory) -> list[str]:
         found.append(f"it is about {words.lowered(words.bare(memory.first('premise'), 140))}")
     if hero or role:
         article = "" if re.match(r"(?:an?|the|my|her|his) ", role) else "a "
-        who = f"{hero}, {seedwork.article(role) if article else role}" if hero and role else hero or (seedwork.article(role) if article else role)
+        who = (
+            f"{hero}, {seedwork.article(role) if article else role}"
+            if hero and role
+            else hero or (seedwork.article(role) if article else role)
+        )
         found.append(f"we follow {who}")
     if memory.first("place"):
         found.append(f"it plays {_full_where(memory.first('place'))}")

@@ -51,7 +51,9 @@ class Voice:
         bank = banks.sayings()[key]
         start = _start(self._id, key) + self.turn // 2
         rotated = [bank[(start + index) % len(bank)] for index in range(len(bank))]
-        usable = [line for line in rotated if all(slots.get(name) for name in _SLOT.findall(line)) and line not in self._used]
+        usable = [
+            line for line in rotated if all(slots.get(name) for name in _SLOT.findall(line)) and line not in self._used
+        ]
         if not usable:
             return ""
         fresh = [line for line in usable if _core(line) not in self.recent]
@@ -95,4 +97,6 @@ class Voice:
 def fill(line: str, slots: dict[str, str]) -> str:
     """`line` with its slots filled; a slot at the beginning of a sentence gets a capital."""
     text = _SLOT.sub(lambda found: slots.get(found[1], ""), line)
-    return re.sub(r"(^|[.!?:] |\n)([a-z])", lambda found: found[1] + (found[2].upper() if found[1] != ": " else found[2]), text)
+    return re.sub(
+        r"(^|[.!?:] |\n)([a-z])", lambda found: found[1] + (found[2].upper() if found[1] != ": " else found[2]), text
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, expect
@@ -41,7 +40,6 @@ async def service(
             database,
             tmp_path_factory.mktemp("data"),
             models=[MODEL],
-            default_model=MODEL,
             model_base_url=model.url,
             model_api_key=SecretStr("k"),
             model_attempts=1,
@@ -52,9 +50,10 @@ async def service(
             yield made
 
 
-async def begun(page: Page, text: str, **reply: Any) -> str:
+async def begun(page: Page, text: str) -> str:
     """A chat, begun with that; answers its id."""
     await page.goto("/chat")
+    await page.get_by_label("Model").select_option(MODEL)
     await page.get_by_label("What is on your mind?").fill(text)
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/chat/*-*")
@@ -67,7 +66,7 @@ async def say(page: Page, text: str) -> None:
 
 
 async def rests(page: Page) -> None:
-    await expect(page.locator('.turn[data-is="writing"]')).to_have_count(0)
+    await expect(page.locator('.turn:last-child:not(.mine)[data-is="kept"]')).to_be_visible()
     await expect(page.get_by_role("button", name="Stop the answer")).to_be_hidden()
 
 
@@ -81,7 +80,7 @@ async def test_a_talk_from_the_first_word_to_the_story_that_comes_of_it(page: Pa
     await rests(page)
     assert await lines(page) == ["A light that answers.\n<b>bold</b>", "Who keeps the light, and whom does she miss?"]
     await expect(page.locator(".turn .said strong")).to_have_text("light")
-    model.script(Reply(text="She waits for her brother, who was lost in the storm of the year before.", hang_after=5))
+    model.script(Reply(text="She waits for her brother, who was lost in the storm of the year before.", hang_after=5, when="Mara does"))
     await say(page, "Mara does. Whom?")
     await expect(page.locator('.turn[data-is="writing"]')).to_contain_text("brother")
     # In the middle of the answer: it is there again, and it can be stopped.
@@ -92,7 +91,7 @@ async def test_a_talk_from_the_first_word_to_the_story_that_comes_of_it(page: Pa
     last = page.locator(".turn").last
     await expect(last).to_contain_text("Stopped here.")
     await expect(last.locator(".said")).to_contain_text("She waits for her")
-    model.script(Reply(text="She waits for nobody."))
+    model.script(Reply(text="She waits for nobody.", when="Mara does"))
     await last.get_by_role("button", name="Another answer").click()
     await expect(last.locator(".said")).to_have_text("She waits for nobody.")
     await expect(last.locator(".siblings")).to_contain_text("2 / 2")
@@ -102,7 +101,7 @@ async def test_a_talk_from_the_first_word_to_the_story_that_comes_of_it(page: Pa
     await expect(last.get_by_role("button", name="Next version")).to_be_focused()
     await last.get_by_role("button", name="Next version").click()
     await expect(last.locator(".said")).to_have_text("She waits for nobody.")
-    model.script(Reply(text="Then it is the light that waits for her."))
+    model.script(Reply(text="Then it is the light that waits for her.", when="is alone"))
     await page.get_by_role("button", name="Edit the message").last.click()
     await page.get_by_label("Your message").fill("Mara does, and she is alone.")
     await page.keyboard.press("Enter")
@@ -110,7 +109,7 @@ async def test_a_talk_from_the_first_word_to_the_story_that_comes_of_it(page: Pa
     await rests(page)
     assert (await lines(page))[2] == "Mara does, and she is alone."
     await expect(page.get_by_role("group", name="Versions of the message")).to_contain_text("2 / 2")
-    model.script(Reply(text="Here it is.", args=PROPOSAL, tool_name="propose_story"), Reply(text="Press the button."))
+    model.script(Reply(text="Here it is.", args=PROPOSAL, tool_name="propose_story", when="Write it"), Reply(text="Press the button.", when="Write it"))
     await say(page, "Write it")
     card = page.get_by_role("region", name="A story to be written")
     await expect(card).to_contain_text("A keeper who answers the light")

@@ -144,21 +144,21 @@ export const parentOf = (message) => message.parent_seq ?? message.seq - 1;
 export const isStale = (state) => state.head > 0 && !state.known.has(state.head);
 
 /** @type {{known: Map<number, Thing> | null, head: number, messages: Thing[]}} */
-let last = { known: null, head: 0, messages: [] };
+let walked = { known: null, head: 0, messages: [] };
 /**
  * The messages of the branch that is shown, oldest first, as far back as they are known. The same array as before where
  * nothing has changed.
  * @param {State} state @returns {Thing[]}
  */
 export function branch(state) {
-  if (last.known === state.known && last.head === state.head) return last.messages;
+  if (walked.known === state.known && walked.head === state.head) return walked.messages;
   /** @type {Thing[]} */
   const messages = [];
   for (let at = state.known.get(state.head); at && messages.length <= state.known.size; at = state.known.get(parentOf(at))) {
     messages.push(at);
   }
-  last = { known: state.known, head: state.head, messages: messages.reverse() };
-  return last.messages;
+  walked = { known: state.known, head: state.head, messages: messages.reverse() };
+  return walked.messages;
 }
 
 /** Whether there are messages before those that are known. @param {State} state */
@@ -253,15 +253,13 @@ export function pieces(text, tools) {
 }
 
 /**
- * What is to be said below the talk, where it rests: the answer `failed` or was `stopped`, or there is `none` yet. Null
- * where it waits for the person as ever.
- * @param {State} state @returns {{why: "failed" | "stopped" | "none", message: string} | null}
+ * Why a talk that rests could go on without another word of the person: its answer has failed, with a message, or what was
+ * said last has none (an empty message). Null where it waits for the person as ever.
+ * @param {State} state @returns {{message: string} | null}
  */
 export function trouble(state) {
-  if (state.status !== "waiting") return null;
-  const message = state.known.get(state.head);
-  if (!message) return null;
-  if (state.error) return { why: "failed", message: state.error.message ?? "" };
-  if (message.role !== "user") return null;
-  return { why: state.reason === "stopped" ? "stopped" : "none", message: "" };
+  const last = state.status === "waiting" && state.known.get(state.head);
+  if (!last) return null;
+  if (state.error) return { message: state.error.message ?? "" };
+  return last.role === "user" ? { message: "" } : null;
 }

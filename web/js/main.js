@@ -59,7 +59,7 @@ function makeContext(config, signin) {
     },
     templates: () => (templates ??= lasting(request("GET", "/api/templates").then(inLanguage), () => (templates = null))),
     /** Those that one can talk with. */
-    agents: () => (agents ??= lasting(request("GET", "/api/agents/built-in").then(agentsInLanguage), () => (agents = null))),
+    agents: () => (agents ??= lasting(request("GET", "/api/templates", { query: { kind: "chat" } }).then(agentsInLanguage), () => (agents = null))),
     models: () => (models ??= lasting(request("GET", "/api/models"), () => (models = null))),
     /** Whether this service has such a call. @param {string} method @param {string} path as in /openapi.json */
     async offers(method, path) {

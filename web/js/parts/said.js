@@ -6,7 +6,7 @@ import { pieces } from "../chat.js";
 import { h, icon, put, say, show } from "../dom.js";
 import { keep, recall } from "../kept.js";
 import { Growing } from "../markdown.js";
-import { dateTime, t, tOr, translated } from "../t.js";
+import { clock, dateTime, t, tOr, translated } from "../t.js";
 import { aloudButton } from "./aloud.js";
 import { copyButton } from "./copy.js";
 
@@ -58,7 +58,7 @@ export class Said {
   _head(row) {
     const at = row.message?.created_at;
     put(this._by, h("strong", { dir: "auto" }, row.role === "user" ? this._hands.name(row.author) : agentName(row.agent)),
-      at ? h("time", { datetime: at }, dateTime(at)) : null);
+      at ? h("time", { datetime: at, title: dateTime(at) }, clock(at)) : null);
   }
 
   /** @param {Row} row */
@@ -188,7 +188,7 @@ export class Said {
 
 function textPiece() {
   const node = h("div.words", {});
-  return { growing: new Growing(node, { top: 3 }), node };
+  return { growing: new Growing(node, { top: 2 }), node };
 }
 
 /** @param {Hands} hands @param {import("../chat.js").Tool} tool */
@@ -261,13 +261,14 @@ class Proposal extends ToolLine {
     this._foot = h("div.foot", {});
     this._trouble = h("p.trouble", { role: "alert", hidden: true });
     put(this.node,
-      h("h3", { id }, wanted.title ? wanted.title : t("proposal.title")),
+      h("h2", { id }, wanted.title ? wanted.title : t("proposal.title")),
       h("p.meta", {}, h("span", {}, template ? template.title : translated(wanted.template ?? "")),
         config.pages ? h("span", {}, t("proposal.pages", { count: config.pages })) : null,
         config.protagonist ? h("span", { dir: "auto" }, t("proposal.protagonist", { name: config.protagonist })) : null),
       h("p.wish", { dir: "auto" }, wanted.prompt ?? ""), this._trouble, this._foot);
     this._wanted = wanted;
     this._call = tool.call_id;
+    this._toldFoot = undefined;
     this.refresh();
   }
 

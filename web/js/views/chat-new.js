@@ -27,7 +27,6 @@ class NewChat {
   constructor(context, agents, models, project, named) {
     this.context = context;
     this.title = t("chat.new");
-    this._agents = agents;
     this._project = project;
     this._place = project ? `new.${project.id}` : "new";
     const kept = recall(KEPT) ?? {};
@@ -47,7 +46,7 @@ class NewChat {
     const heading = h("h1", { id: "title", tabindex: -1 }, t("chat.new"));
     this.focus = matchMedia("(pointer: fine)").matches ? this._box.box : heading;
     this._choice = h("div", {},
-      h("fieldset.templates", {}, h("legend", {}, t("chat.with")), h("div.cards", {}, ...agents.map((one) => this._card(one)))),
+      h("fieldset.templates", {}, h("legend", {}, t("chat.with")), h("div.cards", {}, ...[...agents].sort((a, b) => Number(b.default) - Number(a.default)).map((one) => this._card(one)))),
       models.length > 1 ? h("div.field.model", {}, h("label", { for: "chat-model" }, t("start.model")), this._model) : null);
     this.node = h("div.chat", {}, this._side.node,
       h("article.chat-main", { "aria-labelledby": "title" },

@@ -62,6 +62,7 @@ class ChatView {
     /** @type {Map<string, any>} */
     this._begun = new Map();
     this._loading = false;
+    this._wasAt = 0;
     const agent = known.agents.find((one) => one.name === session.template);
     this._agent = agent?.title ?? agentName(session.template);
     const role = known.project?.role;
@@ -242,8 +243,8 @@ class ChatView {
       return;
     }
     put(this._rest,
-      h(rest.why === "failed" ? "p.trouble" : "p.hint", {}, rest.why === "failed" ? t("chat.failed", { message: rest.message }) : t(`chat.rest.${rest.why}`)),
-      h("button.button.small", { type: "button", on: { click: () => this._regenerate(null) } }, icon("redo"), t(rest.why === "failed" ? "again" : "chat.answer")));
+      rest.message ? h("p.trouble", {}, t("chat.failed", { message: rest.message })) : h("p.hint", {}, t("chat.unanswered")),
+      h("button.button.small", { type: "button", on: { click: () => this._regenerate(null) } }, icon("redo"), t(rest.message ? "again" : "chat.answer")));
   }
 
   // -- What a person does --------------------------------------------------------------------------------------------
@@ -402,7 +403,10 @@ class ChatView {
 
   _scrolled() {
     const left = document.documentElement.scrollHeight - scrollY - innerHeight;
-    this._follow = left < NEAR_PX;
+    // A window that gets smaller carries the end away as well: that is nobody's wish to stay.
+    if (left < NEAR_PX) this._follow = true;
+    else if (scrollY < this._wasAt - 2) this._follow = false;
+    this._wasAt = scrollY;
     show(this._more, left > innerHeight / 2);
     if (scrollY < TOP_PX && this._live && this._live.state.session && hasOlder(this._live.state)) this._loadOlder();
   }

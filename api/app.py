@@ -29,7 +29,7 @@ from api.identity.auth import LocalAuth
 from api.identity.hosted import SupabaseAuth
 from api.live import asyncapi, socket
 from api.live.protocol import ADDRESS
-from api.rest import admin, catalog, export, health, keys, ledger, sessions, shares, users, versions
+from api.rest import admin, catalog, export, health, keys, ledger, projects, sessions, shares, users, versions
 from api.rest.openapi import Documented
 from api.state import State
 from coordinator.admins import listed_ids
@@ -41,6 +41,7 @@ from coordinator.llm.models import Models
 from coordinator.llm.prices import load_prices
 from coordinator.models import SERVICE, Identity
 from coordinator.people.erasures import Erasures
+from coordinator.people.projects import Projects
 from coordinator.people.shares import Shares
 from coordinator.people.signins import LocalSignIns, ProjectSignIns, SignIns
 from coordinator.people.vault import Seal, Vault, secrets_of
@@ -136,7 +137,21 @@ def create_app(settings: Settings, state: State | None = None) -> FastAPI:
     if settings.allowed_origins:
         app.add_middleware(Cors, allowed=settings.allowed_origins)
     app.answer_to(Names.of(settings))
-    for door in (health, catalog, versions, ledger, sessions, export, shares, users, keys, admin, asyncapi, pages):
+    for door in (
+        health,
+        catalog,
+        versions,
+        ledger,
+        sessions,
+        export,
+        shares,
+        projects,
+        users,
+        keys,
+        admin,
+        asyncapi,
+        pages,
+    ):
         app.include_router(door.router)
     return app
 
@@ -245,6 +260,7 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
             press,
             Records(),
             Shares(store.shares),
+            Projects(manager, runs),
             Administration(manager, runs, settings.node_dead_s),
             workers,
             erasures,

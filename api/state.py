@@ -24,6 +24,7 @@ from coordinator.export.record import Records
 from coordinator.llm.models import Models
 from coordinator.models import Identity
 from coordinator.people.erasures import Erasures
+from coordinator.people.projects import Projects
 from coordinator.people.shares import Shares
 from coordinator.people.vault import Vault
 from coordinator.running.accounts import Accounts
@@ -66,6 +67,7 @@ class State:
     press: Press
     records: Records
     shares: Shares
+    projects: Projects
     administration: Administration
     workers: Workers
     erasures: Erasures

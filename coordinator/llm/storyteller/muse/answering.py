@@ -114,10 +114,14 @@ def _talked(turn: Turn, lead: str) -> Reply:
     if kind in ("surprise", "dunno") and not lead:
         told = developing.decided(turn) if kind == "surprise" else turn.voice.line("let-it-be")
         return _maybe_propose(turn, told)
+    if lead and kind == "foreign":
+        return Reply(_joined(lead, social.answer(turn)))
     if lead:
         return _told(turn, lead)
     if kind in ("accept", "refuse", "pick"):
         return _maybe_propose(turn, _agreed(turn, kind))
+    if kind == "do-with":
+        return Reply(_joined(turn.voice.line("do-with", about=words.bare(turn.main.about, 60)), developing.onward(turn)))
     if told := social.answer(turn):
         return Reply(_repeated(turn, _joined(told, _back(turn, kind))))
     if developing.same_name(turn):

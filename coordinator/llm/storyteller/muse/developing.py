@@ -141,6 +141,7 @@ def onward(turn: Turn) -> str:
 def decided(turn: Turn) -> str:
     """Where the writer leaves an answer to the muse: what was asked last is answered by it."""
     slot = turn.had("asked")
+    slot = "who" if slot == "start" else slot
     if not slot:
         return ""
     value = _value(turn, slot)

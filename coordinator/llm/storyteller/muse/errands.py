@@ -190,6 +190,13 @@ def named(turn: Turn, about: str) -> Told | None:
     return stories[0] if len(stories) == 1 and _OURS.fullmatch(bare) else None
 
 
+def _spoken_of(turn: Turn) -> Told | None:
+    """The story that was spoken of last."""
+    ranked = [(turn.voice.recent.rfind(f"“{words.bare(one.title, 80)}”"), one) for one in turn.talk.stories if one.title.strip()]
+    at, last = max(ranked, key=lambda each: each[0], default=(-1, None))
+    return last if at >= 0 else None
+
+
 def _read(turn: Turn, about: str) -> Reply | None:
     one = named(turn, about)
     if one is not None:
@@ -226,9 +233,9 @@ def judge(turn: Turn, about: str) -> Reply:
     if passage:
         return Reply(f"{turn.voice.line('judged-own')} {judging.text(turn, passage)}")
     lower = about.lower().strip()
-    if re.match(r"which\b", words.squeezed(turn.main.sentence)) and (told := judging.shelf(turn)):
+    if re.search(r"\bwhich (?:story |one )?is\b", words.squeezed(turn.main.sentence)) and (told := judging.shelf(turn)):
         return Reply(told)
-    one = named(turn, about) if about else None
+    one = named(turn, about) or (_spoken_of(turn) if turn.is_critic and _OURS.fullmatch(lower) else None)
     ours = _OURS.fullmatch(lower) is not None
     if one is None and ours and turn.talk.stories and (turn.is_critic or not turn.memory.has_story):
         if len(turn.talk.stories) > 1:
@@ -263,6 +270,12 @@ def after(turn: Turn) -> Reply:
             return _read_on(turn, newest, told)
 
 
+def _text_of(result: dict[str, Any]) -> str:
+    """The text that a section was answered as, under whatever name."""
+    plain = next((result[key] for key in ("text", "content", "excerpt") if isinstance(result.get(key), str)), "")
+    return plain or max(leaves({key: one for key, one in result.items() if key not in ("title", "name")}), key=len, default="")
+
+
 def _read_on(turn: Turn, newest: ToolAnswer, error: str) -> Reply:
     session = str(newest.call.args.get("session_id", ""))
     one = next((each for each in turn.talk.stories if each.session_id == session), None)
@@ -273,5 +286,5 @@ def _read_on(turn: Turn, newest: ToolAnswer, error: str) -> Reply:
     read = [each for each in turn.talk.answered if each.call.tool == "read_story" and not each.error]
     if isinstance(sections, int) and sections > 1 and len(read) == 1 and may(turn, "read_story"):
         return Reply("", ("read_story", {"session_id": session, "section": sections}))
-    texts = [max(leaves(each.result), key=len, default="") for each in read]
+    texts = [_text_of(each.result) for each in read]
     return Reply(_of_text(turn, one, texts[0] or one.excerpt, texts[-1] if len(texts) > 1 else ""))

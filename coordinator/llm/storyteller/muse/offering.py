@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from coordinator.llm.storyteller.muse import banks, words
+from coordinator.llm.storyteller.muse import banks, inventing, words
 from coordinator.llm.storyteller.muse.turn import Turn
 
 KINDS = frozenset(
@@ -26,10 +26,10 @@ def answer(turn: Turn) -> str:
         return _names(turn)
     if kind == "title":
         return _titles(turn)
-    made = _made(turn, kind)
+    made, _, gloss = _made(turn, kind).partition(inventing.ASIDE)
     tail = turn.voice.line("next-tail")
     lead = turn.voice.line(f"{kind}-lead")
-    return f"{lead}\n\n{made}\n\n{tail}" if made else turn.voice.nudge()
+    return f"{lead}\n\n{made}\n\n{f'{gloss} {tail}'.strip()}" if made else turn.voice.nudge()
 
 
 def _made(turn: Turn, kind: str) -> str:
@@ -71,7 +71,7 @@ def _dialogue(turn: Turn) -> str:
     if about:
         slots = turn.voice.slots
         name = slots["hero_or"] if about.lower() in ("she", "he", "they", "her", "him", "them", "the hero") else words.lifted(about)
-        return turn.voice.line("his-line", name=words.lifted(name))
+        return turn.voice.line("his-line", name=words.lifted(re.sub(r"^(?:the hero(?:ine)?)$", slots["hero_or"], name, flags=re.IGNORECASE)))
     return turn.voice.line("lines")
 
 

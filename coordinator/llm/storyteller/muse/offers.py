@@ -9,7 +9,7 @@ from functools import lru_cache
 from coordinator.llm.storyteller.muse import banks, words
 from coordinator.llm.storyteller.muse.hearing import Heard
 
-QUESTIONS = ("called", "who", "where", "foe", "tone", "pages", "want", "ending", "secret")
+QUESTIONS = ("start", "called", "who", "where", "foe", "tone", "pages", "want", "ending", "secret")
 SORTS = frozenset(
     "name title opening ending twist villain person setting next idea surprise dialogue describe".split()
 )
@@ -40,7 +40,7 @@ def _stems() -> tuple[tuple[str, re.Pattern[str]], ...]:
     """The questions of the bank `asking`, with anything in their slots."""
     found = []
     for question in QUESTIONS:
-        for line in banks.sayings()[f"ask-{question}"]:
+        for line in banks.sayings()["start" if question == "start" else f"ask-{question}"]:
             escaped = re.escape(line)
             found.append((question, re.compile(re.sub(r"\\\{\w+\\\}", ".{1,140}?", escaped))))
     return tuple(found)
@@ -74,7 +74,7 @@ def _offered(text: str, sort: str) -> tuple[str, ...]:
         return tuple(dict.fromkeys(_QUOTED.findall(text)))[:4]
     parts = text.split("\n\n")
     if sort and len(parts) > 1:
-        return (words.bare(parts[1], 200),)
+        return (words.bare(parts[1], 240),)
     example = _EXAMPLE.search(text)
     return (example[1],) if example else ()
 

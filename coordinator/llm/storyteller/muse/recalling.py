@@ -185,9 +185,11 @@ def tellings(memory: Memory) -> list[str]:
         name, _, what = one.partition(": ")
         found.append(f"{name} is {what if _DETERMINED.match(what) else seedwork.article(what or 'somebody')}")
     hero = memory.first("hero") or "the hero"
-    for key, before in (("premise", "it is about "), ("want", f"{hero} wants "), ("foe", f"against {hero} stands "), ("secret", f"{hero} keeps a secret: "), ("ending", "it ends "), ("place", "it plays ")):
+    for key, before in (("want", f"{hero} wants "), ("foe", f"against {hero} stands "), ("secret", f"{hero} keeps a secret: "), ("ending", "it ends "), ("place", "it plays ")):
         if memory.first(key):
             found.append(f"{before}{memory.first(key)}")
+    if memory.first("premise"):
+        found.append(story.about(memory))
     if memory.first("hero") and memory.first("role"):
         found.append(f"{memory.first('hero')} is the {memory.first('role')}")
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from coordinator.llm.storyteller import banks, seedwork
 from coordinator.llm.storyteller.muse import words
@@ -77,9 +78,14 @@ def _marks(turn: Turn) -> str:
 
 
 def _pictures(turn: Turn) -> str:
+    if all(_FACE.search(unicodedata.name(char, "")) for char in turn.main.about if unicodedata.category(char) == "So"):
+        return turn.voice.line("face")
     seed = seedwork.read(turn.main.about)
     seen = [seedwork.article(one) for one in dict.fromkeys([*seed.people, *(thing.phrase for thing in seed.things), *seed.places])]
     return turn.voice.line("pictures", seen=words.series(seen[:4])) if seen else turn.voice.line("face")
+
+
+_FACE = re.compile(r"\b(?:FACE|FACES|HAND|HANDS|THUMBS|HEART|HEARTS|SMILE|SIGN|PERSON|EYES|FIST|FINGER|GESTURE|CLAPPING|BICEPS)\b")
 
 
 def _foreign(turn: Turn) -> str:

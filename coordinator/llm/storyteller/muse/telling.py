@@ -87,7 +87,7 @@ _LIKE = _p(
 _HAVE = _p(r"^i have (an? .{2,50}|(?:two|three|four|five|six|some|many) .{2,50})$")
 _HAVE_NOT = frozenset("question idea feeling problem headache cold request hunch suggestion bit few lot look plan thought".split())
 _MADE_BY = _p(
-    r"^(?:(?:i (?:want|would like|need|wish)|i'd like|i'd love|i'm (?:writing|working on|planning)|i am writing|let's|let us|help me|could you|can you|"
+    r"^(?:(?:i (?:want|would like|need|wish)|i'd like|i'd love|i(?:'m| am) (?:writing|working on|planning|developing|thinking of|thinking about|starting|plotting|outlining|dreaming of)|let's|let us|help me|could you|can you|"
     r"we (?:should|could)|how about|give me|tell me|make me|write me|write|tell|make|create|start|please|to|try|do|have|it's|it is|"
     r"this is|think of|come up with|develop|begin|for|me|us|you|together|new|writing|an?|the|some|another|my|short|long|little|"
     r"very|quite|nice|good|great|funny|sad|dark|scary|spooky|cosy|cozy|warm|gothic|romantic|epic|classic|modern|fantasy|love|ghost|"
@@ -115,7 +115,7 @@ _FOE = _p(
     r"(?:'s name)?(?: of the story)?(?: is| should be| will be| was|'s)?(?: called| named| that)? ?[:=]? ?(?!is\b|with\b|here\b)(.{2,120})$"
 )
 _AGAINST = _p(
-    r"^(?:what (?:stands|is|'s) (?:against|in) .{2,30}?|(?:she|he|they|[A-Z]\w{1,20}) (?:fights?|is up against|are up against|must defeat|must beat|has to defeat|"
+    r"^(?:against (?:her|him|them|the hero(?:ine)?|[a-z]\w{1,20}) (?:stands|stand|is|are)|what (?:stands|is|'s) (?:against|in) .{2,30}?|(?:she|he|they|[A-Z]\w{1,20}) (?:fights?|is up against|are up against|must defeat|must beat|has to defeat|"
     r"faces?|is hunted by|is fighting|is threatened by|must get past|has to fight|have to fight)) (?:is |against )?(.{2,120})$"
 )
 _STANDS = _p(r"^(.{2,80}?) (?:stands?|is|are) (?:against|in) (?:her|him|them)(?: way)?$")
@@ -151,6 +151,7 @@ _KIN = re.compile(
     r"^(?:(?:with|and|also|there is|there's|she has|he has|they have) )?(?:(her|his|their|the|an?)) ([a-z][a-z'\-]{2,16}(?: [a-z][a-z'\-]{2,16})?)(?:'s name is|,? (?:is |who is |are )?(?:called|named)|'s called) (.{2,50})$",
     re.IGNORECASE,
 )
+_OF_KIN = re.compile(r"^([Hh]er|[Hh]is|[Tt]heir|[Tt]he) ([a-z][a-z'\-]{2,16}(?: [a-z][a-z'\-]{2,16})?) ([A-Z][\w'\-]{1,20})(?:,? (?:is|was|who is),? ((?:an?|the|her|his|their) .{2,90})|$)")
 _KEEP = _p(r"^(?:please )?(?:remember|note|keep in mind|don't forget|do not forget|never forget|make a note|write down|take note|bear in mind|for the bible|add to the bible|put (?:it )?in the bible)(?: down| of this| this| that|,|:)* (?!me\b|my name\b|when\b|it$|that$|this$|to me\b|i'm\b|what\b)(.{3,290})$")
 
 
@@ -160,8 +161,10 @@ def facts(glimpsed: str) -> tuple[Fact, ...]:
     found: list[Fact] = []
     for sentence in words.sentences(glimpsed):
         asks = "?" in sentence[-2:]
-        if asks and _REQUEST.match(_LEAD.sub("", sentence)):
-            found += _story_of(sentence)
+        requested = _REQUEST.match(_LEAD.sub("", sentence)) if asks else None
+        if requested:
+            asked = _LEAD.sub("", sentence)[requested.end() :].strip(" ?.!")
+            found += _story_of(sentence) or _changed(asked) or _telling_of(asked)
         elif told := _before_question(sentence) if asks else sentence:
             found += _of_sentence(told)
     return tuple(dict.fromkeys(found))[:MOST]
@@ -260,9 +263,18 @@ def _of_life(clause: str) -> list[Fact]:
 _OF_STORY = frozenset("hero heroine protagonist villain antagonist story title lead tale book novel character town".split())
 
 
+_STORYISH = _p(r"stor(?:y|ies)|tale|about|premise|plot|idea|novel|book|fable|mystery|thriller|romance|noir|saga|epic|adventure|report|scp|legend|comedy|tragedy|sci-?fi")
+"""Without one of these no sentence asks for a story."""
+_ONLY = _p(r"(?:(?:a|the|one|some|new|another|yes|ok|please|hi|hello|just|short|long)[ ,]{1,2}){0,4}(?:story|stories|tale|a book)(?: time)?(?:,? please)?")
+
+
 def _story_of(sentence: str) -> list[Fact]:
     """What a sentence tells that asks for a story or says what it is about."""
+    if not _STORYISH.search(sentence):
+        return []
     line = " ".join(sentence.split()).strip(" .!?…")
+    if _ONLY.fullmatch(line):
+        return [Fact("wanted", "a story")]
     bare = _LEAD.sub("", line).strip() or line
     made = _MADE_BY.match(bare) or _MADE_BY.match(line)
     found: list[Fact] = []
@@ -270,6 +282,8 @@ def _story_of(sentence: str) -> list[Fact]:
     if made:
         rest = (bare if _MADE_BY.match(bare) else line)[made.end() :]
         told = _ABOUT.match(rest)
+        if not _WANTS.search(made[0]):
+            return []
         found += _shape(made[0])
         if told:
             about = f"in {told[2]}" if told[1].lower() == "in" else told[2]
@@ -283,6 +297,9 @@ def _story_of(sentence: str) -> list[Fact]:
     if about:
         return [*found, *premise(about)]
     return found
+
+
+_WANTS = _p(r"\b(?:want|like|love|need|wish|writ\w{1,4}|tell|make|create|let|let's|help|give|working|planning|develop\w{0,3}|thinking|starting|plotting|outlining|dreaming|could|can|start|begin|an?|some|another|how about|think|come up)\b")
 
 
 def premise(text: str) -> list[Fact]:
@@ -317,7 +334,7 @@ def who(text: str, narrow: bool = True) -> list[Fact]:
         return [*([Fact("hero", name)] if name else []), Fact("role", role)]
     if (said := _APPOSED.match(text)) and figures.is_person(said[2].split(" who ")[0].split(" in ")[0].split(" with ")[0].split(" from ")[0]):
         name = names.name_in(said[1])
-        role = words.bare(re.sub(r"^(?:an?|the|my|our) ", "", said[2], flags=re.IGNORECASE), 60)
+        role = words.bare(re.split(r",? (?:who|whose|that|which) ", re.sub(r"^(?:an?|the|my|our) ", "", said[2], flags=re.IGNORECASE))[0], 60)
         return [*([Fact("hero", name)] if name else []), Fact("role", role)]
     if told := _BARE_ROLE.match(text):
         head = told[1].split()[-1]
@@ -326,6 +343,8 @@ def who(text: str, narrow: bool = True) -> list[Fact]:
             return [Fact("role", words.bare(told[1], 60))]
         return _figure(text)
     first = text.split()[0] if text.split() else ""
+    if narrow and len(text.split()) == 1 and first.islower() and not names.is_known(first):
+        return [Fact("role", words.bare(text, 60))] if re.fullmatch(r"[^\W\d_]{3,20}", first) else []
     if narrow and (name := names.name_in(text)) and len(text.split()) <= 5:
         return [Fact("hero", name)]
     if narrow and first[:1].islower() and len(text.split()) <= 6:
@@ -368,7 +387,7 @@ def kind_of(text: str) -> str:
 
 
 _TONES = frozenset(
-    "dark funny sad warm cold cosy cozy scary spooky creepy eerie grim bleak hopeful gentle tender melancholy melancholic tragic "
+    "grand majestic sweeping tragicomic bitter mythic wry elegiac solemn feverish dreamlike fast-paced dark funny sad warm cold cosy cozy scary spooky creepy eerie grim bleak hopeful gentle tender melancholy melancholic tragic "
     "comic silly playful whimsical light lighthearted light-hearted serious tense romantic epic strange weird dreamy quiet slow "
     "fast gritty gothic bittersweet uplifting sweet magical mysterious suspenseful sombre somber dry witty absurd surreal "
     "heartwarming exciting thrilling peaceful lonely nostalgic wistful brutal violent cheerful happy joyful angry calm haunting "
@@ -379,7 +398,7 @@ _TONES = frozenset(
 
 def tone_of(text: str) -> str:
     """The words for how it should feel, where they are nothing else: `dark but hopeful`."""
-    told = words.bare(text, 80)
+    told = words.bare(re.sub(r",? ?(?:and )?(?:about|around)?\s{0,3}$", "", _PAGES.sub("", text).strip(" ,.")), 80)
     plain = re.findall(r"[a-z][a-z\-]*", told.lower())
     known = [word for word in plain if word in _TONES]
     most = [word for word in plain if word not in _FILL]
@@ -422,8 +441,10 @@ def _shape(text: str) -> list[Fact]:
         found.append(Fact("pages", pages))
     elif re.search(r"\b(?:very )?(?:short|brief|tiny) (?:\w{2,12} )?(?:tale|fairy|one)\b", text, re.IGNORECASE):
         found.append(Fact("pages", "2"))
+    if re.search(r"\bfantasy\b", text, re.IGNORECASE):
+        found.append(Fact("wish", "a fantasy"))
     if len(text) < 120:
-        asked = [word for word in re.findall(r"[a-z\-]+", text.lower()) if word in _TONES]
+        asked = [word for word in re.findall(r"[a-z\-]+", text.lower()) if word in _TONES and word != "epic"]
         found += [Fact("tone", " and ".join(dict.fromkeys(asked)))] if asked else []
     return found
 
@@ -459,6 +480,10 @@ def _people(clause: str) -> list[Fact]:
         if re.match(r"(?:not|in|on|at|very|a bit|too|wants?|needs?|must|has|lives?|finds?|dies|goes|called)\b", told[1], re.IGNORECASE):
             return []
         return who(told[1])
+    if told := _OF_KIN.match(clause):
+        more = words.bare(told[4] or "", 70)
+        what = f"{told[1].lower()} {told[2]}{f', {more}' if more else ''}"
+        return [Fact("person", f"{told[3]}: {what}")] if told[2].lower() not in _OF_STORY and figures.is_person(told[2]) else []
     if told := _KIN.match(clause):
         name = names.name_in(told[3])
         if told[1].lower() in ("a", "an", "the") and len(name) + 3 < len(told[3].strip(" .!\"'")):

@@ -36,8 +36,9 @@ class Voice:
         self.turn = talk.turn
         self.genre = genre
         self._id = talk.session_id
-        own = [said.text[:MOST] for said in talk.said if said.speaker == "assistant"][-RECENT:]
-        self._replies = {text.strip() for text in own}
+        replies = [said.text for said in talk.said if said.speaker == "assistant"]
+        self._replies = {text.strip() for text in replies}
+        own = [text[:MOST] for text in replies[-RECENT:]]
         self.recent = "\n".join(own)
         self._lately = "\n".join(own[-8:])
         self._hidden = talk.turn > len(talk.said)
@@ -62,7 +63,7 @@ class Voice:
 
     def fresh(self, texts: list[str]) -> str:
         """The first of the texts that was not said in what is seen of the talk; the turn's own where all were."""
-        unsaid = next((text for text in texts if text and text not in self.recent and text not in self._used), "")
+        unsaid = next((text for text in texts if text and text.split("\n")[0] not in self.recent and text not in self._used), "")
         chosen = unsaid or (texts[self.turn // 2 % len(texts)] if texts else "")
         self._used.add(chosen)
         return chosen

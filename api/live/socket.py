@@ -299,7 +299,15 @@ class Connection:
         self._check_room()
         await admitted(self._state, self._caller, host_of(self._websocket), frame.request_id)
         asked = Asked(frame.asked_in, frame.asked_call) if frame.asked_in else None
-        wanted = WantedStory(frame.prompt, frame.template, frame.title, frame.config, frame.request_id, asked=asked)
+        wanted = WantedStory(
+            frame.prompt,
+            frame.template,
+            frame.title,
+            frame.config,
+            frame.request_id,
+            frame.project_id,
+            asked,
+        )
         session, _ = await self._state.coordinator.create(self._identity, wanted)
         # Watched before it runs; a repeated request is told its story from the beginning.
         self._attach(session.id, 0, 0)
@@ -351,9 +359,14 @@ class Connection:
                 if after_seq is None or not await self._replay(attachment, epoch, after_seq):
                     await self._room()
                     snapshot = await self._state.snapshots.get(self._caller, session_id)
+                    self._note_guest(attachment, UUID(snapshot.fields["session"]["user_id"]))
                     await attachment.replay(snapshot)
                     self._state.manager.metrics.snapshots.inc()
                 attachment.go_live()
+            if attachment.guest is not None:
+                # They may have been removed while the past was read, before anybody knew that they watch.
+                with contextlib.suppress(Unavailable):
+                    await self._state.manager.feed.look_again()
         except TooSlow:
             # The sending task ends the connection.
             return
@@ -365,6 +378,10 @@ class Connection:
         finally:
             if self._attaching.get(session_id) is asyncio.current_task():
                 del self._attaching[session_id]
+
+    def _note_guest(self, attachment: Attachment, owner: UUID) -> None:
+        if owner != self._caller.user_id and not self._caller.is_admin:
+            attachment.guest = self._caller.user_id
 
     async def _room(self) -> None:
         """For a page of the past, of this reader and of all."""
@@ -393,6 +410,7 @@ class Connection:
                 if after_seq > max(page.last_seq, told) or (epoch is not None and not page.same_past):
                     return False
                 attachment.start_after(page.epoch if epoch is None else epoch, after_seq)
+                self._note_guest(attachment, page.user_id)
             for item in page.items:
                 await attachment.replay(from_storage(item, seen))
                 seen = item["seq"]

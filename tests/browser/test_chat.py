@@ -8,21 +8,12 @@ from collections.abc import AsyncIterator
 import psycopg
 import pytest
 from playwright.async_api import Browser, Page, expect
-from pydantic import SecretStr
 
 from coordinator.store.embedded import EmbeddedPostgres
 from tests.browser.conftest import Visitor
-from tests.conftest import cloned, settings_of
+from tests.browser.talks import PROPOSAL, begun, lines, rests, say, talking
 from tests.model_server import ModelServer, Reply
-from tests.service import Service, serving
-
-MODEL = "openai:test"
-PROPOSAL = {
-    "prompt": "A keeper who answers the light, and what answers her.",
-    "template": "noir",
-    "pages": 1,
-    "protagonist": "Mara",
-}
+from tests.service import Service
 
 
 @pytest.fixture(scope="module")
@@ -36,43 +27,8 @@ async def service(
     browser: Browser, postgres: EmbeddedPostgres, model: ModelServer, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Service]:
     """Its model answers as the tests say."""
-    async with cloned(postgres) as database:
-        settings = settings_of(
-            database,
-            tmp_path_factory.mktemp("data"),
-            models=[MODEL],
-            model_base_url=model.url,
-            model_api_key=SecretStr("k"),
-            model_attempts=1,
-            model_timeout_s=30,
-            event_flush_s=0.05,
-        )
-        async with serving(settings) as made:
-            yield made
-
-
-async def begun(page: Page, text: str) -> str:
-    """A chat, begun with that; answers its id."""
-    await page.goto("/chat")
-    await page.get_by_label("Model").select_option(MODEL)
-    await page.get_by_label("What is on your mind?").fill(text)
-    await page.keyboard.press("Enter")
-    await page.wait_for_url("**/chat/*-*")
-    return page.url.rpartition("/")[2]
-
-
-async def say(page: Page, text: str) -> None:
-    await page.get_by_label("Message to Muse").fill(text)
-    await page.keyboard.press("Enter")
-
-
-async def rests(page: Page) -> None:
-    await expect(page.locator('.turn:last-child:not(.mine)[data-is="kept"]')).to_be_visible()
-    await expect(page.get_by_role("button", name="Stop the answer")).to_be_hidden()
-
-
-async def lines(page: Page) -> list[str]:
-    return [text.strip() for text in await page.locator(".turn .said").all_inner_texts()]
+    async with talking(postgres, model, tmp_path_factory.mktemp("data")) as made:
+        yield made
 
 
 async def test_a_talk_from_the_first_word_to_the_story_that_comes_of_it(page: Page, model: ModelServer) -> None:

@@ -21,7 +21,7 @@ export function settingsPanel(view) {
   const template = h("select", { id: "set-template" }, h("option", { value: "" }, t("project.default.any")),
     ...view.templates.map((one) => h("option", { value: one.name }, one.title)));
   const model = h("select", { id: "set-model" }, h("option", { value: "" }, t("project.default.any")));
-  const pages = h("input", { id: "set-pages", type: "number", min: 1, max: 100, step: 1 });
+  const pages = h("input", { id: "set-pages", type: "number", min: 1, max: 100, step: 1, placeholder: t("project.default.any") });
   const save = h("button.button.primary", { type: "submit" }, t("save"));
   const discard = h("button.button", { type: "button", on: { click: () => {
     keep(kept, null);

@@ -56,7 +56,7 @@ async def say(page: Page, text: str) -> None:
 
 
 async def rests(page: Page) -> None:
-    await expect(page.locator('.turn:last-child:not(.mine)[data-is="kept"]')).to_be_visible()
+    await expect(page.locator('.turn:last-child:not(.mine)[data-is="kept"]')).to_be_visible(timeout=20_000)
     await expect(page.get_by_role("button", name="Stop the answer")).to_be_hidden()
 
 

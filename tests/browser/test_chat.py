@@ -36,6 +36,8 @@ async def test_a_talk_from_the_first_word_to_the_story_that_comes_of_it(page: Pa
     chat = await begun(page, "A light that answers.\n<b>bold</b>")
     await rests(page)
     assert await lines(page) == ["A light that answers.\n<b>bold</b>", "Who keeps the light, and whom does she miss?"]
+    # Whoever doesn't see it is told the answer once it is whole.
+    await expect(page.locator("#announcer")).to_have_text("Muse: Who keeps the light, and whom does she miss?")
     await expect(page.locator(".turn .said strong")).to_have_text("light")
     model.script(Reply(text="She waits for her brother, who was lost in the storm of the year before.", hang_after=5, when="Mara does"))
     await say(page, "Mara does. Whom?")
@@ -233,3 +235,61 @@ async def test_ten_thousand_messages_are_read_from_the_end(page: Page, service: 
     assert await page.evaluate("scrollY") == before
     await page.get_by_role("button", name="To the newest").click()
     await expect(page.get_by_role("button", name="Another answer").last).to_be_in_viewport()
+
+
+async def test_chats_are_found_renamed_deleted_and_turned_over(page: Page, service: Service) -> None:
+    chat = await begun(page, "A needle among them")
+    await rests(page)
+    token = await page.evaluate("JSON.parse(localStorage['storyloom.tokens']).access_token")
+    for number in range(20):
+        await service.post("/api/v1/chat", token, text=f"Straw {number}")
+    await page.goto("/chats")
+    rows = page.locator(".chats .story")
+    await expect(rows).to_have_count(20)
+    await expect(rows.first).to_contain_text("Straw 19")
+    await expect(page.locator(".dashboard > .hint")).to_have_text("21 chats")
+    await page.get_by_role("button", name="Show more").click()
+    await expect(rows).to_have_count(21)
+    await expect(rows.last.locator(".name")).to_have_attribute("href", f"/chat/{chat}")
+    await page.get_by_role("searchbox").fill("needle")
+    await expect(rows).to_have_count(1)
+    await rows.get_by_role("button", name="Rename").click()
+    await page.get_by_label("Title", exact=True).fill("The needle")
+    await page.get_by_role("button", name="Save").click()
+    await expect(rows.locator(".name")).to_have_text("The needle")
+    await rows.get_by_role("button", name="Delete").click()
+    await page.locator("dialog").get_by_role("button", name="No, go back").click()
+    await rows.get_by_role("button", name="Delete").click()
+    await page.locator("dialog").get_by_role("button", name="Delete").click()
+    await expect(page.locator(".nothing")).to_contain_text("No chat fits that.")
+    await page.get_by_role("searchbox").fill("")
+    await expect(rows).to_have_count(20)
+    await rows.first.locator(".name").click()
+    await page.get_by_role("button", name="Delete", exact=True).click()
+    await page.locator("dialog").get_by_role("button", name="Delete").click()
+    await page.wait_for_url("**/chats")
+    await expect(rows.first).to_contain_text("Straw 18")
+
+
+async def test_on_a_phone_a_talk_can_be_touched_and_read_aloud(visitor: Visitor) -> None:
+    # No voice is on this machine.
+    voice = "window.spoken = []; speechSynthesis.speak = (part) => spoken.push(part.text);"
+    page = await visitor.page(390, 740, script=voice, is_mobile=True, has_touch=True)
+    await begun(page, "Hello")
+    await rests(page)
+    await page.get_by_role("button", name="Another answer").tap()
+    await expect(page.locator(".siblings")).to_contain_text("2 / 2")
+    small = await page.evaluate("""[...document.querySelectorAll(".chat button, .chat a.button")].filter((one) => one.checkVisibility())
+      .map((one) => [one.ariaLabel ?? one.innerText, one.getBoundingClientRect()])
+      .filter(([, box]) => box.width < 44 || box.height < 44).map(([name]) => name)""")
+    assert small == []
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+    box = await page.get_by_role("button", name="Send").bounding_box()
+    assert box is not None and box["y"] + box["height"] <= 740
+    await page.get_by_role("button", name="Copy the answer").tap()
+    await expect(page.get_by_text("Copied")).to_be_attached()
+    await page.get_by_role("button", name="Read aloud").tap()
+    await page.get_by_role("button", name="Stop reading").tap()
+    shown = await page.locator(".turn").last.locator(".words p").all_inner_texts()
+    assert [part.strip() for part in await page.evaluate("spoken")] == [part.strip() for part in shown]
+    await expect(page.get_by_role("button", name="Read aloud")).to_be_visible()

@@ -130,6 +130,7 @@ async def test_two_come_from_a_talk_to_a_finished_story(visitor: Visitor, page: 
     await page.get_by_role("button", name="Remove Tobin").click()
     await answer(page, "Remove")
     await expect(page.locator(".members li")).to_have_count(1)
+    await expect(other.locator(".chat-main > .trouble")).to_be_visible()
     await other.reload()
     await expect(other.locator(".nothing")).to_be_visible()
 

@@ -206,16 +206,26 @@ export function rows(state, outbox = [], how = {}) {
   const cut = edit ? messages.findIndex((one) => one.seq === edit.seq) : -1;
   const shown = cut === -1 ? messages : messages.slice(0, cut);
   const at = state.answer ? shown.findIndex((one) => one.seq === state.answer?.answers) : -1;
-  const found = shown.map((message, index) => keptRow(message, state, at !== -1 && index > at));
+  const found = [...keptRows(shown, at, state.session?.user_id ?? null)];
   if (state.answer && cut === -1) found.splice(at === -1 ? found.length : at + 1, 0, answerRow(state.answer));
   return [...found, ...waiting.map((entry) => waitingRow(entry, how.connected !== false))];
 }
 
-/** @param {Thing} message @param {State} state @param {boolean} queued @returns {Row} */
-function keptRow(message, state, queued) {
+/** @type {{shown: Thing[] | null, at: number, owner: string | null, rows: Row[]}} */
+let laid = { shown: null, at: -1, owner: null, rows: [] };
+/** The same rows as before where nothing has changed: a long talk is not gone through for every word of an answer. @param {Thing[]} shown @param {number} at @param {string | null} owner */
+function keptRows(shown, at, owner) {
+  if (laid.shown !== shown || laid.at !== at || laid.owner !== owner) {
+    laid = { shown, at, owner, rows: shown.map((message, index) => keptRow(message, owner, at !== -1 && index > at)) };
+  }
+  return laid.rows;
+}
+
+/** @param {Thing} message @param {string | null} owner @param {boolean} queued @returns {Row} */
+function keptRow(message, owner, queued) {
   return {
     id: message.id, role: message.role, is: queued ? "queued" : "kept", seq: message.seq, message, text: message.content,
-    agent: message.agent ?? "", author: message.role === "user" ? message.author_id ?? state.session?.user_id ?? null : null,
+    agent: message.agent ?? "", author: message.role === "user" ? message.author_id ?? owner : null,
     tools: (message.metadata?.tools ?? []).map((/** @type {Thing} */ one) => ({ offset: 0, result: null, error: null, open: false, ...one })),
     entry: null,
   };

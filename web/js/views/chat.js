@@ -211,6 +211,9 @@ class ChatView {
   /** Only what has changed is touched. @param {import("../chat.js").Row[]} lines @param {import("../chat.js").State} state */
   _lay(lines, state) {
     const busy = state.status === "active";
+    const same = busy === this._laidBusy && state.known === this._laidKnown;
+    this._laidBusy = busy;
+    this._laidKnown = state.known;
     const list = this._list;
     const ids = new Set(lines.map((one) => one.id));
     for (const [id, line] of this._lines) {
@@ -226,7 +229,7 @@ class ChatView {
       }
       const there = list.children[index];
       if (there !== line.node) list.insertBefore(line.node, there ?? null);
-      line.draw(row, { siblings: row.message ? siblings(state, row.message) : [], busy });
+      if (!same || line.row !== row) line.draw(row, { siblings: row.message ? siblings(state, row.message) : [], busy });
     });
   }
 

@@ -200,12 +200,13 @@ function drawTop() {
   /** @param {string} address @param {string} words */
   const link = (address, words) => h("a", { href: address, "aria-current": here === address ? "page" : null }, words);
   const tokens = context.signin.tokens;
+  const nav = h("nav", { "aria-label": t("nav") },
+    link("/", t("nav.new")), link("/dashboard", t("nav.dashboard")), link("/chats", t("chats")), link("/projects", t("projects")),
+    tokens?.admin ? link("/admin", t("nav.admin")) : null);
   put(top,
     h("a.brand", { href: "/", "aria-label": t("brand") },
       h("img", { src: "/studio/icons/storyloom.svg", alt: "", width: 28, height: 28 }), h("span", {}, "Storyloom")),
-    h("nav", { "aria-label": t("nav") },
-      link("/", t("nav.new")), link("/dashboard", t("nav.dashboard")), link("/chats", t("chats")), link("/projects", t("projects")),
-      tokens?.admin ? link("/admin", t("nav.admin")) : null),
+    nav,
     h("div.settings", {},
       h("label.visually-hidden", { for: "language" }, t("language")),
       h("select", { id: "language", on: { change: (/** @type {any} */ event) => chooseLanguage(event.target.value) } },
@@ -213,6 +214,9 @@ function drawTop() {
           h("option", { value: code, lang: code, selected: code === language }, name))),
       schemeButton(),
       h("a.icon-button", { href: "/sign-in", "aria-label": t("nav.account"), title: t("nav.account") }, icon("person"))));
+  // Where not all of it fits, the page that is open is to be seen.
+  const open = nav.querySelector("[aria-current]");
+  if (open) nav.scrollLeft = open.offsetLeft + open.offsetWidth - nav.offsetLeft - nav.clientWidth + 8;
 }
 
 function schemeButton() {

@@ -58,14 +58,24 @@ export const number = (value, options) => new Intl.NumberFormat(language, option
 export const money = (usd) =>
   number(usd, { style: "currency", currency: "USD", maximumFractionDigits: usd > 0 && usd < 0.1 ? 4 : 2 });
 
+/** Each takes a while to be made, and a page may show hundreds of times. @type {Map<string, Intl.DateTimeFormat>} */
+const clocks = new Map();
+
+/** @param {string | number | Date} at @param {Intl.DateTimeFormatOptions} style */
+function shownTime(at, style) {
+  const name = `${language} ${JSON.stringify(style)}`;
+  const made = clocks.get(name) ?? new Intl.DateTimeFormat(language, style);
+  clocks.set(name, made);
+  return made.format(new Date(at));
+}
+
 /** @param {string | number | Date} at */
-export const dateTime = (at) =>
-  new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(at));
+export const dateTime = (at) => shownTime(at, { dateStyle: "medium", timeStyle: "short" });
 
 /** The hour of what is of today, else the day as well. @param {string | number | Date} at */
 export function clock(at) {
   const today = new Date(at).toDateString() === new Date().toDateString();
-  return today ? new Intl.DateTimeFormat(language, { timeStyle: "short" }).format(new Date(at)) : dateTime(at);
+  return today ? shownTime(at, { timeStyle: "short" }) : dateTime(at);
 }
 
 /** @param {string | number | Date} at */

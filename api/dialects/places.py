@@ -57,6 +57,7 @@ class Telling(Generic[Part]):
     def __init__(self, translation: Translates[Part], after_seq: int, seen: Place | None = None) -> None:
         """The log is fed from the event after number `after_seq` on. A place before that is passed over."""
         self._translation = translation
+        self._after_seq = after_seq
         self._last: Place | None = None
         self._next_seq = after_seq + 1
         self._skip = 0
@@ -96,16 +97,15 @@ class Telling(Generic[Part]):
         return held + self._translated(event)
 
     def _translated(self, event: Event) -> list[Told[Part]]:
+        before, self._last = self._last or Place(event.epoch, self._after_seq), Place(event.epoch, event.seq)
         parts = self._translation.feed(event.fields)
-        before, self._last = self._last, Place(event.epoch, event.seq)
         # Parts of a snapshot are not those of the events that it stands for.
-        if event.type == "session.snapshot":
-            before = None
-        told = [
-            Told(part, Place(before.epoch, before.seq, number) if before else None)
+        replayed = event.type != "session.snapshot"
+        first = [
+            Told(part, Place(before.epoch, before.seq, number) if replayed else None)
             for number, part in enumerate(parts[:-1], start=1)
         ]
-        return told + [Told(part, self._last) for part in parts[-1:]]
+        return first + [Told(part, self._last) for part in parts[-1:]]
 
     def _after_skipped(self, told: list[Told[Part]]) -> list[Told[Part]]:
         skipped = min(self._skip, len(told))

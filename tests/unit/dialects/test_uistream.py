@@ -121,6 +121,15 @@ def test_who_saw_what_a_dead_node_never_kept_gets_all_of_it() -> None:
     assert reader.text == CONTENT
 
 
+def test_every_part_has_a_place_but_those_that_nobody_can_go_on_from() -> None:
+    events = turn.recorded(CONTENT, [3, 9], [Tool(9, "a")])
+    told = told_to(None, events)
+    assert [str(one.place) for one in told[:4]] == ["3:41", "3:42", "3:42.1", "3:43"]
+    assert len({one.place for one in told}) == len(told)
+    (*first, last) = told_to(None, [turn.snapshot(events[:4]), *events[4:]])[:3]
+    assert [one.place for one in first] == [None, None] and str(last.place) == "3:44"
+
+
 def test_a_place_before_the_turn_is_passed_over() -> None:
     events = turn.recorded(CONTENT, [], [])
     assert [told.part for told in told_to(Place(EPOCH, AFTER_SEQ - 7), events)] == [

@@ -29,7 +29,7 @@ from api.identity.auth import LocalAuth
 from api.identity.hosted import SupabaseAuth
 from api.live import asyncapi, socket
 from api.live.protocol import ADDRESS
-from api.rest import admin, catalog, export, health, keys, ledger, sessions, shares, users, versions
+from api.rest import admin, catalog, chat, export, health, keys, ledger, sessions, shares, talks, users, versions
 from api.rest.openapi import Documented
 from api.state import State
 from coordinator.admins import listed_ids
@@ -46,6 +46,7 @@ from coordinator.people.signins import LocalSignIns, ProjectSignIns, SignIns
 from coordinator.people.vault import Seal, Vault, secrets_of
 from coordinator.running.accounts import Accounts
 from coordinator.running.administration import Administration
+from coordinator.running.chats import Answers, ChatCoordinator, NoAnswers
 from coordinator.running.stories import NoRuns, Runs, StoryCoordinator
 from coordinator.sessions.held import Held
 from coordinator.sessions.manager import StorySessionManager
@@ -136,7 +137,22 @@ def create_app(settings: Settings, state: State | None = None) -> FastAPI:
     if settings.allowed_origins:
         app.add_middleware(Cors, allowed=settings.allowed_origins)
     app.answer_to(Names.of(settings))
-    for door in (health, catalog, versions, ledger, sessions, export, shares, users, keys, admin, asyncapi, pages):
+    for door in (
+        health,
+        catalog,
+        versions,
+        ledger,
+        sessions,
+        chat,
+        talks,
+        export,
+        shares,
+        users,
+        keys,
+        admin,
+        asyncapi,
+        pages,
+    ):
         app.include_router(door.router)
     return app
 
@@ -197,11 +213,22 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         stack.push_async_callback(workers.close)
         engine: Engine | None = None
         runs: Runs = NoRuns()
+        answers: Answers = NoAnswers()
         if importing is not None:
             await importing
+            from coordinator.running.answering import Answering
             from coordinator.running.engine import Engine
             from coordinator.running.workflow import StoryWorkflow
 
+            answers = Answering(
+                manager,
+                models,
+                library,
+                vault,
+                turns=settings.turns_per_node,
+                drain_s=settings.drain_s,
+                traces=traces,
+            )
             engine = await Engine.launch(
                 manager,
                 StoryWorkflow(manager, models, library, vault, workers, traces),
@@ -210,6 +237,7 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
                 per_user=settings.stories_per_user,
                 dead_s=settings.node_dead_s,
                 drain_s=settings.drain_s,
+                answering=answers,
                 about=lambda: {"version": app_version(), "address": f"{settings.host}:{settings.port}"},
             )
             stack.push_async_callback(engine.close)
@@ -218,6 +246,8 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         wakeups.begin()
         stack.push_async_callback(wakeups.close)
         coordinator = StoryCoordinator(manager, library, models, runs, workers)
+        chats = ChatCoordinator(manager, library, coordinator, answers)
+        stack.push_async_callback(chats.close)
         erasures = await Erasures.begin(store.signins)
         stack.push_async_callback(erasures.close)
         accounts = Accounts(manager, runs, _sign_ins(settings, store, stack), erasures)
@@ -232,6 +262,7 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
             auth,
             manager,
             coordinator,
+            chats,
             accounts,
             library,
             models,

@@ -28,6 +28,7 @@ from coordinator.people.shares import Shares
 from coordinator.people.vault import Vault
 from coordinator.running.accounts import Accounts
 from coordinator.running.administration import Administration
+from coordinator.running.chats import ChatCoordinator
 from coordinator.running.stories import StoryCoordinator
 from coordinator.sessions.manager import StorySessionManager
 from coordinator.sessions.snapshots import Snapshots
@@ -53,6 +54,7 @@ class State:
     auth: LocalAuth | SupabaseAuth
     manager: StorySessionManager
     coordinator: StoryCoordinator
+    chats: ChatCoordinator
     accounts: Accounts
     library: Library
     models: Models

@@ -22,7 +22,7 @@ from coordinator.errors import Forbidden
 from coordinator.storable import one_line, storable
 
 Kind = Literal["story", "chat", "adventure"]
-Status = Literal["active", "awaiting_approval", "paused", "completed", "failed", "cancelled", "expired"]
+Status = Literal["active", "waiting", "awaiting_approval", "paused", "completed", "failed", "cancelled", "expired"]
 StepStatus = Literal["running", "done", "failed", "skipped"]
 MessageRole = Literal["user", "assistant", "system"]
 Role = Literal["anon", "authenticated", "service_role"]
@@ -107,6 +107,16 @@ def _as_far_as_it_can_be_read(value: Any, read: ValidatorFunctionWrapHandler) ->
 Kept = WrapValidator(_as_far_as_it_can_be_read)
 
 
+class Turn(BaseModel):
+    """The answer of a chat that is being written. Its events come after `after_seq`."""
+
+    message_id: UUID
+    answers: int = Field(description="the number of the message that it answers")
+    epoch: int = Field(description="the run that began it")
+    after_seq: int
+    stop: bool = Field(default=False, description="it is to end where it is")
+
+
 class Session(BaseModel):
     id: UUID
     kind: Kind
@@ -127,8 +137,10 @@ class Session(BaseModel):
     created_at: datetime
     updated_at: datetime
     last_activity_at: datetime
-    expires_at: datetime
+    expires_at: datetime | None = Field(default=None, description="null for what never expires, as one's own chat")
     completed_at: datetime | None = None
+    head_seq: int | None = Field(default=None, description="of a chat: the newest message of the branch that is shown")
+    turn: Turn | None = Field(default=None, description="of a chat: the answer that is being written")
     pausing: bool = Field(default=False, description="to be paused when the step at hand is done")
     queue_place: int | None = Field(default=None, description="place in the queue, while it waits for its turn")
 
@@ -155,6 +167,13 @@ class Message(BaseModel):
     tokens: int = 0
     cost_usd: float = 0
     created_at: datetime
+    parent_seq: int | None = Field(
+        default=None, description="the message that it follows; null is the one before, 0 that it is a first"
+    )
+    author_id: UUID | None = Field(default=None, description="who wrote it, where that is not the session's owner")
+    siblings: list[int] | None = Field(
+        default=None, description="the messages that stand beside it, itself among them, where a talk has branches"
+    )
 
 
 class Draft(BaseModel):

@@ -178,6 +178,15 @@ class Settings(BaseSettings):
         le=10_000,
         description="Stories of one user that are written at once; further ones wait their turn",
     )
+    turns_per_node: int = Field(
+        default=200, ge=1, le=10_000, description="Answers in chats that this node writes at once"
+    )
+    turns_per_user: int = Field(
+        default=10,
+        ge=1,
+        le=10_000,
+        description="Answers that one user, or all who are anonymous at one address, have written at once",
+    )
     exports_at_once: int = Field(default=2, ge=1, le=100, description="Books that this node prints at once")
     node_dead_s: float = Field(
         default=6, ge=1, le=300, description="A node that says nothing for so long is dead: its stories go on elsewhere"

@@ -238,8 +238,8 @@ class Translation:
         if not self._written.begins(content):
             yield from self._broken(NOT_KEPT)
             return
-        for call in sorted(tools, key=lambda call: int(call["at"])):
-            yield from self._text(content[self._written.length : call["at"]])
+        for call in sorted(tools, key=lambda call: int(call["offset"])):
+            yield from self._text(content[self._written.length : call["offset"]])
             yield from self._call(call)
             if call.get("result") is not None or call.get("error") is not None:
                 yield from self._answer(call)
@@ -289,7 +289,7 @@ def _calls(events: Iterable[Json]) -> list[Json]:
     calls: dict[str, dict[str, Any]] = {}
     for event in events:
         if event["type"] == "tool.called":
-            calls[event["call_id"]] = {**event, "at": event["offset"]}
+            calls[event["call_id"]] = dict(event)
         elif event["call_id"] in calls:
             calls[event["call_id"]] |= {"result": event.get("result"), "error": event.get("error")}
     return list(calls.values())

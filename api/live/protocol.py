@@ -10,7 +10,17 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 from api.errors import ErrorFrame, in_words
 from api.strict import parsed
 from coordinator.errors import InvalidMessage
-from coordinator.models import Budget, Name, Note, OneLine, Prompt, Storable, StoryConfig, Title
+from coordinator.models import (
+    Budget,
+    Name,
+    Note,
+    OneLine,
+    Prompt,
+    ShortText,
+    Storable,
+    StoryConfig,
+    Title,
+)
 
 
 def _trimmed(value: Any) -> Any:
@@ -112,6 +122,52 @@ class SessionResume(Frame):
     budget: Budget | None = None
 
 
+class ChatSend(Frame):
+    """Say something in a chat, or begin one with it, and watch it. The same `request_id` is the same message."""
+
+    type: Literal["chat.send"]
+    request_id: RequestId
+    text: Prompt
+    session_id: UUID | None = None
+    project_id: UUID | None = None
+    agent: Name | None = None
+    model: ShortText | None = None
+
+
+class ChatStop(Frame):
+    """The answer under way ends where it is, and keeps its text."""
+
+    type: Literal["chat.stop"]
+    session_id: UUID
+
+
+class ChatRegenerate(Frame):
+    """Another answer beside the one with the number `seq`, or to the message with it; else beside the last."""
+
+    type: Literal["chat.regenerate"]
+    session_id: UUID
+    seq: Seq | None = None
+    request_id: RequestId | None = None
+
+
+class ChatEdit(Frame):
+    """One's own message otherwise: the talk goes another way from there, and the one before stays."""
+
+    type: Literal["chat.edit"]
+    session_id: UUID
+    seq: Seq
+    text: Prompt
+    request_id: RequestId | None = None
+
+
+class SessionBranch(Frame):
+    """Show the branch of a chat that has this message."""
+
+    type: Literal["session.branch"]
+    session_id: UUID
+    seq: Seq
+
+
 class Ping(Frame):
     """Answered by `pong`."""
 
@@ -129,6 +185,11 @@ ClientFrame = Annotated[
     | SessionPause
     | SessionResume
     | SessionCancel
+    | ChatSend
+    | ChatStop
+    | ChatRegenerate
+    | ChatEdit
+    | SessionBranch
     | Ping,
     Field(discriminator="type"),
 ]

@@ -23,6 +23,7 @@ from api.live.watching import Watching, encoded
 from api.state import State, admitted, host_of, state_of, verified
 from coordinator.errors import Internal, StoryloomError, Unauthorized, Unavailable
 from coordinator.models import Identity
+from coordinator.running.chats import Sending
 from coordinator.running.stories import WantedStory
 from coordinator.sessions.streams import Reader, TooSlow
 from coordinator.telemetry.logs import about
@@ -252,6 +253,16 @@ class Connection:
                 await coordinator.pause(caller, frame.session_id)
             case protocol.SessionSteer():
                 await coordinator.steer(caller, frame.session_id, frame.text)
+            case protocol.ChatSend():
+                await self._say(frame)
+            case protocol.ChatStop():
+                await self._state.chats.stop(caller, frame.session_id)
+            case protocol.ChatRegenerate():
+                await self._state.chats.regenerate(caller, frame.session_id, frame.seq, frame.request_id)
+            case protocol.ChatEdit():
+                await self._state.chats.edit(caller, frame.session_id, frame.seq, frame.text, frame.request_id)
+            case protocol.SessionBranch():
+                await self._state.chats.branch(caller, frame.session_id, frame.seq)
             case protocol.SessionApprove():
                 await coordinator.approve(
                     caller, frame.session_id, frame.step, approved=frame.approved, comment=frame.comment
@@ -274,6 +285,17 @@ class Connection:
         # Watched before it runs; a repeated request is told its story from the beginning.
         watching.attach(session.id, 0, 0)
         self._state.coordinator.begin(session)
+
+    async def _say(self, frame: protocol.ChatSend) -> None:
+        watching = self._watches
+        if frame.session_id is None:
+            watching.check_room()
+            await self._state.addresses.note(self._caller, host_of(self._websocket))
+        sending = Sending(frame.text, frame.session_id, frame.project_id, frame.agent, frame.model, frame.request_id)
+        posted = await self._state.chats.send(self._caller, sending)
+        if not watching.watches(posted.session.id):
+            # A repeated request is told its chat from the beginning.
+            watching.attach(posted.session.id, 0, 0)
 
     @property
     def _watches(self) -> Watching:

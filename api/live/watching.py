@@ -44,6 +44,10 @@ class Watching:
         if len(self._attachments) >= limit:
             raise Conflict(f"One connection may watch {limit} sessions. Detach from one, or open another connection.")
 
+    def watches(self, session_id: UUID) -> bool:
+        """Whether the session was attached to and not detached from."""
+        return session_id in self._attachments
+
     def attach(self, session_id: UUID, epoch: int | None, after_seq: int | None) -> None:
         """Begins to watch; a second attach to the same session takes the place of the first. Raises Conflict."""
         self.detach(session_id)

@@ -24,9 +24,10 @@ from pydantic_ai.messages import (
     ToolCallPartDelta,
     UserPromptPart,
 )
+from pydantic_ai.settings import ModelSettings
 
 from coordinator.agents import faults, prompts
-from coordinator.agents.faults import Fault
+from coordinator.agents.faults import CallKind, Fault
 from coordinator.llm.learned import Learned
 from coordinator.llm.measure import LEAST_CONTEXT, Measure, told_in
 from coordinator.llm.models import OFFLINE, Models, too_small
@@ -128,20 +129,22 @@ class Asked:
 
 
 class Call:
-    """One brief on its way to models, one after the other."""
+    """One request on its way to models, one after the other."""
 
     is_prose: ClassVar = False
 
     def __init__(
         self,
-        brief: Brief,
+        kind: CallKind,
+        activity: str,
         models: Models,
         listener: Listener,
         spent: Spent,
         guard: Guard | None,
         metrics: Metrics,
     ) -> None:
-        self.brief = brief
+        """`activity` is what the agent is doing, for people to read."""
+        self.kind = kind
         self.models = models
         self.listener = listener
         self.spent = spent
@@ -153,8 +156,15 @@ class Call:
         self._begun = False
         self._thought = 0
         self._state = ""
-        section = f"section {brief.section} of {brief.sections}" if brief.section else "the story"
-        self._activity = ACTIVITIES[brief.kind].format(section=section)
+        self._activity = activity
+
+    def instructions(self, *, short: bool) -> str:
+        """Who is asked, and by which rules they answer; `short` for a model with little room."""
+        raise NotImplementedError
+
+    def sample(self) -> str:
+        """Of the language at hand."""
+        raise NotImplementedError
 
     # -- The request -------------------------------------------------------------------------------------------------
 
@@ -174,7 +184,7 @@ class Call:
             return Asked("", "", 0)
         measure, learned = await self.meet(name)
         context = measure.context
-        instructions = prompts.instructions(self.brief, short=context is not None and context < SHORT_CONTEXT)
+        instructions = self.instructions(short=context is not None and context < SHORT_CONTEXT)
         if context is None:
             request = build(prompts.REQUEST_WORDS)
             return Asked(
@@ -191,7 +201,7 @@ class Call:
                 limit = self._limit(name, answer, context - tokens - SPARE, measure)
                 return Asked(instructions, request, tokens, limit, measure.own)
             words = min(int(words * room / tokens), words - LEAST_WORDS)
-        raise faults.too_long_a_text(name, self.brief.kind)
+        raise faults.too_long_a_text(name, self.kind)
 
     def _limit(self, name: str, answer: int, left: int | None, measure: Measure) -> int | None:
         """What the answer may come to. Who is known to think, and is paid by the token, sets that limit itself."""
@@ -205,8 +215,7 @@ class Call:
 
     def tokens_per_word(self) -> float:
         """Of the language at hand, as far as the material tells."""
-        brief = self.brief
-        sample = (brief.previous or brief.text or brief.prompt)[:SAMPLE]
+        sample = self.sample()[:SAMPLE]
         words = count_words(sample)
         low, high = TOKENS_PER_WORD
         return min(max(tokens_of(sample) / words, low), high) if words else low
@@ -309,7 +318,7 @@ class Call:
         """Counts what comes. Raises BudgetExceeded as soon as it is too much."""
         self._heard += len(text or "")
         if self._heard > MOST_HEARD:
-            raise faults.ran_on(name, self.brief.kind)
+            raise faults.ran_on(name, self.kind)
         if self._guard is not None:
             used = self.used(name)
             self._guard.during(self.spent.tokens + used.tokens, self.spent.cost_usd + used.cost_usd)
@@ -338,22 +347,56 @@ class Call:
             body = error.body if isinstance(error, ModelHTTPError) else None
             told = told_in(body) if body is not None else None
             self.models.overflowed(name, told, asked.tokens if asked else LEAST_CONTEXT)
-            return faults.overflowed(name, self.brief.kind)
+            return faults.overflowed(name, self.kind)
         return faults.fault_of(
             error,
             name,
-            self.brief.kind,
+            self.kind,
             tries=self.models.attempts,
             begun=self._begun,
             own_key=self.models.own_key(name),
         )
 
-    def tell_whole(self, text: str) -> None:
-        """A text that stands in for what was told of the answer."""
-
     def answer(self, output: str | BaseModel, text: str, name: str, *notes: str) -> Answer:
         spent = self.spent
         return Answer(output, text, name, spent.tokens, spent.cost_usd, spent.by_model, notes)
+
+
+class BriefCall(Call):
+    """A step of a story on its way to models."""
+
+    def __init__(
+        self,
+        brief: Brief,
+        models: Models,
+        listener: Listener,
+        spent: Spent,
+        guard: Guard | None,
+        metrics: Metrics,
+    ) -> None:
+        section = f"section {brief.section} of {brief.sections}" if brief.section else "the story"
+        activity = ACTIVITIES[brief.kind].format(section=section)
+        super().__init__(brief.kind, activity, models, listener, spent, guard, metrics)
+        self.brief = brief
+
+    def instructions(self, *, short: bool) -> str:
+        return prompts.instructions(self.brief, short=short)
+
+    def sample(self) -> str:
+        return self.brief.previous or self.brief.text or self.brief.prompt
+
+    def settings(self, name: str, tries: int, asked: Asked) -> ModelSettings:
+        return self.models.model_settings(
+            name,
+            tries,
+            self.brief.template.agents[self.brief.agent].temperature,
+            seed=self.brief.config.seed,
+            max_tokens=asked.max_tokens,
+            own=asked.own,
+        )
+
+    def tell_whole(self, text: str) -> None:
+        """A text that stands in for what was told of the answer."""
 
 
 def label(models: Models, name: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 
 from coordinator.agents import faults, prompts, tasks
-from coordinator.agents.call import Answer, Call, Listener, label
+from coordinator.agents.call import Answer, BriefCall, Listener, label
 from coordinator.agents.faults import Fault
 from coordinator.agents.prose import Begun, ProseCall
 from coordinator.agents.render import render
@@ -93,7 +93,7 @@ def _call(
     return call
 
 
-async def _passed_over(call: Call, model: str, found: list[Fault]) -> Answer:
+async def _passed_over(call: BriefCall, model: str, found: list[Fault]) -> Answer:
     brief = call.brief
     log.warning("%s is passed over: %s", brief.step, " ".join(fault.what for fault in found))
     output = await stand_in(brief)

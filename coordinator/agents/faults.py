@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from pydantic_ai.exceptions import (
     AgentRunError,
@@ -32,11 +33,14 @@ from coordinator.llm.learned import Mode
 from coordinator.storable import storable
 from coordinator.story.brief import BriefKind
 
+CallKind = BriefKind | Literal["talk", "minutes"]
+"""Of a story's steps, and of a chat: an answer, and what is put down of it."""
+
 LATER = "Resume the story in a while."
 OTHER = "Choose another model, then resume the story."
 OWNER = "The owner of this server must mend that, or choose another model; then resume the story."
 
-THINGS: dict[BriefKind, str] = {
+THINGS: dict[CallKind, str] = {
     "brainstorm": "the first ideas",
     "outline": "the outline",
     "outline-review": "the review of the outline",
@@ -48,6 +52,8 @@ THINGS: dict[BriefKind, str] = {
     "revise": "this section",
     "polish": "this section",
     "rewrite": "this passage",
+    "talk": "an answer",
+    "minutes": "the notes of the talk",
 }
 """What a step of this kind was to bring forth, as a writer calls it."""
 
@@ -108,7 +114,7 @@ class Fault(Exception):
         self.retry_after_s = retry_after_s
 
 
-def refused(model: str, kind: BriefKind) -> Fault:
+def refused(model: str, kind: CallKind) -> Fault:
     return Fault(
         f"The model {model} refused to write {THINGS[kind]}.",
         "Change the prompt or choose another model, then resume the story.",
@@ -119,7 +125,7 @@ def refused(model: str, kind: BriefKind) -> Fault:
     )
 
 
-def asked_back(model: str, kind: BriefKind) -> Fault:
+def asked_back(model: str, kind: CallKind) -> Fault:
     return Fault(
         f"The model {model} asked questions back instead of writing {THINGS[kind]}.",
         "Say more in the prompt or choose another model, then resume the story.",
@@ -129,18 +135,18 @@ def asked_back(model: str, kind: BriefKind) -> Fault:
     )
 
 
-def foreign(model: str, kind: BriefKind, language: str) -> Fault:
+def foreign(model: str, kind: CallKind, language: str) -> Fault:
     what = f"The model {model} wrote {THINGS[kind]} in {language}, which is not the language of the story."
     return Fault(what, OTHER, again=True, spoilt=True, weak=True)
 
 
-def empty(model: str, kind: BriefKind) -> Fault:
+def empty(model: str, kind: CallKind) -> Fault:
     return Fault(
         f"The model {model} sent an empty answer for {THINGS[kind]}.", OTHER, again=True, spoilt=True, weak=True
     )
 
 
-def cut_off(model: str, kind: BriefKind) -> Fault:
+def cut_off(model: str, kind: CallKind) -> Fault:
     return Fault(
         f"The model {model} reached its limit of length before it had finished {THINGS[kind]}.",
         "Choose a model that may write longer answers, then resume the story.",
@@ -149,17 +155,17 @@ def cut_off(model: str, kind: BriefKind) -> Fault:
     )
 
 
-def looped(model: str, kind: BriefKind) -> Fault:
+def looped(model: str, kind: CallKind) -> Fault:
     what = f"The model {model} went round in circles while it was writing {THINGS[kind]}."
     return Fault(what, OTHER, again=True, spoilt=True, weak=True)
 
 
-def ran_on(model: str, kind: BriefKind) -> Fault:
+def ran_on(model: str, kind: CallKind) -> Fault:
     what = f"The model {model} did not come to an end with {THINGS[kind]}."
     return Fault(what, OTHER, again=True, spoilt=True, weak=True)
 
 
-def overflowed(model: str, kind: BriefKind) -> Fault:
+def overflowed(model: str, kind: CallKind) -> Fault:
     """The request was longer than the model's context: it is cut, and asked again."""
     return Fault(
         f"What the model {model} was given to read for {THINGS[kind]} is longer than it can take in.",
@@ -173,12 +179,12 @@ def too_small(what: str) -> Fault:
     return Fault(what, "Then resume the story.")
 
 
-def too_long_a_text(model: str, kind: BriefKind) -> Fault:
+def too_long_a_text(model: str, kind: CallKind) -> Fault:
     what = f"The model {model} can't hold {THINGS[kind]} and write it anew."
     return Fault(what, "Choose a model with a larger context.", weak=True)
 
 
-def astray(model: str, kind: BriefKind) -> Fault:
+def astray(model: str, kind: CallKind) -> Fault:
     what = f"The model {model} did not go on from where {THINGS[kind]} was cut off."
     return Fault(what, OTHER, again=True, spoilt=True, weak=True)
 
@@ -187,7 +193,7 @@ def broken(model: str) -> Fault:
     return Fault(f"The connection to the model {model} broke while it was writing.", LATER, again=True, pause=True)
 
 
-def stopped(model: str, kind: BriefKind) -> Fault:
+def stopped(model: str, kind: CallKind) -> Fault:
     what = f"The model {model} stopped in the middle of {THINGS[kind]}."
     return Fault(what, LATER, again=True, pause=True)
 
@@ -196,7 +202,7 @@ def silent(model: str, seconds: float) -> Fault:
     return Fault(f"The model {model} fell silent for {seconds:g} s.", LATER, again=True, pause=True)
 
 
-def nonsense(model: str, kind: BriefKind) -> Fault:
+def nonsense(model: str, kind: CallKind) -> Fault:
     return Fault(
         f"The model {model} did not give {THINGS[kind]} in the form that was asked for, even when told what was wrong.",
         "Choose a more capable model, then resume the story.",
@@ -225,7 +231,7 @@ def is_overflow(error: AgentRunError | UserError) -> bool:
 def fault_of(
     error: AgentRunError | UserError,
     model: str,
-    kind: BriefKind,
+    kind: CallKind,
     *,
     tries: int,
     begun: bool,
@@ -339,3 +345,10 @@ def model_failed(faults: list[Fault]) -> ModelFailed:
     waits = [fault.retry_after_s for fault in faults if fault.retry_after_s is not None]
     remedy = next((fault.remedy for fault in faults if fault.last), faults[0].remedy)
     return ModelFailed(f"{what} {remedy}", retry_after_s=min(waits, default=None))
+
+
+def of_a_talk(failed: ModelFailed) -> ModelFailed:
+    """The same for who talks with an agent: there is no story to resume."""
+    said = failed.message.replace("Resume the story in a while", "Try again in a while")
+    said = said.replace("then resume the story", "then try again")
+    return ModelFailed(said, retry_after_s=failed.retry_after_s)

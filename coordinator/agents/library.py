@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from coordinator.chat.agent import ChatAgent
 from coordinator.errors import InvalidMessage, Misconfigured
-from coordinator.story.template import Template, parse
+from coordinator.story.template import Template, checked, read
 
 BUILT_IN = Path(__file__).parent / "templates"
 
@@ -18,13 +19,28 @@ MAX_ECHO = 60
 
 
 class Library:
-    """Templates by name, in order of name. Immutable; read again by `load_library`."""
+    """Templates by name, in order of name: those of stories, and agents to talk with. Immutable; read again by
+    `load_library`."""
 
-    def __init__(self, templates: Iterable[Template]) -> None:
-        self._templates = {template.name: template for template in sorted(templates, key=lambda each: each.name)}
+    def __init__(self, templates: Iterable[Template | ChatAgent]) -> None:
+        ordered = sorted(templates, key=lambda each: each.name)
+        self._templates = {template.name: template for template in ordered if isinstance(template, Template)}
+        self._agents = {agent.name: agent for agent in ordered if isinstance(agent, ChatAgent)}
 
     def all(self) -> list[Template]:
+        """Of stories."""
         return list(self._templates.values())
+
+    def agents(self) -> list[ChatAgent]:
+        """To talk with."""
+        return list(self._agents.values())
+
+    def agent(self, name: str) -> ChatAgent:
+        """Raises InvalidMessage, naming the agents there are."""
+        agent = self._agents.get(name)
+        if agent is None:
+            raise InvalidMessage(f"There is no agent {_echo(name)}. Choose one of: {', '.join(self._agents)}.")
+        return agent
 
     def get(self, name: str) -> Template:
         """Raises InvalidMessage, naming the templates there are."""
@@ -61,7 +77,7 @@ def load_library(extra_folder: Path | None = None) -> Library:
     return Library(templates.values())
 
 
-def _read_folder(folder: Path) -> list[Template]:
+def _read_folder(folder: Path) -> list[Template | ChatAgent]:
     try:
         files = sorted(
             entry for entry in folder.iterdir() if entry.suffix == ".toml" and not entry.name.startswith(".")
@@ -75,7 +91,7 @@ def _read_folder(folder: Path) -> list[Template]:
     return [_read_file(file) for file in files]
 
 
-def _read_file(file: Path) -> Template:
+def _read_file(file: Path) -> Template | ChatAgent:
     try:
         with file.open("rb") as stream:
             raw = stream.read(MAX_FILE_BYTES + 1)
@@ -86,7 +102,9 @@ def _read_file(file: Path) -> Template:
         raise Misconfigured(f"Template {file} can't be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise Misconfigured(f"Template {file} is not in UTF-8 (byte {error.start}). Save it as UTF-8.") from error
-    template = parse(text, str(file))
+    fields = read(text, str(file))
+    is_agent = fields.get("kind") == "chat"
+    template = checked(ChatAgent, fields, str(file)) if is_agent else checked(Template, fields, str(file))
     if template.name != file.stem:
         raise Misconfigured(
             f"Template {file} is not valid: name: it says '{template.name}', the file says '{file.stem}'. "

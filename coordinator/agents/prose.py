@@ -12,7 +12,7 @@ from pydantic_ai.exceptions import AgentRunError, UserError
 from pydantic_ai.messages import ModelResponse
 
 from coordinator.agents import faults, prompts, tasks
-from coordinator.agents.call import ATTEMPTS, OVERFLOWS, Answer, Asked, Call, label
+from coordinator.agents.call import ATTEMPTS, OVERFLOWS, Answer, Asked, BriefCall, label
 from coordinator.agents.cleaning.clean import Cleaned, clean
 from coordinator.agents.cleaning.sentences import is_refusal
 from coordinator.agents.faults import Fault
@@ -56,7 +56,7 @@ class Begun:
     counted: bool
 
 
-class ProseCall(Call):
+class ProseCall(BriefCall):
     is_prose: ClassVar = True
 
     def __init__(self, *given: Any, attempt: int) -> None:
@@ -208,7 +208,7 @@ class ProseCall(Call):
         self._part = None
         self._length = Length(self._wanted, self._kept)
         model = instrumented(self.models.resolve(name, self.brief, self._kept))
-        settings = self.models.model_settings(name, self.brief, tries, max_tokens=asked.max_tokens, own=asked.own)
+        settings = self.settings(name, tries, asked)
         self.ask(name, asked)
         try:
             with self.metrics.model_call(label(self.models, name)) as call:

@@ -30,7 +30,7 @@ from pydantic_ai.tools import ToolDefinition
 from pydantic_core import from_json
 
 from coordinator.agents import faults, prompts
-from coordinator.agents.call import ATTEMPTS, OVERFLOWS, Answer, Asked, Call, label
+from coordinator.agents.call import ATTEMPTS, OVERFLOWS, Answer, Asked, BriefCall, label
 from coordinator.agents.cleaning.sentences import is_refusal
 from coordinator.agents.evidence import Evidence
 from coordinator.agents.faults import Fault
@@ -79,7 +79,7 @@ ENDLESS: Final = "It did not come to an end. Answer in few words."
 REFUSED: Final = "You answered that you would not. Nothing but a judgement of the work is asked for."
 
 
-class TypedCall(Call):
+class TypedCall(BriefCall):
     _circles = Length(0)
     """Of the present answer. One that goes round in circles in its form is stopped, and what came before repaired."""
 
@@ -212,7 +212,7 @@ class TypedCall(Call):
 
     async def _one(self, name: str, mode: Mode, form: type[BaseModel], asked: Asked, tries: int) -> str:
         model = instrumented(self.models.resolve(name, self.brief))
-        settings = self.models.model_settings(name, self.brief, tries, max_tokens=asked.max_tokens, own=asked.own)
+        settings = self.settings(name, tries, asked)
         self.ask(name, asked)
         self._circles = Length(ENDLESS_WORDS)
         # Streamed although it is only used whole: a long answer is then not taken for silence.

@@ -24,12 +24,12 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """What the agent asks for, `at` so many characters of its answer."""
+    """What the agent asks for, `offset` characters into its answer."""
 
     id: str
     tool: Tool
     args: dict[str, Any]
-    at: int = 0
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """`said` is the newest part of the talk, oldest first; it ends with what is to be answered. `earlier` is the summary
-    of what lies before it, and `turn` how many messages the branch has in all."""
+    """`said` is the newest part of the talk, oldest first; it ends with what is to be answered. `earlier` is the
+    summary of what lies before it, and `turn` how many messages the branch has in all."""
 
     session_id: str
     agent: str

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from coordinator.chat.talk import Talk
 from coordinator.errors import InvalidMessage, Misconfigured
 from coordinator.llm.learned import MODES, Learned, Memory, Mode
 from coordinator.llm.measure import LEAST_CONTEXT, Measure, count_tokens, of_ollama, of_server, of_table
@@ -181,30 +182,41 @@ class Models:
             return [name]
         return list(dict.fromkeys([name, *self._settings.fallback_models]))
 
-    def resolve(self, name: str, brief: Brief, so_far: str = "") -> Model:
+    def resolve(self, name: str, asked: Brief | Talk | None = None, so_far: str = "") -> Model:
         """The pydantic-ai model of that one name, which `chain` has named. Raises Misconfigured, as `verify`.
 
-        `so_far` is what the built-in one need not write again; others are told of it in the request.
+        `asked` is what the built-in one answers, which can't do without it, and `so_far` what of a brief it need not
+        write again; others are told in the request.
         """
-        if name == OFFLINE:
-            from coordinator.llm.offline import offline_model
+        if name == OFFLINE and asked is not None:
+            from coordinator.llm.offline import offline_model, offline_partner
 
-            return offline_model(name, brief, self._settings.offline_words_per_second, so_far)
+            pace = self._settings.offline_words_per_second
+            if isinstance(asked, Talk):
+                return offline_partner(name, asked, pace)
+            return offline_model(name, asked, pace, so_far)
         if self._shared is not None and self.own_key(name) is None:
-            return self._shared.resolve(name, brief)
+            return self._shared.resolve(name, asked)
         if name not in self._models:
             self._models[name] = self._build(name)
         return self._models[name]
 
     def model_settings(
-        self, name: str, brief: Brief, attempt: int, *, max_tokens: int | None = None, own: bool = False
+        self,
+        name: str,
+        attempt: int,
+        temperature: float,
+        *,
+        seed: int | None = None,
+        max_tokens: int | None = None,
+        own: bool = False,
     ) -> ModelSettings:
-        """How a model is to write this brief. A seed is varied by attempt, or a refused answer would come again;
-        `max_tokens` is what its answer may come to, `own` whether it is on a server of one's own."""
+        """How a model is to write. A seed is varied by attempt, or a refused answer would come again; `max_tokens` is
+        what its answer may come to, `own` whether it is on a server of one's own."""
         if name == OFFLINE:
             return {}
         # What a first attempt has run aground on, a second is to come to by another way.
-        temperature = brief.template.agents[brief.agent].temperature + WARMER * (attempt - 1)
+        temperature += WARMER * (attempt - 1)
         if name.partition(":")[0] in _TEMPERATURE_TO_ONE:
             temperature = min(temperature, 1.0)
         silence = self.timeout_s * (OWN_SILENCE if own else 1)
@@ -216,8 +228,8 @@ class Models:
         }
         if max_tokens is not None:
             chosen["max_tokens"] = max_tokens
-        if brief.config.seed is not None:
-            chosen["seed"] = (brief.config.seed + attempt) % 2**31
+        if seed is not None:
+            chosen["seed"] = (seed + attempt) % 2**31
         return chosen
 
     @asynccontextmanager

@@ -1,4 +1,5 @@
-"""`offline:storyteller`, the built-in model, as a pydantic-ai model: it answers a brief, and streams at a set speed."""
+"""`offline:storyteller`, the built-in model, as a pydantic-ai model: it answers a brief or in a talk, and streams at a
+set speed."""
 
 from __future__ import annotations
 
@@ -6,16 +7,19 @@ import asyncio
 import math
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, DeltaToolCalls, FunctionModel
+from pydantic_core import to_json
 
 from coordinator.storable import storable
 
 if TYPE_CHECKING:
+    from coordinator.chat.talk import Talk
     from coordinator.story.brief import Brief
 
 DELTAS_PER_SECOND = 50
@@ -68,6 +72,41 @@ def offline_model(name: str, brief: Brief, words_per_second: float, so_far: str 
             yield {0: DeltaToolCall(info.output_tools[0].name, output.model_dump_json(), tool_call_id=_CALL_ID)}
 
     return FunctionModel(whole, stream_function=streamed, model_name=name)
+
+
+def offline_partner(name: str, talk: Talk, words_per_second: float) -> FunctionModel:
+    """A model that answers in this one talk, from where its answer is; it may call a tool in the end. It reads the
+    talk, not the messages, and is as deterministic as the storyteller."""
+
+    async def streamed(messages: list[ModelMessage], info: AgentInfo) -> AsyncIterator[str | DeltaToolCalls]:
+        text, call = await asyncio.to_thread(_next_part, talk)
+        async for piece in paced(storable(text), words_per_second):
+            yield piece
+        if call is not None:
+            tool, args = call
+            number = len(talk.answered) + 1
+            yield {0: DeltaToolCall(tool, to_json(args).decode(), tool_call_id=f"{_CALL_ID}-{number}")}
+
+    async def whole(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        raise NotImplementedError("answers are streamed")
+
+    return FunctionModel(whole, stream_function=streamed, model_name=name)
+
+
+def _next_part(talk: Talk) -> tuple[str, tuple[str, dict[str, Any]] | None]:
+    """What comes after the answer so far, and the tool that is called then. What was said before a tool was called is
+    said again, without a word of it: it may be a part of it alone that is there."""
+    # Late: its word banks are only loaded by a node that uses them.
+    from coordinator.llm.storyteller.muse import reply
+
+    text = ""
+    for tools in range(len(talk.answered) + 1):
+        part = reply(replace(talk, answered=talk.answered[:tools], written=text))
+        text += part.text
+    if text.startswith(talk.written):
+        return text[len(talk.written) :], part.call
+    # Another version of the service began it.
+    return f"\n\n{part.text}", part.call
 
 
 def rest_of(answer: str, so_far: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from coordinator.errors import Conflict, NotFound, StoryloomError, Unavailable
+from coordinator.running.answering import Answering
 from coordinator.running.workflow import StoryWorkflow
 from coordinator.sessions.manager import StorySessionManager
 from coordinator.sessions.runs import Recovered
@@ -46,8 +47,10 @@ class Engine:
         per_user: int,
         dead_s: float,
         drain_s: float,
+        answering: Answering | None = None,
         about: Callable[[], dict[str, Any]] = dict,
     ) -> None:
+        """`answering` are the answers in chats: the engine beats for them, has them taken over and ends them."""
         self.others = 0
         """Other nodes that live, as of the last beat."""
         self.trouble: str | None = None
@@ -61,6 +64,7 @@ class Engine:
         self._per_user = per_user
         self._dead_s = dead_s
         self._drain_s = drain_s
+        self._answering = answering
         self._about = about
         self._runs: dict[UUID, asyncio.Task[None]] = {}
         self._broken: dict[UUID, float] = {}
@@ -111,6 +115,8 @@ class Engine:
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
+        if self._answering is not None:
+            await self._answering.stop(session_id)
 
     async def sweep(self) -> None:
         """End the sessions whose time is over. A database that is away is tried again by the next sweep."""
@@ -132,9 +138,8 @@ class Engine:
         await _ended(self._sweeper)
         for journal in self._manager.runs.held().values():
             journal.ending = True
-        if self._runs and self._drain_s:
-            # The keeper still beats: a silent node's stories would be taken from it before they end.
-            await asyncio.wait(list(self._runs.values()), timeout=self._drain_s)
+        # The keeper still beats: a silent node's stories would be taken from it before they end.
+        await asyncio.gather(self._drained(), self._answering.close() if self._answering else asyncio.sleep(0))
         await _ended(self._keeper)
         await _ended(*self._runs.values())
         self._thread.shutdown(wait=False)
@@ -143,6 +148,10 @@ class Engine:
         except StoryloomError as error:
             # The others find out by the silence.
             logger.warning("the node's end could not be told: %s", error)
+
+    async def _drained(self) -> None:
+        if self._runs and self._drain_s:
+            await asyncio.wait(list(self._runs.values()), timeout=self._drain_s)
 
     async def beat(self) -> None:
         """Tell that this node lives, and learn what to do. Raises Unavailable."""
@@ -175,6 +184,8 @@ class Engine:
         for begun in found:
             # Each loads its own session: what one weighs, or that it can't be read, is no other's business.
             self._runs[begun.session_id] = asyncio.create_task(self._run(begun), name=f"story {begun.session_id}")
+        if self._answering is not None:
+            await self._answering.claim(self._dead_s)
         return len(found)
 
     async def _run(self, begun: Begun) -> None:

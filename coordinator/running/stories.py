@@ -27,7 +27,7 @@ from coordinator.workers.workers import Workers
 
 DEFAULT_TEMPLATE = "short-story"
 RESUMABLE: tuple[Status, ...] = ("failed", "paused", "expired")
-STOPPABLE: tuple[Status, ...] = ("active", "awaiting_approval", "paused")
+STOPPABLE: tuple[Status, ...] = ("active", "waiting", "awaiting_approval", "paused")
 
 
 MOST_BYTES = 1_000_000

@@ -60,7 +60,8 @@ class Approval(BaseModel):
 
 
 class SessionSnapshot(SessionEvent):
-    """Sent, not numbered: `seq` is the last event that it contains. `messages` are the newest 200."""
+    """Sent, not numbered: `seq` is the last event that it contains. `messages` are the newest 200, of a chat those of
+    the branch that is shown."""
 
     type: Literal["session.snapshot"]
     session: SessionDetail
@@ -68,6 +69,9 @@ class SessionSnapshot(SessionEvent):
     draft: Draft | None = None
     partial: Partial | None = None
     approval: Approval | None = None
+    tools: list[dict[str, Any]] | None = Field(
+        default=None, description="of a chat: the events of the tools that the answer under way has called"
+    )
 
 
 class StepStarted(SessionEvent):
@@ -156,6 +160,68 @@ class UsageCounted(SessionEvent):
     by_agent: dict[str, Usage]
 
 
+class TurnStarted(SessionEvent):
+    """An agent of a chat begins to answer, or another node goes on with the same answer."""
+
+    type: Literal["turn.started"]
+    message_id: UUID
+    agent: str
+    answers: int = Field(description="the number of the message that is answered")
+
+
+class ToolCalled(SessionEvent):
+    """An agent of a chat does something, `offset` characters into its answer."""
+
+    type: Literal["tool.called"]
+    message_id: UUID
+    call_id: str
+    tool: str
+    args: dict[str, Any]
+    offset: int = 0
+
+
+class ToolAnswered(SessionEvent):
+    """What came of it."""
+
+    type: Literal["tool.answered"]
+    message_id: UUID
+    call_id: str
+    tool: str
+    result: dict[str, Any] = Field(default_factory=dict)
+    error: str | None = None
+
+
+class Moved(BaseModel):
+    seq: int
+    parent_seq: int
+
+
+class BranchChanged(SessionEvent):
+    """Another branch of a chat is shown, the one that ends with `head_seq`; or messages that were said while an answer
+    was written have `moved` behind it."""
+
+    type: Literal["branch.changed"]
+    head_seq: int
+    moved: list[Moved] = Field(default_factory=list)
+
+
+class AskedStory(BaseModel):
+    """A story that was proposed in a chat and begun."""
+
+    call_id: str | None = None
+    session_id: UUID
+    title: str
+    status: Status
+    words: int = 0
+
+
+class StoryAsked(SessionEvent):
+    """Told in a chat: how a story goes that was proposed in it."""
+
+    type: Literal["story.asked"]
+    story: AskedStory
+
+
 class StoryCompleted(SessionEvent):
     """The current draft is the story. `session.status` follows."""
 
@@ -178,6 +244,11 @@ AnyEvent = Annotated[
     | ApprovalRequested
     | StepFinished
     | UsageCounted
+    | TurnStarted
+    | ToolCalled
+    | ToolAnswered
+    | BranchChanged
+    | StoryAsked
     | StoryCompleted,
     Field(discriminator="type"),
 ]

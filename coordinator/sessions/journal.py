@@ -15,6 +15,7 @@ from coordinator.sessions.events import Event, from_storage, join_for_storage
 from coordinator.sessions.streams import Streams
 from coordinator.store.runs import Failing, Finished, RunOperations
 from coordinator.store.sessions import Changed, Json
+from coordinator.store.turns import AnswerResult, FinishedTurn, TurnOperations, result_of
 from coordinator.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,8 @@ class Journal:
         self.ending = False
         """The node is ending: the run hands the session back when the step at hand is done."""
         self.on_fenced: Callable[[], object] = lambda: None
+        self.on_stop: Callable[[], object] = lambda: None
+        """A person wants the answer under way to end where it is."""
         self.before_telling: Callable[[], object] = lambda: None
         self._seq = seq
         self._delta_from = delta_from
@@ -98,6 +101,22 @@ class Journal:
             return answer
 
         return await self._numbered_by_store(write, lambda answer: answer.events)
+
+    async def finish_turn(self, turns: TurnOperations, result: AnswerResult) -> FinishedTurn:
+        """Stores the pending events and an answer in one call, then tells what it made. Durable on return. The run is
+        over with it unless it answers a next turn."""
+
+        async def write(pending: list[Json]) -> FinishedTurn:
+            whole = {**result_of(result), "after_seq": self._seq, "delta_from": self._delta_from or self._seq + 1}
+            answer = await turns.finish(self.session_id, self.epoch, pending, whole)
+            self._delta_from = None
+            return answer
+
+        answer = await self._numbered_by_store(write, lambda answer: answer.events)
+        if answer.talk is None or not result.goes_on:
+            # All is told and stored. What comes next in the session is another run's, perhaps of this very node.
+            self.fenced = True
+        return answer
 
     def changed(self) -> None:
         """Others have changed the session: what they did is numbered and told within a flush interval."""

@@ -16,6 +16,7 @@ from coordinator.sessions.runs import NodeRuns, Recovered
 from coordinator.sessions.steering import Steering
 from coordinator.sessions.streams import Streams
 from coordinator.sessions.sweep import Sweep
+from coordinator.sessions.turns import ChatTurns
 from coordinator.sessions.versions import Versions
 from coordinator.sessions.writes import Writes
 from coordinator.store import Store
@@ -30,8 +31,8 @@ EVERY = Search()
 
 class StorySessionManager:
     """Creates and finds sessions, keeps what is written in them, takes up their runs. Behind it stand `record`, which
-    reads one, `steering`, which changes it, `versions` of its text, `runs` on this node, `feed` and `streams` to its
-    readers, the `memory` of sessions and the `sweep` of those that are over.
+    reads one, `steering`, which changes it, `versions` of its text, `runs` on this node, `turns` of chats, `feed` and
+    `streams` to its readers, the `memory` of sessions and the `sweep` of those that are over.
 
     What a method awaits is durable when it returns. Every method for a person takes their identity; a session that is
     not theirs is NotFound, also from memory.
@@ -62,6 +63,7 @@ class StorySessionManager:
         self.steering = Steering(store, self.memory, self.feed, self._writes)
         self.versions = Versions(store, self._writes, ttl_s)
         self.runs = NodeRuns(store, streams, self.memory, self.feed, self._writes, held, node=node, flush_s=flush_s)
+        self.turns = ChatTurns(store, streams, self.memory, self.feed, self._writes, held, node=node, flush_s=flush_s)
         self.sweep = Sweep(store, self._writes, self.feed, keep)
         self._ttl_s = ttl_s
 

@@ -220,6 +220,9 @@ class NodeRuns:
             journal = self._held.get(session_id)
             if journal is not None and journal.epoch == held[session_id]:
                 journal.replaced()
+        for session_id in beat.stopped:
+            if journal := self._held.get(session_id):
+                journal.on_stop()
         for session_id in beat.changed:
             # Not here: the next beat must not wait for it.
             if journal := self._held.get(session_id):

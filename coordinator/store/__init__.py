@@ -13,7 +13,9 @@ from coordinator.store.runs import RunOperations
 from coordinator.store.sessions import SessionOperations
 from coordinator.store.shares import ShareOperations
 from coordinator.store.signins import SignInOperations
+from coordinator.store.talks import TalkOperations
 from coordinator.store.transport import Transport
+from coordinator.store.turns import TurnOperations
 from coordinator.store.users import UserOperations
 from coordinator.store.versions import VersionOperations
 from coordinator.telemetry.metrics import Metrics
@@ -32,6 +34,8 @@ class Store:
         self.record = RecordOperations(self.gateway, page_bytes)
         self.messages = MessageOperations(self.gateway)
         self.runs = RunOperations(self.gateway)
+        self.turns = TurnOperations(self.gateway)
+        self.talks = TalkOperations(self.gateway)
         self.keys = KeyOperations(self.gateway)
         self.signins = SignInOperations(self.gateway)
         self.users = UserOperations(self.gateway)

@@ -36,6 +36,7 @@ REFUSED = "The database refused a value: it is not of a kind, or in a range, tha
 
 # The function's own errors: SQLSTATE PTnnn, of which PostgREST makes HTTP nnn.
 _OURS: dict[str, type[StoryloomError]] = {
+    "PT403": Forbidden,
     "PT404": NotFound,
     "PT409": Conflict,
     "PT410": Expired,

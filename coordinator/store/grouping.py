@@ -22,7 +22,17 @@ from coordinator.store.values import JsonText, json_text, parameter
 
 logger = logging.getLogger(__name__)
 
-GROUPED = frozenset({"append_events", "finish_step", "complete_session", "append_message", "create_session"})
+GROUPED = frozenset(
+    {
+        "append_events",
+        "finish_step",
+        "complete_session",
+        "append_message",
+        "create_session",
+        "post_turn",
+        "finish_turn",
+    }
+)
 """The writes that there are many of; the function `write_many` knows them by name."""
 FLUSHES = 3
 """On their way at once: while the database works at one, the node reads the answers of the other and gathers anew."""
@@ -75,7 +85,7 @@ class Grouping:
         text = json_text(named)
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         # A session that is yet to be made has no order to keep.
-        session = args.get("session_id", answer)
+        session = args.get("session_id") or answer
         self._waiting.setdefault(session, deque()).append(Call(session, function, args, text, answer))
         self._count += 1
         if len(self._flushes) < FLUSHES:

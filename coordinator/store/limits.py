@@ -20,6 +20,7 @@ def limits_of(settings: Settings) -> dict[str, float | None]:
         "session_bytes": settings.session_bytes,
         "user_sessions": settings.sessions_per_user,
         "pages_at_work": settings.pages_at_work,
+        "turns_user": settings.turns_per_user,
         "day_tokens_user": settings.day_tokens_per_user,
         "day_usd_user": settings.day_usd_per_user,
         "day_tokens": settings.day_tokens,

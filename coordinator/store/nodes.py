@@ -14,11 +14,12 @@ from coordinator.store.sessions import Json
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """What a node learns by its beat: of its runs those `lost` and those `changed` from outside; how many other nodes
-    live, and whether there is `work` that nobody does."""
+    """What a node learns by its beat: of its runs those `lost`, those `changed` from outside and those whose answer is
+    to be `stopped`; how many other nodes live, and whether there is `work` that nobody does."""
 
     lost: list[UUID]
     changed: list[UUID]
+    stopped: list[UUID]
     others: int
     work: bool
 
@@ -51,6 +52,7 @@ class NodeOperations:
         return Beat(
             [UUID(one) for one in answer["lost"]],
             [UUID(one) for one in answer["changed"]],
+            [UUID(one) for one in answer["stopped"]],
             answer["others"],
             answer["work"],
         )
@@ -70,6 +72,16 @@ class NodeOperations:
             {UUID(one["session_id"]): one["code"] for one in answer["broken"]},
             answer["placed"],
             answer["waiting"],
+        )
+
+    async def claim_turns(
+        self, node: str, *, room: int, held: Collection[UUID], dead_s: float | None
+    ) -> tuple[list[Begun], dict[UUID, str]]:
+        """Begins to take up to `room` answers over from nodes that are gone; and those that were given up, and why."""
+        answer = await self._gateway.read("claim_turns", SERVICE, node=node, room=room, held=tuple(held), dead_s=dead_s)
+        return (
+            [begun(one) for one in answer["claimed"]],
+            {UUID(one["session_id"]): one["code"] for one in answer["broken"]},
         )
 
     async def leave(self, nodes: Collection[str], *, well: bool = False) -> int:

@@ -140,7 +140,7 @@ def _names(text: str, start: int) -> Iterator[str]:
     for place in range(start, len(text)):
         depth += {"(": 1, ")": -1}.get(text[place], 0)
         if depth == 0 or (depth == 1 and text[place] == ","):
-            if words := text[begin:place].split():
+            if words := text[begin:place].replace('"', "").split():
                 yield words[0]
             begin = place + 1
         if depth == 0:

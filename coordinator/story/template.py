@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -29,6 +29,9 @@ class Strict(BaseModel):
     """No unknown keys and no silent conversion: `temperature = "0.8"` is a mistake to be told, not a number."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, strict=True)
+
+
+T = TypeVar("T", bound=Strict)
 
 
 class Agent(Strict):
@@ -138,12 +141,23 @@ class Template(Strict):
 
 def parse(text: str, source: str) -> Template:
     """A template from TOML text. Raises Misconfigured naming `source` and the key that is wrong."""
+    return checked(Template, read(text, source), source)
+
+
+def read(text: str, source: str) -> dict[str, Any]:
+    """What stands in TOML text. Raises Misconfigured naming `source`."""
     try:
-        return Template.model_validate(tomllib.loads(text))
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise Misconfigured(f"Template {source} is not valid TOML: {error}.") from error
     except RecursionError as error:
         raise Misconfigured(f"Template {source} is not valid TOML: its brackets are nested too deep.") from error
+
+
+def checked(kind: type[T], fields: dict[str, Any], source: str) -> T:
+    """A template of that kind. Raises Misconfigured naming `source` and the key that is wrong."""
+    try:
+        return kind.model_validate(fields)
     except ValidationError as error:
         faults = error.errors(include_url=False)
         told = "; ".join(_fault(fault) for fault in faults[:MAX_FAULTS])

@@ -37,7 +37,7 @@ class Tool:
 
     def in_message(self) -> dict[str, Any]:
         return {
-            "call_id": self.call_id, "tool": self.tool, "args": self.args, "at": self.at, "result": self.result,
+            "call_id": self.call_id, "tool": self.tool, "args": self.args, "offset": self.at, "result": self.result,
             "error": self.error,
         }  # fmt: skip
 

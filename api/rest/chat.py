@@ -1,0 +1,112 @@
+"""REST: talk with an agent, stop it, have it answer anew, go another way."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.errors import responses
+from api.rest.sessions import Key
+from api.state import Caller, Host, Service
+from api.strict import StrictRoute
+from coordinator.models import Message, Name, Prompt, Session, ShortText, Usage
+from coordinator.running.chats import Posted, Sending
+
+router = APIRouter(tags=["chat"], route_class=StrictRoute)
+ERRORS = responses(
+    "unauthorized", "forbidden", "not_found", "invalid_message", "too_large", "conflict", "expired", "unavailable"
+)
+Seq = Annotated[int, Field(ge=0, le=2**31 - 1)]
+
+
+class NewMessage(BaseModel):
+    """What is said. Without `session_id` it begins a chat; the `Idempotency-Key` header makes or finds it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Prompt
+    session_id: UUID | None = None
+    project_id: UUID | None = None
+    agent: Name | None = Field(default=None, description="of /api/templates?kind=chat; otherwise muse")
+    model: ShortText | None = Field(default=None, description="of /api/models; otherwise the default")
+
+
+class ChatAnswer(BaseModel):
+    session_id: UUID
+    message: Message
+    usage: Usage
+
+
+class Regeneration(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    seq: Seq | None = Field(default=None, description="of the answer to stand beside; otherwise the last")
+
+
+class Edit(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    seq: Seq = Field(description="of the message in whose place it stands")
+    text: Prompt
+
+
+class BranchChoice(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    seq: Seq = Field(description="of a message of the branch that is to be shown")
+
+
+async def _answered(service: Service, caller: Caller, posted: Posted) -> ChatAnswer:
+    message = await service.chats.answer(caller, posted)
+    usage = Usage(tokens=message.tokens, cost_usd=message.cost_usd)
+    return ChatAnswer(session_id=posted.session.id, message=message, usage=usage)
+
+
+@router.post("/api/v1/chat", responses=ERRORS)
+async def chat(body: NewMessage, caller: Caller, service: Service, host: Host, key: Key = None) -> ChatAnswer:
+    """Say something, and have the answer."""
+    return await _answered(service, caller, await say(service, caller, host, body, key))
+
+
+@router.post("/chat", responses=ERRORS, include_in_schema=False)
+async def old_chat(body: NewMessage, caller: Caller, service: Service, host: Host, key: Key = None) -> ChatAnswer:
+    """As /api/v1/chat, for clients that know this address."""
+    return await _answered(service, caller, await say(service, caller, host, body, key))
+
+
+async def say(service: Service, caller: Caller, host: str | None, body: NewMessage, key: str | None) -> Posted:
+    """What is said is kept on return, and its answer under way."""
+    if body.session_id is None:
+        await service.addresses.note(caller, host)
+    sending = Sending(body.text, body.session_id, body.project_id, body.agent, body.model, key)
+    return await service.chats.send(caller, sending)
+
+
+@router.post("/api/v1/chat/{session_id}/stop", responses=ERRORS)
+async def stop_answer(session_id: UUID, caller: Caller, service: Service) -> Session:
+    """The answer under way ends where it is, and keeps its text. Again changes nothing."""
+    return await service.chats.stop(caller, session_id)
+
+
+@router.post("/api/v1/chat/{session_id}/regenerate", responses=ERRORS)
+async def regenerate_answer(
+    session_id: UUID, caller: Caller, service: Service, body: Regeneration | None = None, key: Key = None
+) -> ChatAnswer:
+    """Another answer beside one that is there, which stays; or to a message whose answer failed."""
+    posted = await service.chats.regenerate(caller, session_id, (body or Regeneration()).seq, key)
+    return await _answered(service, caller, posted)
+
+
+@router.post("/api/v1/chat/{session_id}/edit", responses=ERRORS)
+async def edit_message(session_id: UUID, body: Edit, caller: Caller, service: Service, key: Key = None) -> ChatAnswer:
+    """One's own message otherwise, and its answer: the talk goes another way from there, and what was said stays."""
+    return await _answered(service, caller, await service.chats.edit(caller, session_id, body.seq, body.text, key))
+
+
+@router.post("/api/v1/chat/{session_id}/branch", responses=ERRORS)
+async def show_branch(session_id: UUID, body: BranchChoice, caller: Caller, service: Service) -> Session:
+    """Show the branch with that message, as far as it was said last."""
+    return await service.chats.branch(caller, session_id, body.seq)

@@ -19,6 +19,7 @@ import uvicorn
 
 from coordinator.agents.forms import SMALL
 from coordinator.agents.prompts import OUTPUT_TYPES
+from coordinator.chat.tools import ARGS
 from tests.model_words import Writer
 
 
@@ -123,8 +124,12 @@ class Request:
 
     @property
     def tool(self) -> dict[str, Any] | None:
-        tools = self.body.get("tools") or []
-        return tools[0]["function"] if tools else None
+        """The form that a typed answer is asked for with."""
+        return next((tool for tool in self.tools if tool["name"] not in ARGS), None)
+
+    @property
+    def tools(self) -> list[dict[str, Any]]:
+        return [tool["function"] for tool in self.body.get("tools") or []]
 
 
 WORDS_AT_A_TIME = 6
@@ -226,7 +231,7 @@ class ModelServer:
         reply = self._next(request)
         if reply.status == 200 and reply.raw is None and not request.path.endswith("/chat/completions"):
             await _json(send, 404, {"error": {"message": "no such path", "type": "invalid_request_error"}})
-        elif not self.tools and request.tool is not None:
+        elif not self.tools and request.tools:
             await _json(send, 400, {"error": {"message": "a-model:2b does not support tools", "type": "api_error"}})
         elif reply.status != 200:
             error = {"message": reply.message, "type": "scripted", "code": reply.error_code}
@@ -268,6 +273,8 @@ class ModelServer:
             return "", None, reply.finish or "stop"
         if reply.pieces is not None:
             return "".join(reply.pieces), None, reply.finish or "stop"
+        if reply.tool_name in ARGS and reply.args is not None:
+            return _text(reply, request), _as_text(reply.args), "tool_calls"
         if reply.text is None and (tool := request.tool) is not None:
             args = reply.args if reply.args is not None else self.writer.typed(tool["parameters"], request.text)
             return "", args if isinstance(args, str) else json.dumps(args), reply.finish or "tool_calls"
@@ -276,8 +283,7 @@ class ModelServer:
             return _as_text(reply.args or self.writer.typed(form["schema"], request.text)), None, "stop"
         if reply.text is None and (shown := _schema_in(request.text)) is not None:
             return _as_text(reply.args or self.writer.typed(shown, request.text)), None, "stop"
-        say = self.writer.prose if reply.text is None else reply.text
-        text = say(request.text) if callable(say) else say
+        text = self.writer.prose(request.text) if reply.text is None else _text(reply, request)
         return text, None, reply.finish or "stop"
 
     def _whole(self, request: Request, reply: Reply) -> dict[str, Any]:
@@ -330,8 +336,9 @@ class ModelServer:
         if reply.function is not None:
             yield {"tool_calls": [{"index": 0, "id": "call-0", "type": "function", "function": reply.function}]}
             return
-        if args is None:
+        if args is None or reply.tool_name in ARGS:
             yield from ({"content": piece} for piece in self._pieces(reply, text))
+        if args is None:
             return
         function = {"name": reply.tool_name or request.tool["name"], "arguments": ""}  # type: ignore[index]
         yield {"tool_calls": [{"index": 0, "id": f"call-{next(self._ids)}", "type": "function", "function": function}]}
@@ -381,6 +388,10 @@ def _usage(request: Request, answer: str) -> dict[str, int]:
 
 def _as_text(args: dict[str, Any] | str) -> str:
     return args if isinstance(args, str) else json.dumps(args)
+
+
+def _text(reply: Reply, request: Request) -> str:
+    return reply.text(request.text) if callable(reply.text) else reply.text or ""
 
 
 def _schema_in(text: str) -> dict[str, Any] | None:

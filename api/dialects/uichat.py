@@ -26,15 +26,16 @@ class Wanted:
     """What a person wants of a chat. `chat_key` is the chat's id as the SDK has it: a session's, or one that the client
     made up.
 
-    `message_key` is the SDK's id of the message with this text. With `edits` that message was sent before, and another
-    text takes its place; with `regenerate` there is no text, and it is the answer to be written again, None for the
-    newest."""
+    `message_key` is the SDK's id of the newest message, with its text. With `edits` it was sent before, and this text
+    takes the place of another. With `regenerate` it is to be answered anew; it is None, with no text, where the body
+    has no message of the person's, and then `answer_key` is the id of the answer to stand beside, or the newest."""
 
     chat_key: str
     message_key: str | None
     text: str
-    regenerate: bool
+    regenerate: bool = False
     edits: bool = False
+    answer_key: str | None = None
 
 
 def speaks(body: Mapping[str, Any]) -> bool:
@@ -43,28 +44,31 @@ def speaks(body: Mapping[str, Any]) -> bool:
 
 
 def wanted(body: Mapping[str, Any]) -> Wanted:
-    """Only the newest message's text is taken: what the body says of the past is not believed, nor looked at. Raises
+    """Only the newest message is taken: what the body says of the past is not believed, nor looked at. Raises
     InvalidMessage with what is wrong."""
     chat_key = _key(body.get("id"), "id")
     trigger = body.get("trigger", SUBMIT)
     about = body.get("messageId")
     message_id = None if about is None else _key(about, "messageId")
-    if trigger == REGENERATE:
-        return Wanted(chat_key, message_id, "", regenerate=True)
-    if trigger != SUBMIT:
+    if trigger not in (SUBMIT, REGENERATE):
         raise InvalidMessage(f'`trigger`: it is "{SUBMIT}" or "{REGENERATE}".')
     newest = _newest(body.get("messages"))
+    if newest is None and trigger == REGENERATE:
+        return Wanted(chat_key, None, "", regenerate=True, answer_key=message_id)
+    if newest is None:
+        raise InvalidMessage(NOT_NEW)
     message_key = _key(newest.get("id"), "messages.id")
-    return Wanted(chat_key, message_key, _text(newest), regenerate=False, edits=message_id == message_key)
+    if trigger == REGENERATE:
+        return Wanted(chat_key, message_key, _text(newest), regenerate=True)
+    return Wanted(chat_key, message_key, _text(newest), edits=message_id == message_key)
 
 
-def _newest(messages: Any) -> Mapping[str, Any]:
+def _newest(messages: Any) -> Mapping[str, Any] | None:
+    """None where it is not the person's."""
     if not isinstance(messages, list):
         raise InvalidMessage("`messages`: it is a list.")
     newest = messages[-1] if messages else None
-    if not isinstance(newest, dict) or newest.get("role") != "user":
-        raise InvalidMessage(NOT_NEW)
-    return newest
+    return newest if isinstance(newest, dict) and newest.get("role") == "user" else None
 
 
 def _text(message: Mapping[str, Any]) -> str:

@@ -130,7 +130,7 @@ async def test_a_failed_answer_leaves_the_message_and_can_be_tried_again(shared:
 
 
 async def test_the_same_key_is_the_same_message(shared: Service) -> None:
-    headers = {**bearer(shared.token), "Idempotency-Key": str(uuid4())}
+    headers = {**bearer(shared.token), "Idempotency-Key": str(uuid4()), "Accept": "application/json"}
     both = await asyncio.gather(
         *(shared.http.post("/api/v1/chat", headers=headers, json={"text": "Only once"}) for _ in range(2))
     )

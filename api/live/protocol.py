@@ -64,6 +64,8 @@ class StoryStart(Frame):
     title: Title | None = None
     project_id: UUID | None = None
     config: StoryConfig = StoryConfig()
+    asked_in: UUID | None = None
+    asked_call: ShortText | None = None
 
 
 class SessionAttach(Frame):

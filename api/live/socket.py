@@ -24,7 +24,7 @@ from api.state import State, admitted, host_of, state_of, verified
 from coordinator.errors import Internal, StoryloomError, Unauthorized, Unavailable
 from coordinator.models import Identity
 from coordinator.running.chats import Sending
-from coordinator.running.stories import WantedStory
+from coordinator.running.stories import Asked, WantedStory
 from coordinator.sessions.streams import Reader, TooSlow
 from coordinator.telemetry.logs import about
 
@@ -280,7 +280,8 @@ class Connection:
         watching = self._watches
         watching.check_room()
         await admitted(self._state, self._caller, host_of(self._websocket), frame.request_id)
-        wanted = WantedStory(frame.prompt, frame.template, frame.title, frame.config, frame.request_id)
+        asked = Asked(frame.asked_in, frame.asked_call) if frame.asked_in else None
+        wanted = WantedStory(frame.prompt, frame.template, frame.title, frame.config, frame.request_id, asked=asked)
         session, _ = await self._state.coordinator.create(self._caller, wanted)
         # Watched before it runs; a repeated request is told its story from the beginning.
         watching.attach(session.id, 0, 0)

@@ -31,7 +31,7 @@ from coordinator.models import (
     StoryConfig,
     Title,
 )
-from coordinator.running.stories import WantedStory
+from coordinator.running.stories import Asked, WantedStory
 from coordinator.store.gateway import Page
 from coordinator.store.sessions import Search as SessionSearch
 
@@ -81,6 +81,8 @@ class NewStory(BaseModel):
     title: Title | None = Field(default=None, description="otherwise the outline's")
     project_id: UUID | None = None
     config: StoryConfig = StoryConfig()
+    asked_in: UUID | None = Field(default=None, description="the chat in which it was proposed, which is told of it")
+    asked_call: ShortText | None = Field(default=None, description="the call there that proposed it")
 
 
 class SessionChange(BaseModel):
@@ -130,7 +132,8 @@ async def start_story(
 ) -> Session:
     """Start a story. The same `Idempotency-Key` from the same writer answers the session that it made before (200)."""
     await admitted(service, caller, host, idempotency_key)
-    wanted = WantedStory(story.prompt, story.template, story.title, story.config, idempotency_key)
+    asked = Asked(story.asked_in, story.asked_call) if story.asked_in else None
+    wanted = WantedStory(story.prompt, story.template, story.title, story.config, idempotency_key, asked=asked)
     session, new = await service.coordinator.create(caller, wanted)
     service.coordinator.begin(session)
     response.status_code = 201 if new else 200

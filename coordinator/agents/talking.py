@@ -180,7 +180,7 @@ class TalkCall(Call):
             calls = await self._part_of_it(name, tries)
             if self._length.over or not calls:
                 break
-            for call in calls:
+            for call in calls[: MOST_CALLS - len(self.tools)]:
                 await self._called(call)
         if not self.text.strip():
             raise faults.empty(name, "talk")
@@ -272,7 +272,8 @@ class TalkCall(Call):
 
     def _checked(self, response: ModelResponse, name: str) -> list[ToolCallPart]:
         """The tools that were called. Raises Fault where the answer broke off."""
-        calls = [part for part in response.parts if isinstance(part, ToolCallPart)]
+        # Of a model that was offered none any more, they are not heard.
+        calls = [part for part in response.parts if isinstance(part, ToolCallPart) and self._offered]
         if self._length.over:
             return []
         if response.finish_reason == "content_filter":

@@ -35,6 +35,14 @@ MOST_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """The chat in which a story was proposed, and the call that proposed it: the chat is told how the story goes."""
+
+    session_id: UUID
+    call_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class WantedStory:
     """What a writer starts a story with. Without a template it is DEFAULT_TEMPLATE, without a title the outline's."""
 
@@ -43,6 +51,7 @@ class WantedStory:
     title: str | None = None
     config: StoryConfig = field(default_factory=StoryConfig)
     request_id: str | None = None
+    asked: Asked | None = None
 
 
 class Runs(Protocol):
@@ -99,6 +108,8 @@ class StoryCoordinator:
             progress=progress.of(work, first.name if first else None, 0),
         )
         made = await self.manager.create_session(identity, new)
+        if wanted.asked is not None:
+            await self.manager.turns.ask_story(identity, wanted.asked.session_id, wanted.asked.call_id, made.session.id)
         return made.session, made.changed
 
     async def fork(self, identity: Identity, session_id: UUID, wanted: WantedFork) -> tuple[Session, bool]:

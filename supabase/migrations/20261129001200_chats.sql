@@ -440,8 +440,8 @@ end
 $$;
 comment on function public.tell_chat() is
   'A trigger on stories that were proposed in a chat, which is told how they go. Nobody may call it.';
-create trigger storyloom_tell_chat after update of status, asked_in on public.story_sessions
-  for each row when (new.asked_in is not null and (old.status is distinct from new.status or old.asked_in is null))
+create trigger storyloom_tell_chat after update of status on public.story_sessions
+  for each row when (new.asked_in is not null and old.status is distinct from new.status)
   execute function public.tell_chat();
 
 create function public.ask_story(p_session_id uuid, p_owner uuid, p_call text, p_story uuid) returns jsonb
@@ -454,10 +454,12 @@ begin
   if chat.kind <> 'chat' or s.kind <> 'story' then
     raise sqlstate 'PT409' using message = 'A story is begun in a chat.';
   end if;
-  if s.asked_in is null then
-    update public.story_sessions set asked_in = chat.id, asked_call = p_call where id = s.id returning * into s;
+  if s.asked_in is not null then
+    return jsonb_build_object('story', public.asked_story(s), 'events', '[]'::jsonb);
   end if;
-  return public.asked_story(s);
+  update public.story_sessions set asked_in = chat.id, asked_call = p_call where id = s.id returning * into s;
+  return jsonb_build_object('story', public.asked_story(s), 'events', public.tell(chat, jsonb_build_array(
+    jsonb_build_object('type', 'story.asked', 'story', public.asked_story(s)))));
 end
 $$;
 comment on function public.ask_story(uuid, uuid, text, uuid) is

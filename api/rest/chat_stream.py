@@ -62,7 +62,7 @@ def wants_json(request: Request) -> bool:
         204: {"description": "No answer is being written"},
         **responses("unauthorized", "not_found", "invalid_message", "rate_limited"),
     },
-    response_class=EventSourceResponse,
+    response_class=Response,
 )
 async def stream_answer(
     session_id: Chat,

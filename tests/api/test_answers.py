@@ -24,6 +24,7 @@ from api.live.answers import ENDING, EXPIRED, Answer, Dialect
 from api.state import Caller, host_of
 from api.state import Service as State
 from coordinator.settings import Settings
+from tests.api.streams import Lines
 from tests.api.support import BUFFER_BYTES, JWT_SECRET, TEST_MODEL, held_story, problem, signed
 from tests.api.test_metrics import seen, until
 from tests.api.test_replay import log
@@ -66,34 +67,6 @@ def door(monkeypatch: pytest.MonkeyPatch) -> None:
 def known(settings: Settings) -> Settings:
     """A service whose tokens a test can sign."""
     return settings.model_copy(update={"jwt_secret": SecretStr(JWT_SECRET)})
-
-
-class Lines:
-    """What comes of an answer, a group of lines at a time."""
-
-    def __init__(self, response: httpx.Response) -> None:
-        self.response = response
-        self.got: list[dict[str, str]] = []
-        self._text = response.aiter_text()
-        self._buffer = ""
-
-    async def next(self) -> dict[str, str] | None:
-        """The next group, by the names of its fields; None at the end."""
-        while "\n\n" not in self._buffer:
-            try:
-                self._buffer += await asyncio.wait_for(anext(self._text), WAIT_S)
-            except StopAsyncIteration:
-                assert self._buffer == ""
-                return None
-        group, self._buffer = self._buffer.split("\n\n", 1)
-        told = dict(line.split(": ", 1) if ": " in line else (line, "") for line in group.split("\n"))
-        self.got.append(told)
-        return told
-
-    async def rest(self) -> list[dict[str, str]]:
-        while await self.next() is not None:
-            pass
-        return self.got
 
 
 @asynccontextmanager

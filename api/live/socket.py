@@ -20,8 +20,8 @@ from api.identity.auth import bearer
 from api.identity.tokens import LEEWAY_S
 from api.live import protocol
 from api.live.watching import Watching, encoded
-from api.state import State, admitted, host_of, state_of, verified
-from coordinator.errors import Internal, StoryloomError, Unauthorized, Unavailable
+from api.state import State, admitted, host_of, person_of, state_of, verified
+from coordinator.errors import Internal, RateLimited, StoryloomError, Unauthorized, Unavailable
 from coordinator.models import Identity
 from coordinator.running.chats import Sending
 from coordinator.running.stories import Asked, WantedStory
@@ -67,6 +67,7 @@ class Connection:
             owner=address_key(host_of(websocket)),
         )
         self._watching: Watching | None = None
+        self._person = person_of(websocket)
         self._number = 0
         self._expiry: asyncio.TimerHandle | None = None
 
@@ -124,13 +125,15 @@ class Connection:
                 if not isinstance(frame, protocol.Auth):
                     raise Unauthorized("The first frame of a connection is `auth`, with a token.")
                 token = frame.token
-            self._watching = Watching(self._state, self._reader, await verified(self._state, token))
+                self._person = self._person if frame.user_id is None else frame.user_id
+            caller = (await verified(self._state, token, self._person)).identity
+            self._watching = Watching(self._state, self._reader, caller)
         except TimeoutError:
             raise Close(protocol.NO_AUTH_IN_TIME, "no auth in time") from None
-        except Unavailable as error:
+        except (Unavailable, RateLimited) as error:
             # The token may be right: its holder is asked to come again, not to sign in.
             await self._websocket.send_text(encoded(error_frame(error)))
-            raise Close(protocol.TRY_AGAIN_LATER, "tokens can't be verified just now") from None
+            raise Close(protocol.TRY_AGAIN_LATER, "not just now: see the error before this") from None
         except StoryloomError as error:
             await self._websocket.send_text(encoded(error_frame(error)))
             raise Close(protocol.NOT_AUTHENTICATED, "not authenticated") from None
@@ -238,7 +241,7 @@ class Connection:
             case protocol.Ping():
                 await self._answer(protocol.Pong(t=frame.t).model_dump())
             case protocol.Auth():
-                await self._renew(frame.token)
+                await self._renew(frame)
             case protocol.StoryStart():
                 await self._start(frame)
             case protocol.SessionAttach():
@@ -268,8 +271,9 @@ class Connection:
                     caller, frame.session_id, frame.step, approved=frame.approved, comment=frame.comment
                 )
 
-    async def _renew(self, token: str) -> None:
-        renewed = await verified(self._state, token)
+    async def _renew(self, frame: protocol.Auth) -> None:
+        person = self._person if frame.user_id is None else frame.user_id
+        renewed = (await verified(self._state, frame.token, person)).identity
         if renewed.user_id != self._caller.user_id:
             raise Unauthorized("A connection stays with its user: connect again to be another.")
         self._watches.caller = renewed

@@ -145,9 +145,7 @@ def _to(kind: CallKind) -> str:
 
 
 def empty(model: str, kind: CallKind) -> Fault:
-    return Fault(
-        f"The model {model} sent an empty answer{_to(kind)}.", OTHER, again=True, spoilt=True, weak=True
-    )
+    return Fault(f"The model {model} sent an empty answer{_to(kind)}.", OTHER, again=True, spoilt=True, weak=True)
 
 
 def cut_off(model: str, kind: CallKind) -> Fault:

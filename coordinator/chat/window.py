@@ -70,7 +70,7 @@ class Window:
     tokens: int
 
 
-def of_store(talk: dict[str, Any], session_id: str) -> tuple[tuple[Line, ...], Summary]:
+def of_store(talk: dict[str, Any]) -> tuple[tuple[Line, ...], Summary]:
     """The messages and the summary as the store has them."""
     messages = talk["messages"]
     first = talk["total"] - len(messages) + 1

@@ -82,6 +82,11 @@ CONFIG = {
     "budget": {"tokens": 100_000, "usd": 5.0},
     "theme_options": {"ending": "Open"},
 }
+PROFILE = {
+    "display_name": "Ada",
+    "avatar_url": "https://example.org/ada.png",
+    "settings": {"theme": "dark", "keys": {"send": ["Enter"]}},
+}
 BODIES: dict[str, dict[str, Any]] = {
     "POST /api/sessions": {
         "prompt": PROMPT,
@@ -112,6 +117,8 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "POST /api/sessions/{session_id}/shares": {"expires_in_s": 600},
     "POST /api/sessions/{session_id}/ledger/{finding_id}/settle": {"comment": "He is a ghost."},
+    "POST /api/v1/users": PROFILE,
+    "PATCH /api/v1/users/me": PROFILE,
     "PUT /api/users/me/keys/{provider}": {"key": "sk-0123456789"},
     "POST /api/auth/refresh": {"refresh_token": "none"},
     "POST /api/auth/device": {"refresh_token": "none"},
@@ -121,7 +128,7 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 """A good body for each door that takes one."""
 FRAMES: dict[str, dict[str, Any]] = {
-    "auth": {"token": "none"},
+    "auth": {"token": "none", "user_id": None},
     "story.start": {"request_id": "once", **BODIES["POST /api/sessions"]},
     "session.attach": {"session_id": ID, "epoch": 1, "after_seq": 1},
     "session.detach": {"session_id": ID},

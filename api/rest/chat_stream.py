@@ -70,7 +70,7 @@ async def stream_answer(
     service: Service,
     request: Request,
     after: Annotated[str | None, Query(max_length=40, description="the `id` of the last line that was seen")] = None,
-    last_event_id: Annotated[str | None, Header(max_length=200, description="the same")] = None,
+    last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", description="the same")] = None,
 ) -> Response:
     """The answer under way, whichever node writes it: all of it from its beginning, and then live; or what follows a
     line that was seen."""

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from coordinator.settings import Settings
 from tests.api.streams import Streamed, streamed
 from tests.api.support import TEST_MODEL, problem
+from tests.api.test_metrics import seen
 from tests.model_server import ModelServer, Reply
 from tests.service import Service, bearer, serving
 
@@ -99,8 +100,9 @@ async def test_who_comes_back_gets_all_of_it_or_what_follows(shared: Service, mo
     async with streamed(shared, "GET", f"{CHAT}/{first.session_id}/stream") as watching:
         await watching.until("text-delta")
     await shared.post(f"{CHAT}/{first.session_id}/stop")
+    told_whole = [await whole, await by_key, await nonsense]
     kept = (await branch(shared, first.session_id))[-1]["content"]
-    for all_of_it in (await whole, await by_key, await nonsense):
+    for all_of_it in told_whole:
         assert all_of_it.text == kept and all_of_it.parts[0]["type"] == "start"
         assert [part["type"] for part in all_of_it.parts][-1] == "abort" and all_of_it.whole
     for what_follows in (await rest, await after):
@@ -223,12 +225,18 @@ async def test_the_sdk_edits_a_message(shared: Service) -> None:
     assert (await branch(shared, first.session_id))[0]["content"] == "My name is Carol."
 
 
-async def test_a_long_history_is_taken_and_not_believed(shared: Service) -> None:
+async def test_a_long_history_is_taken_and_not_believed(shared: Service, model: ModelServer) -> None:
     chat = uuid4().hex[:16]
     history = [said("x" * 250, role="assistant" if number % 2 else "user") for number in range(10_000)]
     body = sent(chat, *history, said("The newest"))
     assert 2**20 < len(json.dumps(body)) < 2**22
-    answer = await told(shared, **body)
+    model.open.clear()
+    async with streamed(shared, "POST", CHAT, **body) as answer:
+        await answer.until("start")
+        # It is not kept for as long as it is answered.
+        assert (await seen(shared))("held_bytes") < 2**20
+        model.open.set()
+        await answer.rest()
     assert [one["content"] for one in await branch(shared, answer.session_id)] == ["The newest", answer.text]
     body["messages"] += [said("x" * 2**21), said("One more")]
     problem(await shared.http.post(CHAT, headers=bearer(shared.token), json=body), 413, "too_large")

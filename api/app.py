@@ -41,6 +41,7 @@ from api.rest import (
     keys,
     ledger,
     profiles,
+    projects,
     sessions,
     shares,
     talks,
@@ -59,6 +60,7 @@ from coordinator.llm.prices import load_prices
 from coordinator.models import Identity
 from coordinator.people.bots import BotUsers
 from coordinator.people.erasures import Erasures
+from coordinator.people.projects import Projects
 from coordinator.people.shares import Shares
 from coordinator.people.signins import LocalSignIns, ProjectSignIns, SignIns
 from coordinator.people.vault import Seal, Vault, secrets_of
@@ -167,6 +169,7 @@ def create_app(settings: Settings, state: State | None = None) -> FastAPI:
         talks,
         export,
         shares,
+        projects,
         users,
         profiles,
         keys,
@@ -301,6 +304,7 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
             press,
             Records(),
             Shares(store.shares),
+            Projects(manager, runs),
             Administration(manager, runs, settings.node_dead_s),
             workers,
             erasures,

@@ -26,6 +26,7 @@ from coordinator.llm.models import Models
 from coordinator.models import Identity
 from coordinator.people.bots import Bot, BotUsers
 from coordinator.people.erasures import Erasures
+from coordinator.people.projects import Projects
 from coordinator.people.shares import Shares
 from coordinator.people.vault import Vault
 from coordinator.running.accounts import Accounts
@@ -80,6 +81,7 @@ class State:
     press: Press
     records: Records
     shares: Shares
+    projects: Projects
     administration: Administration
     workers: Workers
     erasures: Erasures

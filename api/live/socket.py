@@ -285,7 +285,15 @@ class Connection:
         watching.check_room()
         await admitted(self._state, self._caller, host_of(self._websocket), frame.request_id)
         asked = Asked(frame.asked_in, frame.asked_call) if frame.asked_in else None
-        wanted = WantedStory(frame.prompt, frame.template, frame.title, frame.config, frame.request_id, asked=asked)
+        wanted = WantedStory(
+            frame.prompt,
+            frame.template,
+            frame.title,
+            frame.config,
+            frame.request_id,
+            frame.project_id,
+            asked,
+        )
         session, _ = await self._state.coordinator.create(self._caller, wanted)
         # Watched before it runs; a repeated request is told its story from the beginning.
         watching.attach(session.id, 0, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from pydantic_core import to_json
 
 from api.errors import error_frame
 from api.state import State
-from coordinator.errors import Conflict, Internal, StoryloomError
+from coordinator.errors import Conflict, Internal, StoryloomError, Unavailable
 from coordinator.models import Identity
 from coordinator.sessions.events import from_storage
 from coordinator.sessions.streams import Attachment, Reader, TooSlow
@@ -86,9 +87,14 @@ class Watching:
                 if after_seq is None or not await self._replay(attachment, epoch, after_seq):
                     await self._room()
                     snapshot = await self._state.snapshots.get(self.caller, session_id)
+                    self._note_guest(attachment, UUID(snapshot.fields["session"]["user_id"]))
                     await attachment.replay(snapshot)
                     self._state.manager.metrics.snapshots.inc()
                 attachment.go_live()
+            if attachment.guest is not None:
+                # They may have been removed while the past was read, before anybody knew that they watch.
+                with contextlib.suppress(Unavailable):
+                    await self._state.manager.feed.look_again()
         except TooSlow:
             # Who empties the queue ends the connection.
             return
@@ -100,6 +106,10 @@ class Watching:
         finally:
             if self._attaching.get(session_id) is asyncio.current_task():
                 del self._attaching[session_id]
+
+    def _note_guest(self, attachment: Attachment, owner: UUID) -> None:
+        if owner != self.caller.user_id and not self.caller.is_admin:
+            attachment.guest = self.caller.user_id
 
     async def _room(self) -> None:
         """For a page of the past, of this reader and of all."""
@@ -128,6 +138,7 @@ class Watching:
                 if after_seq > max(page.last_seq, told) or (epoch is not None and not page.same_past):
                     return False
                 attachment.start_after(page.epoch if epoch is None else epoch, after_seq)
+                self._note_guest(attachment, page.user_id)
             for item in page.items:
                 await attachment.replay(from_storage(item, seen))
                 seen = item["seq"]

@@ -7,12 +7,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic.config import JsonDict
 
 from api.dialects.uichat import speaks
 from api.errors import responses
 from api.rest import chat_sdk
 from api.rest.chat_sdk import UIChat
 from api.rest.chat_stream import STREAM, Chat, stream_posted, wants_json
+from api.rest.examples import answered, asked, shown
 from api.rest.sessions import Key
 from api.state import Caller, Host, Service
 from api.strict import StrictRoute
@@ -29,10 +31,53 @@ ERRORS = responses(
 Seq = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
+MESSAGE: JsonDict = {
+    "id": "6f1c1c0e-6a4f-4a58-9c0b-0f7b8d7f3a11",
+    "seq": 2,
+    "role": "assistant",
+    "agent": "muse",
+    "content": "Who is the keeper, and what does she do when the light answers?",
+    "metadata": {},
+    "model": "offline:storyteller",
+    "tokens": 13,
+    "cost_usd": 0,
+    "created_at": "2026-11-29T12:00:00Z",
+}
+ANSWER: JsonDict = {
+    "session_id": "2b6c1f3e-6d2f-4d0b-8a55-0c7f4f8f6b10",
+    "message": MESSAGE,
+    "usage": {"tokens": 13, "cost_usd": 0},
+}
+SESSION: JsonDict = {
+    "id": "2b6c1f3e-6d2f-4d0b-8a55-0c7f4f8f6b10",
+    "kind": "chat",
+    "user_id": "0d7e3a52-2f0f-4a1e-9d9f-2f5b0c9d1e77",
+    "title": "The light that answers",
+    "template": "muse",
+    "status": "waiting",
+    "config": {},
+    "progress": {},
+    "epoch": 1,
+    "message_count": 2,
+    "draft_version": 0,
+    "tokens": 13,
+    "cost_usd": 0,
+    "model": "offline:storyteller",
+    "created_at": "2026-11-29T12:00:00Z",
+    "updated_at": "2026-11-29T12:00:00Z",
+    "last_activity_at": "2026-11-29T12:00:00Z",
+    "expires_at": None,
+    "head_seq": 2,
+    "turn": None,
+}
+
+
 class NewMessage(BaseModel):
     """What is said. Without `session_id` it begins a chat; the `Idempotency-Key` header makes or finds it."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra=shown({"text": "A keeper finds that the light answers her.", "agent": "muse"})
+    )
 
     text: Prompt
     session_id: UUID | None = None
@@ -42,26 +87,28 @@ class NewMessage(BaseModel):
 
 
 class ChatAnswer(BaseModel):
+    model_config = ConfigDict(json_schema_extra=shown(ANSWER))
+
     session_id: UUID
     message: Message
     usage: Usage
 
 
 class Regeneration(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=shown({"seq": 2}))
 
     seq: Seq | None = Field(default=None, description="of the answer to stand beside; otherwise the last")
 
 
 class Edit(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=shown({"seq": 1, "text": "A keeper with a lamp."}))
 
     seq: Seq = Field(description="of the message in whose place it stands")
     text: Prompt
 
 
 class BranchChoice(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=shown({"seq": 2}))
 
     seq: Seq = Field(description="of a message of the branch that is to be shown")
 
@@ -87,7 +134,12 @@ async def _answered(service: Service, caller: Caller, posted: Posted, request: R
     return ChatAnswer(session_id=posted.session.id, message=message, usage=usage)
 
 
-@router.post(ADDRESS, responses=ANSWERS, response_model=ChatAnswer)
+@router.post(
+    ADDRESS,
+    responses=ANSWERS,
+    response_model=ChatAnswer,
+    openapi_extra=asked({"text": "A keeper finds that the light answers her.", "agent": "muse"}),
+)
 async def chat(
     body: Body, caller: Caller, service: Service, host: Host, request: Request, key: Key = None
 ) -> ChatAnswer | Response:
@@ -116,13 +168,18 @@ async def say(service: Service, caller: Caller, host: str | None, body: NewMessa
     return await service.chats.send(caller, sending)
 
 
-@router.post("/api/v1/chat/{session_id}/stop", responses=ERRORS)
+@router.post("/api/v1/chat/{session_id}/stop", responses={200: answered(SESSION), **ERRORS})
 async def stop_answer(session_id: Chat, caller: Caller, service: Service) -> Session:
     """The answer under way ends where it is, and keeps its text. Again changes nothing."""
     return await service.chats.stop(caller, session_id)
 
 
-@router.post("/api/v1/chat/{session_id}/regenerate", responses=ANSWERS, response_model=ChatAnswer)
+@router.post(
+    "/api/v1/chat/{session_id}/regenerate",
+    responses=ANSWERS,
+    response_model=ChatAnswer,
+    openapi_extra=asked({"seq": 2}),
+)
 async def regenerate_answer(
     session_id: Chat,
     caller: Caller,
@@ -145,7 +202,7 @@ async def edit_message(
     return await _answered(service, caller, posted, request)
 
 
-@router.post("/api/v1/chat/{session_id}/branch", responses=ERRORS)
+@router.post("/api/v1/chat/{session_id}/branch", responses={200: answered(SESSION), **ERRORS})
 async def show_branch(session_id: Chat, body: BranchChoice, caller: Caller, service: Service) -> Session:
     """Show the branch with that message, as far as it was said last."""
     return await service.chats.branch(caller, session_id, body.seq)

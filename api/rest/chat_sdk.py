@@ -7,20 +7,28 @@ from typing import Any, Literal
 from uuid import UUID, uuid5
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from api.dialects.uichat import Wanted, wanted
 from api.live.protocol import RequestId
+from api.rest.examples import shown
 from api.state import State
 from coordinator.errors import NotFound
 from coordinator.models import Identity, Name, ShortText
 from coordinator.running.chats import Posted, Sending
+
+EXAMPLE: JsonDict = {
+    "id": "QV4yXzbnzqhQJ6vT",
+    "messages": [{"id": "rPmOUFM8OkIz3Hcq", "role": "user", "parts": [{"type": "text", "text": "Who is she?"}]}],
+    "trigger": "submit-message",
+}
 
 
 class UIChat(BaseModel):
     """What `useChat` of the AI SDK sends. Of its messages only the newest is taken; `id` is a session's, or one that
     makes or finds it. What a page adds to it says with whom a new chat is."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", json_schema_extra=shown(EXAMPLE))
 
     id: RequestId
     messages: list[Any]

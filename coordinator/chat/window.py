@@ -60,6 +60,12 @@ class Material:
     stories: tuple[Told, ...] = ()
     tools: tuple[Tool, ...] = ()
 
+    @property
+    def bible_size(self) -> int:
+        """About how many characters."""
+        bible = self.bible
+        return 100 * (len(bible.people) + len(bible.places) + len(bible.rules) + len(bible.facts))
+
 
 @dataclass(frozen=True, slots=True)
 class Window:

@@ -18,7 +18,7 @@ from coordinator.chat.talk import ToolAnswer, ToolCall
 from coordinator.errors import Conflict, InvalidMessage, StoryloomError, Unavailable
 from coordinator.models import Session
 from coordinator.store import Store
-from coordinator.story.canon import Entry, Source, stored
+from coordinator.story.canon import BibleEntry, Source, stored
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Toolbox:
         fields = lore.get(args.kind, {"text": f"{args.name}: {args.text}" if args.name else args.text})
         source = Source(how="noted", session_id=self._session_id, title=self._title[:200])
         try:
-            entry = Entry(kind=args.kind, id=uuid5(self._session_id, f"note {call.id}"), source=source, **fields)
+            entry = BibleEntry(kind=args.kind, id=uuid5(self._session_id, f"note {call.id}"), source=source, **fields)
         except ValidationError:
             raise InvalidMessage(f"A {args.kind} of the bible needs a name.") from None
         part, kept = stored(entry)

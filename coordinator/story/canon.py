@@ -51,7 +51,7 @@ class Lore(Material):
         return (self.name or self.text).casefold()
 
 
-class Entry(Lore):
+class BibleEntry(Lore):
     id: UUID
     source: Source
 
@@ -87,21 +87,21 @@ def checked(lore: Lore) -> Lore:
     return Lore(kind=lore.kind, **{name: getattr(lore, name) for name in kept})
 
 
-def stored(entry: Entry) -> tuple[str, dict[str, Any]]:
+def stored(entry: BibleEntry) -> tuple[str, dict[str, Any]]:
     """The list that has it, and the entry as it is kept there."""
     fields = checked(entry).model_dump(mode="json", exclude_defaults=True, exclude={"kind"})
     source = entry.source.model_dump(mode="json", exclude_none=True)
     return PARTS[entry.kind], {"id": str(entry.id), **fields, "source": source}
 
 
-def entries_of(kept: Mapping[str, Any]) -> list[Entry]:
+def entries_of(kept: Mapping[str, Any]) -> list[BibleEntry]:
     """The entries of a project's bible, in their order; what this version of the service can't read is passed over."""
-    found: list[Entry] = []
+    found: list[BibleEntry] = []
     for kind, part in PARTS.items():
         listed = kept.get(part)
         for item in listed if isinstance(listed, list) else []:
             try:
-                found.append(Entry.model_validate({**item, "kind": kind}))
+                found.append(BibleEntry.model_validate({**item, "kind": kind}))
             except (ValidationError, TypeError):
                 continue
     return found
@@ -153,13 +153,13 @@ def established(bible: Bible, known: Bible) -> Bible:
 
 
 def offers_of(
-    session_id: UUID, bible: Mapping[str, Any] | None, entries: Iterable[Entry], settled: Collection[str]
+    session_id: UUID, bible: Mapping[str, Any] | None, entries: Iterable[BibleEntry], settled: Collection[str]
 ) -> list[Offer]:
     """What a completed story has to offer. `settled` are the ids of offers that were accepted or dismissed before.
 
     An offer's id is made of what it says: the same again is the same offer, another version of it another.
     """
-    there: dict[tuple[str, str], Entry] = {}
+    there: dict[tuple[str, str], BibleEntry] = {}
     ids: set[str] = set(settled)
     for entry in entries:
         there[entry.kind, entry.key] = entry
@@ -173,8 +173,8 @@ def offers_of(
     return list(found.values())
 
 
-def accepted(offer: Offer, source: Source) -> Entry:
-    return Entry(**offer.model_dump(exclude={"id", "replaces"}), id=offer.replaces or offer.id, source=source)
+def accepted(offer: Offer, source: Source) -> BibleEntry:
+    return BibleEntry(**offer.model_dump(exclude={"id", "replaces"}), id=offer.replaces or offer.id, source=source)
 
 
 def _says_the_same(held: Lore, told: Lore) -> bool:

@@ -8,10 +8,8 @@ import signal
 import subprocess
 import sys
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-import jwt
 import pytest
 
 from coordinator.errors import Misconfigured
@@ -53,16 +51,6 @@ from tests.unit.cli.fake_client import SESSION, SESSION_JSON, Fake, Run, script
         (["write", "A door", "--approve", "ending"], "outline, draft, final"),
         (["sessions", "--limit", "0"], "--limit"),
         (["serve", "--port", "70000"], "--port"),
-        (["token", "--admin", "--bot", "discord"], "--admin and --bot don't go together"),
-        (["token", "--bot", "Discord Bot"], "small letters"),
-        (["token", "--bot", ""], "small letters"),
-        (["token", "--bot", "x" * 41], "1 to 40"),
-        (["token", "--bot", os.fsdecode(b"\xff")], "--bot is not text in UTF-8"),
-        (["token", "--ttl", "30d"], "--ttl goes with --bot"),
-        (["token", "--bot", "discord", "--ttl", "soon"], "as 12h or 90d"),
-        (["token", "--bot", "discord", "--ttl", "30s"], "from 1m"),
-        (["token", "--bot", "discord", "--ttl", "3651d"], "to 3650d"),
-        (["token", "--bot", "discord", "--ttl", "9" * 5000 + "d"], "as 12h or 90d"),
         (["serve", "--host", " "], "--host is empty"),
         (["wrte", "A door"], "Did you mean 'write'"),
         (["steer", SESSION, os.fsdecode(b"caf\xe9")], "TEXT is not text in UTF-8"),
@@ -84,25 +72,6 @@ def test_wrong_use_is_told_and_ends_with_2(run: Run, arguments: list[str], said:
     assert (code, out) == (2, "")
     told = json.loads(err)["error"]
     assert told["code"] == "wrong_use" and told["message"]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "seconds"),
-    [([], 30 * 86_400), (["--ttl", "90m"], 5400), (["--ttl", "12h"], 43_200), (["--ttl", "3650D"], 3650 * 86_400)],
-)
-def test_a_bots_token_is_printed(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], seconds: int
-) -> None:
-    monkeypatch.setenv("STORYLOOM_DATA_DIR", str(tmp_path))
-    code, out, err = run("token", "--bot", "discord", *arguments)
-    assert (code, err, out.count("\n")) == (0, "", 1)
-    claims = jwt.decode(out.strip(), (tmp_path / "jwt-secret").read_text(), ["HS256"], audience="storyloom:bot")
-    assert (claims["acts_for"], claims["exp"] - claims["iat"]) == ("discord", seconds)
-    told = json.loads(run("token", "--bot", "discord", *arguments, "--json")[1])
-    assert told["expires_in"] == seconds and told["access_token"].count(".") == 2
-    # Where users sign in at a project, too: a bot's token is the service's own.
-    monkeypatch.setenv("SUPABASE_URL", "https://abcdefghijkl.supabase.co")
-    assert run("token", "--bot", "discord")[0] == 0 and run("token")[0] == 1
 
 
 def test_without_a_command_there_is_help(run: Run) -> None:

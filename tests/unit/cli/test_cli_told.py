@@ -60,7 +60,6 @@ def test_the_exit_codes() -> None:
         (["steer", SESSION, "Rain."], {"id", "content", "seq"}),
         (["ledger", SESSION], {"entries", "findings", "settled", "versions"}),
         (["token"], {"access_token", "expires_in"}),
-        (["token", "--bot", "discord"], {"access_token", "expires_in"}),
     ],
 )
 def test_json_is_one_object_a_line(

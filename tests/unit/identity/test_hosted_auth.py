@@ -17,15 +17,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
 from api.identity import hosted
-from api.identity.bots import BotTokens
 from api.identity.tokens import LEEWAY_S
 from coordinator.admins import LISTED, reads_as
-from coordinator.errors import Misconfigured, Unauthorized
+from coordinator.errors import Unauthorized
 from coordinator.models import SERVICE, Identity
-from coordinator.people.bots import Bot
 from tests.unit.identity.tokens import (
     AUTH,
     NOW,
@@ -402,31 +399,3 @@ async def test_nobody_lists_themselves() -> None:
     assert LISTED not in identity.claims and reads_as(identity) is identity
     claimed = Identity(user_id=USER, role="authenticated", claims={LISTED: True})
     assert reads_as(claimed) is claimed
-
-
-# -- Bots --------------------------------------------------------------------------------------------------------------
-
-
-async def test_a_bots_token_is_believed_by_our_secret_alone() -> None:
-    ours = BotTokens("a secret of the service's own that is long enough")
-    both = auth_of(*PUBLISHED, secret=SECRET, bots=ours)
-    bot = Bot("discord", 0)
-    found = await both.verify(ours.issue(bot, 60))
-    assert isinstance(found, Bot) and found.name == "discord" and found.expires_at > time.time()
-    told = jwt.decode(ours.issue(bot, 60), options={"verify_signature": False})
-    # By the project's own secret, or by a service that has none for bots.
-    assert "storyloom token --bot" in await refusal(jwt.encode(told, SECRET, "HS256"), both)
-    assert await refusal(ours.issue(bot, 60), auth_of(*PUBLISHED, secret=SECRET)) == hosted.OTHER_PROJECT
-    # What the project says of its own users makes none of them a bot.
-    user = await both.verify(token(acts_for="discord"))
-    assert isinstance(user, Identity) and user.user_id == USER and user.bot is None
-
-
-def test_the_token_that_a_bots_user_is_read_with() -> None:
-    user = Identity(
-        user_id=USER, role="authenticated", claims={"sub": str(USER), "role": "authenticated"}, bot="discord"
-    )
-    with pytest.raises(Misconfigured, match="SUPABASE_JWT_SECRET"):
-        hosted.project_token(user, secret=None, issuer=URL)
-    made = hosted.project_token(user, secret=SecretStr(SECRET), issuer=f"{URL}/auth/v1")
-    assert jwt.decode(made.get_secret_value(), SECRET, ["HS256"]) == {**user.claims, "iss": f"{URL}/auth/v1"}

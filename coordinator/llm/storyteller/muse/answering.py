@@ -114,10 +114,14 @@ def _talked(turn: Turn, lead: str) -> Reply:
     if kind in ("surprise", "dunno") and not lead:
         told = developing.decided(turn) if kind == "surprise" else turn.voice.line("let-it-be")
         return _maybe_propose(turn, told)
+    if lead and kind == "foreign":
+        return Reply(_joined(lead, social.answer(turn)))
     if lead:
         return _told(turn, lead)
     if kind in ("accept", "refuse", "pick"):
         return _maybe_propose(turn, _agreed(turn, kind))
+    if kind == "do-with":
+        return Reply(_joined(turn.voice.line("do-with", about=words.bare(turn.main.about, 60)), developing.onward(turn)))
     if told := social.answer(turn):
         return Reply(_repeated(turn, _joined(told, _back(turn, kind))))
     if developing.same_name(turn):
@@ -159,21 +163,7 @@ def _agreed(turn: Turn, kind: str) -> str:
 
 def _back(turn: Turn, kind: str) -> str:
     """The way back to the story after small talk."""
-    if kind in (
-        "bye",
-        "despair",
-        "help",
-        "ai",
-        "model",
-        "who",
-        "language",
-        "private",
-        "foreign",
-        "test",
-        "empty",
-        "code",
-        "link",
-    ):
+    if kind in ("bye", "despair", "help", "ai", "model", "who", "language", "private", "foreign", "test", "empty", "code", "link"):
         return ""
     if kind == "hello":
         first = not any(one.speaker == "assistant" for one in turn.talk.said)
@@ -194,6 +184,4 @@ def _unclear(turn: Turn) -> str:
         told = turn.voice.line("unknown")
     else:
         told = turn.voice.line("unclear", quote=quote) or turn.voice.line("empty")
-    return _repeated(
-        turn, told if turn.talk.turn <= 1 else _joined(told, "" if "?" in told else developing.onward(turn))
-    )
+    return _repeated(turn, told if turn.talk.turn <= 1 else _joined(told, "" if "?" in told else developing.onward(turn)))

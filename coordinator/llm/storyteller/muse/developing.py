@@ -11,25 +11,7 @@ from coordinator.llm.storyteller.muse.turn import Turn
 LATELY = 8
 """Replies in which a question is looked for before it is asked once more, and TWICE in them is enough."""
 TWICE = 2
-_ORDER = (
-    "premise",
-    "hero",
-    "role",
-    "place",
-    "foe",
-    "want",
-    "secret",
-    "ending",
-    "title",
-    "tone",
-    "kind",
-    "pages",
-    "person",
-    "event",
-    "wish",
-    "told",
-    "wanted",
-)
+_ORDER = ("premise", "hero", "role", "place", "foe", "want", "secret", "ending", "title", "tone", "kind", "pages", "person", "event", "wish", "told", "wanted")
 
 
 def acknowledged(turn: Turn) -> str:
@@ -57,9 +39,7 @@ def _of_story(turn: Turn, keys: list[str]) -> str:
     if turn.main.kind in ("accept", "pick") or turn.had("offered"):
         value = turn.changed(keys[0])
         if turn.main.kind in ("accept", "pick") or value in turn.before.get("offered", ()):
-            return turn.voice.line(
-                "chosen", quote=words.bare(value.split(": ")[0] if keys[0] == "person" else value, 64)
-            )
+            return turn.voice.line("chosen", quote=words.bare(value.split(": ")[0] if keys[0] == "person" else value, 64))
     plain = [key for key in keys if key not in ("wanted", "kind", "tone", "pages", "wish") or len(keys) == 1] or keys
     if "premise" in keys:
         return turn.voice.line("got-premise", quote=words.bare(turn.changed("premise"), 120))
@@ -161,6 +141,7 @@ def onward(turn: Turn) -> str:
 def decided(turn: Turn) -> str:
     """Where the writer leaves an answer to the muse: what was asked last is answered by it."""
     slot = turn.had("asked")
+    slot = "who" if slot == "start" else slot
     if not slot:
         return ""
     value = _value(turn, slot)

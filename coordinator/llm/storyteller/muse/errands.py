@@ -15,12 +15,8 @@ from coordinator.llm.storyteller.muse.turn import Turn
 
 KINDS = frozenset("propose look-up read stories judge instructions".split())
 MOST_FOUND = 4
-_OURS = re.compile(
-    r"(?:it|this|that|the story|my story|our story|the idea|my idea|this idea|that idea|the plot|the tale|so far|it so far|the story so far|this so far|the whole thing|)"
-)
-_NO_WORDS = frozenset(
-    "id session_id kind at status source seq created_at updated_at call_id section sections title_id next_offset total words count".split()
-)
+_OURS = re.compile(r"(?:it|this|that|the story|my story|our story|the idea|my idea|this idea|that idea|the plot|the tale|so far|it so far|the story so far|this so far|the whole thing|)")
+_NO_WORDS = frozenset("id session_id kind at status source seq created_at updated_at call_id section sections title_id next_offset total words count".split())
 
 
 def may(turn: Turn, tool: Tool) -> bool:
@@ -42,9 +38,7 @@ def answer(turn: Turn) -> Reply | None:
             return Reply(_shelf(turn))
         case "instructions":
             quote = words.bare(turn.talk.instructions, 300)
-            return Reply(
-                turn.voice.line("instructions-are", quote=quote) if quote else turn.voice.line("no-instructions")
-            )
+            return Reply(turn.voice.line("instructions-are", quote=quote) if quote else turn.voice.line("no-instructions"))
         case "judge":
             return judge(turn, about)
         case _:
@@ -91,19 +85,14 @@ def note(turn: Turn, kept: str) -> Reply:
     return Reply("", ("note", {"kind": kind, "name": name, "text": kept}))
 
 
-_RULE = re.compile(
-    r"\b(?:never|always|must|may not|cannot|can't|nobody|no one|everybody|everyone|only|every|not allowed|forbidden|rule|law)\b",
-    re.IGNORECASE,
-)
+_RULE = re.compile(r"\b(?:never|always|must|may not|cannot|can't|nobody|no one|everybody|everyone|only|every|not allowed|forbidden|rule|law)\b", re.IGNORECASE)
 
 
 def _filed(kept: str) -> tuple[str, str]:
     """Kind and name of an entry."""
     if _RULE.search(kept):
         return "rule", words.shown(" ".join(kept.split()[:6]), 60)
-    subject = re.match(
-        r"(?:the |a |an )?([^,.;]{2,50}?)(?:,| is | was | has | are | lives | lies | wants | had | can | will )", kept
-    )
+    subject = re.match(r"(?:the |a |an )?([^,.;]{2,50}?)(?:,| is | was | has | are | lives | lies | wants | had | can | will )", kept)
     name = words.shown(subject[1] if subject else " ".join(kept.split()[:4]), 60)
     last = name.split()[-1].lower() if name.split() else ""
     if last in lx.PLACES:
@@ -139,9 +128,7 @@ def _wanted(text: str) -> set[str]:
     return {word[:7] for word in re.findall(r"[^\W_]{3,40}", text[:600].lower()) if word not in _SMALL}
 
 
-_SMALL = frozenset(
-    "the and her his their what who where about with from that this was were are has had have for not but you our".split()
-)
+_SMALL = frozenset("the and her his their what who where about with from that this was were are has had have for not but you our".split())
 
 
 def _found(turn: Turn, about: str, entries: list[str]) -> str:
@@ -150,9 +137,7 @@ def _found(turn: Turn, about: str, entries: list[str]) -> str:
     shown = f"“{about}”"
     if not entries:
         return turn.voice.line("not-found", about=shown)
-    facts = " ".join(
-        f"{words.lifted(words.bare(entry, 200))}." if not entry.endswith("…") else entry for entry in entries
-    )
+    facts = " ".join(f"{words.lifted(words.bare(entry, 200))}." if not entry.endswith("…") else entry for entry in entries)
     return turn.voice.line("found", about=shown, facts=facts)
 
 
@@ -180,10 +165,7 @@ def leaves(value: Any, depth: int = 0) -> Iterator[str]:
 
 
 def _listed(stories: tuple[Told, ...]) -> str:
-    shown = [
-        f"“{words.bare(one.title, 80) or 'a story without a title'}” ({one.words:,} words, {one.status})"
-        for one in stories[:6]
-    ]
+    shown = [f"“{words.bare(one.title, 80) or 'a story without a title'}” ({one.words:,} words, {one.status})" for one in stories[:6]]
     more = len(stories) - len(shown)
     return words.series([*shown, *([f"{words.number(more)} more"] if more else [])])
 
@@ -195,11 +177,7 @@ def _shelf(turn: Turn) -> str:
 
 def named(turn: Turn, about: str) -> Told | None:
     """The story that words mean: by its title, or the only one there is."""
-    bare = words.squeezed(
-        re.sub(
-            r"^(?:the |my |our )?(?:story|tale)(?: called| named| of| about)? ", "", about.strip(), flags=re.IGNORECASE
-        )
-    )
+    bare = words.squeezed(re.sub(r"^(?:the |my |our )?(?:story|tale)(?: called| named| of| about)? ", "", about.strip(), flags=re.IGNORECASE))
     stories = turn.talk.stories
     for one in stories:
         title = words.squeezed(one.title)
@@ -212,6 +190,13 @@ def named(turn: Turn, about: str) -> Told | None:
     return stories[0] if len(stories) == 1 and _OURS.fullmatch(bare) else None
 
 
+def _spoken_of(turn: Turn) -> Told | None:
+    """The story that was spoken of last."""
+    ranked = [(turn.voice.recent.rfind(f"“{words.bare(one.title, 80)}”"), one) for one in turn.talk.stories if one.title.strip()]
+    at, last = max(ranked, key=lambda each: each[0], default=(-1, None))
+    return last if at >= 0 else None
+
+
 def _read(turn: Turn, about: str) -> Reply | None:
     one = named(turn, about)
     if one is not None:
@@ -219,26 +204,15 @@ def _read(turn: Turn, about: str) -> Reply | None:
     if not turn.talk.stories or _OURS.fullmatch(about.lower()):
         if turn.memory.has_story and (_OURS.fullmatch(about.lower()) or not turn.talk.stories):
             if _wanted(about) & _wanted(" ".join(recalling.tellings(turn.memory))) or _OURS.fullmatch(about.lower()):
-                return Reply(
-                    _found(turn, words.bare(about, 80), [])
-                    if not _OURS.fullmatch(about.lower())
-                    else recalling.recap(turn)
-                )
-        return (
-            Reply(turn.voice.line("no-stories"))
-            if not turn.talk.stories
-            else Reply(turn.voice.line("which", list=_listed(turn.talk.stories)))
-        )
+                return Reply(_found(turn, words.bare(about, 80), []) if not _OURS.fullmatch(about.lower()) else recalling.recap(turn))
+        return Reply(turn.voice.line("no-stories")) if not turn.talk.stories else Reply(turn.voice.line("which", list=_listed(turn.talk.stories)))
     return Reply(turn.voice.line("no-such", about=words.bare(about, 80), list=_listed(turn.talk.stories)))
 
 
 def _open(turn: Turn, one: Told) -> Reply:
     title = words.bare(one.title, 80)
     if may(turn, "read_story"):
-        return Reply(
-            turn.voice.line("reading", title=title) + "\n\n",
-            ("read_story", {"session_id": one.session_id, "section": 1}),
-        )
+        return Reply(turn.voice.line("reading", title=title) + "\n\n", ("read_story", {"session_id": one.session_id, "section": 1}))
     return Reply(_of_text(turn, one, one.excerpt, ""))
 
 
@@ -251,9 +225,7 @@ def _of_text(turn: Turn, one: Told, text: str, last: str) -> str:
         whole = "\n\n".join(part for part in (text, last) if part)
         return f"{turn.voice.line('judged-title', title=title)} {judging.text(turn, whole)}"
     told = turn.voice.line("read-it", quote=words.shown(text, 320))
-    return (
-        f"{told} {turn.voice.line('read-on', quote=words.shown(last[-400:].split('. ', 1)[-1], 220))}" if last else told
-    )
+    return f"{told} {turn.voice.line('read-on', quote=words.shown(last[-400:].split('. ', 1)[-1], 220))}" if last else told
 
 
 def judge(turn: Turn, about: str) -> Reply:
@@ -261,9 +233,9 @@ def judge(turn: Turn, about: str) -> Reply:
     if passage:
         return Reply(f"{turn.voice.line('judged-own')} {judging.text(turn, passage)}")
     lower = about.lower().strip()
-    if re.match(r"which\b", words.squeezed(turn.main.sentence)) and (told := judging.shelf(turn)):
+    if re.search(r"\bwhich (?:story |one )?is\b", words.squeezed(turn.main.sentence)) and (told := judging.shelf(turn)):
         return Reply(told)
-    one = named(turn, about) if about else None
+    one = named(turn, about) or (_spoken_of(turn) if turn.is_critic and _OURS.fullmatch(lower) else None)
     ours = _OURS.fullmatch(lower) is not None
     if one is None and ours and turn.talk.stories and (turn.is_critic or not turn.memory.has_story):
         if len(turn.talk.stories) > 1:
@@ -271,10 +243,7 @@ def judge(turn: Turn, about: str) -> Reply:
         one = turn.talk.stories[0]
     if one is not None and not (ours and turn.memory.has_story and not turn.is_critic):
         return _open(turn, one)
-    if (
-        re.match(r"(?:how (?:can|could|do|should)|what (?:would|should|could))\b", words.squeezed(turn.main.sentence))
-        and turn.memory.has_story
-    ):
+    if re.match(r"(?:how (?:can|could|do|should)|what (?:would|should|could))\b", words.squeezed(turn.main.sentence)) and turn.memory.has_story:
         return Reply(f"{turn.voice.line('advice')} {developing.question(turn)}".strip())
     return Reply(judging.plan(turn) if ours or lower in ("me", "the hero") else judging.thing(turn, about))
 
@@ -292,17 +261,19 @@ def after(turn: Turn) -> Reply:
             return Reply(turn.voice.line("not-proposed", error=told) if told else turn.voice.line("proposed"))
         case "note":
             kept = words.bare(str(newest.call.args.get("text", "")), 200)
-            said = (
-                turn.voice.line("not-noted", error=error, quote=kept) if error else turn.voice.line("noted", quote=kept)
-            )
+            said = turn.voice.line("not-noted", error=error, quote=kept) if error else turn.voice.line("noted", quote=kept)
             return Reply(said)
         case "look_up":
             query = words.bare(str(newest.call.args.get("query", "")), 80)
-            return Reply(
-                _found(turn, query, [] if error else list(leaves(newest.result))[:20] or _in_bible(turn, query))
-            )
+            return Reply(_found(turn, query, [] if error else list(leaves(newest.result))[:20] or _in_bible(turn, query)))
         case "read_story":
             return _read_on(turn, newest, told)
+
+
+def _text_of(result: dict[str, Any]) -> str:
+    """The text that a section was answered as, under whatever name."""
+    plain = next((result[key] for key in ("text", "content", "excerpt") if isinstance(result.get(key), str)), "")
+    return plain or max(leaves({key: one for key, one in result.items() if key not in ("title", "name")}), key=len, default="")
 
 
 def _read_on(turn: Turn, newest: ToolAnswer, error: str) -> Reply:
@@ -315,5 +286,5 @@ def _read_on(turn: Turn, newest: ToolAnswer, error: str) -> Reply:
     read = [each for each in turn.talk.answered if each.call.tool == "read_story" and not each.error]
     if isinstance(sections, int) and sections > 1 and len(read) == 1 and may(turn, "read_story"):
         return Reply("", ("read_story", {"session_id": session, "section": sections}))
-    texts = [max(leaves(each.result), key=len, default="") for each in read]
+    texts = [_text_of(each.result) for each in read]
     return Reply(_of_text(turn, one, texts[0] or one.excerpt, texts[-1] if len(texts) > 1 else ""))

@@ -9,7 +9,7 @@ import hashlib
 import random
 import re
 
-from coordinator.llm.storyteller import banks, cast, plot, titles, weaver
+from coordinator.llm.storyteller import banks, cast, figures, lexicon, plot, titles, weaver
 from coordinator.llm.storyteller.muse import story, words
 from coordinator.llm.storyteller.muse.memory import Memory
 from coordinator.llm.storyteller.muse.sparks import Spark
@@ -18,16 +18,17 @@ from coordinator.llm.storyteller.outline import fill
 TALES = 4
 """Plots that are looked at for one answer."""
 PAGES = 5
+ASIDE = "\n"
+"""Between what happens and who it is that it happens to."""
 
 
 class Inventor:
     """A talk's plots, each from another seed."""
 
-    def __init__(self, memory: Memory, talk_id: str, turn: int, spark: Spark) -> None:
+    def __init__(self, memory: Memory, talk_id: str, spark: Spark) -> None:
         self._memory = memory
         self._genre = story.genre_of(memory)
         self._first = int.from_bytes(hashlib.sha256(talk_id.encode("utf-8", "surrogatepass")).digest()[:2])
-        self._turn = turn
         prompt = story.prompt(memory)[:600]
         if prompt == "A story.":
             prompt = f"Somebody comes by {spark.thing} {spark.place}."
@@ -53,7 +54,7 @@ class Inventor:
 
     def _introduced(self, tale: plot.Tale, summary: str) -> str:
         """A summary, with who it names that the writer does not know yet."""
-        summary = re.sub(r"^.{0,80} is introduced .{0,120}?\. ", "", summary)
+        summary = self._own_foe(tale, re.sub(r"^.{0,80} is introduced .{0,120}?\. ", "", summary))
         new = [
             person
             for person in tale.outline.people[1:]
@@ -62,34 +63,30 @@ class Inventor:
             and not person.name.lower().startswith("the ")
         ]
         told = [f"{person.name.split()[0]} would be {person.role}" for person in new[:2]]
-        return f"{summary} {words.series(told)}." if told else summary
+        return f"{summary}{ASIDE}{words.series(told)}." if told else summary
+
+    def _own_foe(self, tale: plot.Tale, text: str) -> str:
+        """With the writer's own antagonist in the part of the plot's, where that is somebody."""
+        foe = story.slots(self._memory, "")["foe"]
+        rival = tale.cast.others["X"].short
+        somebody = bool(figures.find(foe)) or bool(foe and foe.split()[-1].lower() in lexicon.ANIMALS)
+        if not somebody or foe.startswith(("a ", "an ")) or rival.lower() in foe.lower():
+            return text
+        told = re.sub(rf"(?<!\w){re.escape(rival)}(?!\w)", lambda _: foe, text)
+        return re.sub(r"(^|[.!?] )([a-z])", lambda found: found[1] + found[2].upper(), told)
 
     def ideas(self) -> list[str]:
         """What other plots turn on than those of `beats`."""
-        return [
-            f"{words.lifted(fill(tale.ladder.idea, tale.slots))}."
-            for tale in (self.tale(number) for number in range(TALES - 1, 2 * TALES))
-        ]
+        return [f"{words.lifted(fill(tale.ladder.idea, tale.slots))}." for tale in (self.tale(number) for number in range(TALES - 1, 2 * TALES))]
 
     def loglines(self) -> list[str]:
         return [fill(tale.ladder.logline, tale.slots) for tale in self._tales()]
 
     def twists(self) -> list[str]:
         """What the turn of each plot finds out, and what somebody in it has kept."""
-        turns = [
-            fill(tale.ladder.rungs["turn"].summary, tale.slots | _third(tale))
-            for tale in self._tales()
-            if tale.ladder.rungs
-        ]
-        darks = [
-            fill(tale.ladder.rungs["dark"].summary, tale.slots | _third(tale))
-            for tale in self._tales()
-            if tale.ladder.rungs
-        ]
-        return [
-            self._introduced(tale, text)
-            for tale, text in zip([*self._tales(), *self._tales()], [*turns, *darks], strict=False)
-        ]
+        turns = [fill(tale.ladder.rungs["turn"].summary, tale.slots | _third(tale)) for tale in self._tales() if tale.ladder.rungs]
+        darks = [fill(tale.ladder.rungs["dark"].summary, tale.slots | _third(tale)) for tale in self._tales() if tale.ladder.rungs]
+        return [self._introduced(tale, text) for tale, text in zip([*self._tales(), *self._tales()], [*turns, *darks], strict=False)]
 
     def endings(self) -> list[str]:
         return [self._introduced(tale, tale.outline.beats[-1].summary) for tale in self._tales()]
@@ -103,9 +100,7 @@ class Inventor:
         for tale in self._tales():
             fitting = titles.fitting(tale.genre, tale.thing, tale.slots, tale.ladder.titles)
             found += [titles.title(name, tale.slots) for name in fitting]
-        unique = list(
-            dict.fromkeys(title for title in found if title and "  " not in title and len(title) <= titles.LONGEST)
-        )
+        unique = list(dict.fromkeys(title for title in found if title and "  " not in title and len(title) <= titles.LONGEST))
         rng = self._rng("titles")
         rng.shuffle(unique)
         return unique
@@ -125,21 +120,14 @@ class Inventor:
 
     def airs(self) -> list[str]:
         """What one hears, smells and sees there."""
-        lines = [
-            line
-            for line in banks.genre(self._genre if self._genre != "scp" else "short-story").units.get("sense", ())
-            if "{" not in line
-        ]
+        lines = [line for line in banks.genre(self._genre if self._genre != "scp" else "short-story").units.get("sense", ()) if "{" not in line]
         rng = self._rng("airs")
         rng.shuffle(lines)
         return [self._told(self.tale(0), line) for line in lines]
 
     def places(self) -> list[str]:
         genre = banks.genre(self._genre)
-        found = [
-            f"{words.lifted(place.name)}: {words.series(list(place.details[:3]))}."
-            for place in (*genre.places, genre.far)
-        ]
+        found = [f"{words.lifted(place.name)}: {words.series(list(place.details[:3]))}." for place in (*genre.places, genre.far)]
         rng = self._rng("places")
         rng.shuffle(found)
         return found
@@ -152,11 +140,7 @@ class Inventor:
         found: list[str] = []
         for index, tale in enumerate(self._tales()):
             rival = tale.cast.others["X"]
-            who = (
-                rival.name
-                if rival.name == rival.role or rival.name.lower().startswith("the ")
-                else f"{rival.short}, {rival.role}"
-            )
+            who = rival.name if rival.name == rival.role or rival.name.lower().startswith("the ") else f"{rival.short}, {rival.role}"
             found.append(f"{words.lifted(who)}, who {wants[index % len(wants)]}.")
         return found
 
@@ -169,6 +153,8 @@ class Inventor:
         for index, tale in enumerate(self._tales()):
             others = [member for key, member in tale.cast.others.items() if key in ("A", "W") or key.startswith("Y")]
             for place, member in enumerate(others):
+                if member.short.lower() in self._memory.first("place").lower():
+                    continue
                 role = re.sub(r"\bmy\b", f"{tale.cast.protagonist.short}'s", member.role)
                 slots = member.slots("C") | {"Crole": role}
                 found.append(fill(lines[(index * 3 + place) % len(lines)], slots))
@@ -215,11 +201,4 @@ class Inventor:
 
 def _third(tale: plot.Tale) -> dict[str, str]:
     lead: cast.Member = tale.cast.protagonist
-    return {
-        "P": lead.short,
-        "he": lead.he,
-        "his": lead.his,
-        "him": lead.him,
-        "self": f"{lead.him}self",
-        "Ps": f"{lead.short}'s",
-    }
+    return {"P": lead.short, "he": lead.he, "his": lead.his, "him": lead.him, "self": f"{lead.him}self", "Ps": f"{lead.short}'s"}

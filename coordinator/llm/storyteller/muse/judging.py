@@ -14,14 +14,8 @@ LEAST = 25
 """Words from which a text can be judged."""
 MOST = 6_000
 """Characters of a text that are measured."""
-_ADVERB = re.compile(
-    r"\b(?:suddenly|really|very|quickly|slowly|totally|literally|actually|basically|extremely|incredibly|absolutely|somehow)\b",
-    re.IGNORECASE,
-)
-_ASKS = re.compile(
-    r"^.{0,120}?(?:think|feedback|opinion|review|critique|judge|comment|thoughts|rate|read|good|like)\b[^:\n]{0,80}[:\n]",
-    re.IGNORECASE,
-)
+_ADVERB = re.compile(r"\b(?:suddenly|really|very|quickly|slowly|totally|literally|actually|basically|extremely|incredibly|absolutely|somehow)\b", re.IGNORECASE)
+_ASKS = re.compile(r"^.{0,120}?(?:think|feedback|opinion|review|critique|judge|comment|thoughts|rate|read|good|like)\b[^:\n]{0,80}[:\n]", re.IGNORECASE)
 
 
 def pasted(turn: Turn) -> str:
@@ -58,11 +52,7 @@ def _remarks(turn: Turn, passage: str) -> list[str]:
     found.append(voice.line("senses-few" if measure.senses < 1.5 else "senses-many"))
     lengths = [len(part.split()) for part in weaver.sentences(passage)] or [0]
     flat = measure.rhythm < 0.35 and len(lengths) > 2
-    found.append(
-        voice.line("rhythm-flat", length=words.number(round(sum(lengths) / len(lengths))))
-        if flat
-        else voice.line("rhythm-good")
-    )
+    found.append(voice.line("rhythm-flat", length=words.number(round(sum(lengths) / len(lengths)))) if flat else voice.line("rhythm-good"))
     first = [" ".join(part.split()[:1]) for part in weaver.sentences(passage)]
     common = max(set(first), key=first.count) if first else ""
     if len(first) >= 5 and first.count(common) * 2 > len(first):
@@ -98,9 +88,7 @@ def shelf(turn: Turn) -> str:
         return ""
     longest = max(stories, key=lambda one: one.words)
     liked = max(stories, key=lambda one: (Measure(one.excerpt[:MOST]).senses, one.words))
-    line = next(
-        (part for part in weaver.sentences(liked.excerpt[:MOST]) if 4 <= len(part.split()) <= 50), liked.excerpt[:150]
-    )
+    line = next((part for part in weaver.sentences(liked.excerpt[:MOST]) if 4 <= len(part.split()) <= 50), liked.excerpt[:150])
     return turn.voice.line(
         "shelf-compare",
         longest=words.bare(longest.title, 80),

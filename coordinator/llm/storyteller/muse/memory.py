@@ -48,14 +48,16 @@ KEYS = {
     "person": Key("Also in it is {}.", 10, 130),
     "about": Key("Of the writer, {}.", 14, 110),
     "kept": Key("To be remembered: {}.", 12, 200),
-    "event": Key("In it this happens: {}.", 8, 200),
+    "event": Key("In it this happens: {}.", 8, 240),
     "wish": Key("Asked for: {}.", 8, 80),
     "finished": Key("Told by the service: {}.", 4, 160),
-    "offered": Key("Offered last: {}.", 4, 200),
+    "offered": Key("Offered last: {}.", 4, 240),
     "told": Key("The writer also said: {}.", 10, 160),
 }
 """In the order of how much it would be missed, but for names of which there are many."""
-STORY = frozenset("hero role premise place foe want secret tone kind pages ending title person event wish".split())
+STORY = frozenset(
+    "hero role premise place foe want secret tone kind pages ending title person event wish".split()
+)
 """What a proposal is made of."""
 AS_IT_STANDS, BEFORE = "as it stands now", "before more was told"
 _SIDES = {key: tuple(one.line.split("{}")) for key, one in KEYS.items()}
@@ -123,11 +125,17 @@ class Memory:
 
     # The fold
 
-    def hear(self, said: Said) -> tuple[Heard, ...]:
-        """Takes up a message, and answers what it asks."""
+    def hear_all(self, said: tuple[Said, ...]) -> None:
+        """Takes up messages, of which each is read as far as there is room for all."""
+        most = words.share([len(one.text) for one in said if one.speaker == "user"])
+        for one in said:
+            self.hear(one, most)
+
+    def hear(self, said: Said, most: int = words.HEAD + words.TAIL) -> tuple[Heard, ...]:
+        """Takes up a message, of which `most` characters are read, and answers what it asks."""
         if said.speaker == "assistant":
             return self._hear_self(said)
-        glimpsed = words.glimpse(said.text)
+        glimpsed = words.glimpse(said.text, most)
         asked = hearing.heard(glimpsed)
         self.changes = ()
         if asked[0].kind == "service":
@@ -210,20 +218,14 @@ class Memory:
     def _take(self, glimpsed: str, asked: tuple[Heard, ...], author: str | None) -> None:
         found = telling.facts(glimpsed)
         question = self.first("asked")
-        if question in ("who", "foe") and found and all(fact.key in ("person", "role", "hero") for fact in found):
+        if question in ("who", "foe") and found and not settling.is_clause(glimpsed) and all(fact.key in ("person", "role", "hero") for fact in found):
             found = settling.settled(question, glimpsed) or found
-        if (
-            not self.first("foe")
-            and (self.first("hero") or self.first("role"))
-            and question != "who"
-            and settling.is_foe(glimpsed)
-        ):
-            found = (Fact("foe", words.lowered(words.bare(glimpsed))),)
+        if (self.first("hero") or self.first("role")) and question != "who" and settling.is_foe(glimpsed):
+            others = f"{self.first('foe')}, and " if self.first("foe") and question != "foe" else ""
+            found = (Fact("foe", f"{others}{words.lowered(words.bare(glimpsed))}"),)
         if found:
             for fact in found:
-                self.take(
-                    replace(fact, value=f"{fact.value}{_kin(glimpsed)}") if fact.key == "called" else fact, author
-                )
+                self.take(replace(fact, value=f"{fact.value}{_kin(glimpsed)}") if fact.key == "called" else fact, author)
         elif (mended := _correction(glimpsed)) and self._mend(mended, author):
             return
         else:
@@ -256,8 +258,8 @@ class Memory:
         elif fact.key == "hero":
             self._rename(fact.value)
             self._sexed(fact.value)
-        elif fact.key == "role" and self.first("role") and self.first("role") in fact.value:
-            self.put("role", fact.value)
+        elif fact.key == "tone" and self.first("tone") and re.fullmatch(r"(?:(?:much |a bit |a little )?[a-z]{2,12}er(?: and |, )?){1,3}", fact.value):
+            self.put("tone", f"{self.first('tone')}, but {fact.value}")
         else:
             self.put(fact.key, fact.value)
             if fact.key == "role" and (she := figures.sex(fact.value)) is not None:
@@ -321,31 +323,41 @@ class Memory:
             return
         if kinds != [""] * len(kinds) or any(one.asks for one in asked):
             return
+        question = question or ("" if self.has_story else "start")
         if question and (answer := settling.settled(question, glimpsed)):
             for fact in answer:
                 self.take(fact)
             return
+        if question in ("tone", "pages") and (named := settling.settled("start", glimpsed)):
+            for fact in named:
+                if fact.key == "place" and not self.first("place"):
+                    self.take(fact)
+                    return
         self._narrated(glimpsed)
 
     def _choose(self, chosen: str, sort: str, question: str) -> None:
         sort, _, thing = sort.partition(" of ")
         if thing or (sort == "name" and self.first("hero")):
             self.put("person", f"{chosen}: {thing or 'somebody new'}")
+        elif sort == "person" and (told := _SOMEBODY.search(chosen)):
+            if self.first("hero"):
+                self.put("person", f"{told[1]}: {told[2]}")
+            else:
+                self._rename(told[1])
+                self.put("role", re.sub(r"^(?:an?|the) ", "", told[2]))
         elif sort in ("name", "person") or (not sort and question in ("who", "called")):
             for fact in telling.who(chosen):
                 self.take(fact)
         elif sort == "title":
             self.put("title", chosen)
         elif sort in ("villain", "setting", "ending"):
-            self.put(
-                {"villain": "foe", "setting": "place", "ending": "ending"}[sort], words.lowered(words.bare(chosen))
-            )
+            self.put({"villain": "foe", "setting": "place", "ending": "ending"}[sort], words.lowered(words.bare(chosen)))
         elif question in KEYS and not sort:
             self.put(question, words.lowered(words.bare(chosen)))
         elif question == "where" and not sort:
             self.put("place", words.lowered(words.bare(chosen)))
         else:
-            self.put("event", words.bare(chosen, 200))
+            self.put("event", words.bare(chosen, 240))
 
     def _narrated(self, glimpsed: str) -> None:
         """Sentences that only tell: the first is what the story is about, the others what happens in it."""
@@ -367,9 +379,7 @@ class Memory:
         """What kind of thing is going to be offered, so that what is chosen of it is known for what it is."""
         kind = asked[-1].kind
         if kind in offers.SORTS:
-            self.known["sort"] = (
-                f"name of {thing}" if kind == "name" and (thing := offers.thing_named(asked[-1])) else kind,
-            )
+            self.known["sort"] = (f"name of {thing}" if kind == "name" and (thing := offers.thing_named(asked[-1])) else kind,)
         elif kind == "more" and not self.first("sort"):
             self.known["sort"] = ("idea",)
         elif kind not in ("more", "refuse", "accept", "pick", "dunno"):
@@ -388,16 +398,8 @@ class Memory:
         return "\n".join(found)
 
     def _as_lines(self) -> list[str]:
-        few = [
-            KEYS[key].line.replace("{}", self.first(key))
-            for key, kind in KEYS.items()
-            if kind.most == 1 and self.first(key)
-        ]
-        many = {
-            key: [KEYS[key].line.replace("{}", one) for one in reversed(self.all(key))]
-            for key, kind in KEYS.items()
-            if kind.most > 1
-        }
+        few = [KEYS[key].line.replace("{}", self.first(key)) for key, kind in KEYS.items() if kind.most == 1 and self.first(key)]
+        many = {key: [KEYS[key].line.replace("{}", one) for one in reversed(self.all(key))] for key, kind in KEYS.items() if kind.most > 1}
         found = few
         for rank in range(max(kind.most for kind in KEYS.values())):
             found = [*found, *(those[rank] for those in many.values() if rank < len(those))]
@@ -435,13 +437,9 @@ _WORDS = {
     "premise": "premise", "plot": "premise", "genre": "kind", "goal": "want", "wish": "want", "secret": "secret",
 }  # fmt: skip
 _BY_ANOTHER = re.compile(r"\b(?:writer|user)(?:'s name is|,| is called| is named| named) ([A-Z].{1,60})")
-_OF_TALK = re.compile(
-    r"(?:i|you|we|your|i'm|you're|we're|i'd|i'll|i've|please|thank|let|let's|that's|this is|it's|these|those|ok|maybe)\b"
-)
-_KIN = re.compile(
-    r"\b(?:has|have|is|with|meets?|and|loves|finds|gets) ((?:an?|her|his|their) [a-z'-]{2,16}(?: [a-z'-]{2,16})?)[.,;!]? {1,2}(?:and )?(?:her|his|their) name\b",
-    re.IGNORECASE,
-)
+_OF_TALK = re.compile(r"(?:i|you|we|your|i'm|you're|we're|i'd|i'll|i've|please|thank|let|let's|that's|this is|it's|these|those|ok|maybe)\b")
+_SOMEBODY = re.compile(r"\b([A-Z][\w'-]{1,20})(?:, too)?(?:,| was) ((?:an?|the|her|his|their|my|[A-Z]\w{1,20}'s) [^,.;:]{3,60})")
+_KIN = re.compile(r"\b(?:has|have|is|with|meets?|and|loves|finds|gets) ((?:an?|her|his|their) [a-z'-]{2,16}(?: [a-z'-]{2,16})?)[.,;!]? {1,2}(?:and )?(?:her|his|their) name\b", re.IGNORECASE)
 
 
 def _kin(glimpsed: str) -> str:
@@ -463,14 +461,7 @@ def _correction(glimpsed: str) -> str:
     line = " ".join(glimpsed.split())
     told = _CORRECTED.match(line.strip(" .!")) if len(line) <= 120 and "?" not in line else None
     value = (told[1] or told[2] or "").strip() if told else ""
-    return (
-        ""
-        if re.match(
-            r"(?:thanks|thank you|not|no|i|you|that|this|it|please|let's|don't|never|stop|what|why|how|nothing)\b",
-            value.lower(),
-        )
-        else value
-    )
+    return "" if re.match(r"(?:thanks|thank you|not|no|i|you|that|this|it|please|let's|don't|never|stop|what|why|how|nothing)\b", value.lower()) else value
 
 
 def _of_line(line: str) -> tuple[str, str] | None:

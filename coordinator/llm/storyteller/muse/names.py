@@ -9,9 +9,7 @@ from coordinator.llm.storyteller.muse import words
 from coordinator.plain import plain_name
 
 MOST_WORDS = 5
-_PARTICLES = frozenset(
-    "de del della der den van von zu la le el al bin ibn ben da di du dos das of the y ter af av".split()
-)
+_PARTICLES = frozenset("de del della der den van von zu la le el al bin ibn ben da di du dos das of the y ter af av".split())
 _NEVER = frozenset(
     "a an the my your his her its our their this that these those not none nothing unknown secret nobody's irrelevant what "
     "who whose which whom hard difficult easy long short important important boring weird silly funny pretty common rare "
@@ -95,9 +93,7 @@ def _may_be_small(lower: str, taken: list[str], left: int) -> bool:
 
 def cleaned(name: str) -> str:
     """A name as plain words, at most `words.LONGEST_NAME` characters; empty where nothing of it is left."""
-    plain = " ".join(
-        re.sub(r"[<>{}\[\]|\\^`*#~\"“”=&;]|(?<!\w)_|_(?!\w)", " ", plain_name(name) if name else "").split()
-    )
+    plain = " ".join(re.sub(r"[<>{}\[\]|\\^`*#~\"“”=&;]|(?<!\w)_|_(?!\w)", " ", plain_name(name) if name else "").split())
     return plain[: words.LONGEST_NAME].strip(" .,;:!?-'’")
 
 
@@ -112,19 +108,13 @@ def self_named(tail: str) -> str:
     plain = lower in lx.ADJECTIVES or lower in lx.ADVERBS
     if word[0].islower():
         rest = tail[len(first) :].strip(" .!")
-        told = (
-            known and not plain and (not rest or first[-1] in ",.!" or rest.startswith(("and ", "from ", "by the way")))
-        )
+        told = known and not plain and (not rest or first[-1] in ",.!" or rest.startswith(("and ", "from ", "by the way")))
         return name_in(tail) if told else ""
     if lower.endswith(("ish", "ese")) or (plain and not known):
         return ""
     name = name_in(tail)
     after = tail[tail.find(name) + len(name) :].split() if name else []
-    return (
-        name
-        if name and len(name.split()) <= 3 and (not after or after[0][:1] in ",.!;:-–—" or after[0] in _AFTER)
-        else ""
-    )
+    return name if name and len(name.split()) <= 3 and (not after or after[0][:1] in ",.!;:-–—" or after[0] in _AFTER) else ""
 
 
 _AFTER = frozenset("and from the by but here your a nice, btw".split())

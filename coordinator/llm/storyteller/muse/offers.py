@@ -9,8 +9,10 @@ from functools import lru_cache
 from coordinator.llm.storyteller.muse import banks, words
 from coordinator.llm.storyteller.muse.hearing import Heard
 
-QUESTIONS = ("called", "who", "where", "foe", "tone", "pages", "want", "ending", "secret")
-SORTS = frozenset("name title opening ending twist villain person setting next idea surprise dialogue describe".split())
+QUESTIONS = ("start", "called", "who", "where", "foe", "tone", "pages", "want", "ending", "secret")
+SORTS = frozenset(
+    "name title opening ending twist villain person setting next idea surprise dialogue describe".split()
+)
 """Kinds of messages to which something is offered that can be chosen."""
 MOST = 2_000
 """Characters of a reply that are read."""
@@ -22,9 +24,7 @@ SLOTS = {
 }  # fmt: skip
 """What a decision calls that which was asked."""
 _OF_SLOT = {said: slot for slot, said in SLOTS.items()}
-_DECIDED = re.compile(
-    rf"(?:Then I say|My choice|I decide|I settle it), for ({'|'.join(_OF_SLOT)}): “([^“”\n]{{1,200}})”"
-)
+_DECIDED = re.compile(rf"(?:Then I say|My choice|I decide|I settle it), for ({'|'.join(_OF_SLOT)}): “([^“”\n]{{1,200}})”")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def _stems() -> tuple[tuple[str, re.Pattern[str]], ...]:
     """The questions of the bank `asking`, with anything in their slots."""
     found = []
     for question in QUESTIONS:
-        for line in banks.sayings()[f"ask-{question}"]:
+        for line in banks.sayings()["start" if question == "start" else f"ask-{question}"]:
             escaped = re.escape(line)
             found.append((question, re.compile(re.sub(r"\\\{\w+\\\}", ".{1,140}?", escaped))))
     return tuple(found)
@@ -74,7 +74,7 @@ def _offered(text: str, sort: str) -> tuple[str, ...]:
         return tuple(dict.fromkeys(_QUOTED.findall(text)))[:4]
     parts = text.split("\n\n")
     if sort and len(parts) > 1:
-        return (words.bare(parts[1], 200),)
+        return (words.bare(parts[1], 240),)
     example = _EXAMPLE.search(text)
     return (example[1],) if example else ()
 
@@ -86,9 +86,7 @@ _THE_HERO = re.compile(
 
 def thing_named(asked: Heard) -> str:
     """What a name is asked for, where that is not the hero: `the town`; empty for the hero's."""
-    told = re.search(
-        r"names? for (?:an? |the |my |our |her |his |this )?(.{2,40})$", words.squeezed(asked.sentence)[:300]
-    )
+    told = re.search(r"names? for (?:an? |the |my |our |her |his |this )?(.{2,40})$", words.squeezed(asked.sentence)[:300])
     about = words.bare(told[1] if told else asked.about, 40).lower()
     left = [word for word in re.findall(r"[\w'-]+", about) if not _THE_HERO.fullmatch(word)]
     return "the " + " ".join(left) if left else ""

@@ -75,12 +75,7 @@ def recap(turn: Turn) -> str:
 
 def opened(turn: Turn, questions: list[str]) -> str:
     slots = turn.voice.slots
-    return words.series(
-        [
-            OPEN[question].replace("{the_hero}", slots["the_hero"] or "the hero").replace("{hero_or}", slots["hero_or"])
-            for question in questions
-        ]
-    )
+    return words.series([OPEN[question].replace("{the_hero}", slots["the_hero"] or "the hero").replace("{hero_or}", slots["hero_or"]) for question in questions])
 
 
 def said_of(fact: str) -> str:
@@ -90,18 +85,14 @@ def said_of(fact: str) -> str:
         "age": f"you are {value}", "home": f"you live in {value}", "from": f"you are from {value}", "likes": f"you like {value}",
         "dislikes": f"you don't like {value}", "trade": f"you are a {value}", "has": f"you have {value}",
     }  # fmt: skip
-    return plain.get(
-        head, f"your {head} is {value}" if head.startswith("favourite") else f"your {head} is called {value}"
-    )
+    return plain.get(head, f"your {head} is {value}" if head.startswith("favourite") else f"your {head} is called {value}")
 
 
 def _about_me(turn: Turn) -> str:
     known = [said_of(fact) for fact in turn.memory.all("about")]
     if turn.writer:
         known.insert(0, f"your name is {turn.voice.slots['writer']}")
-    return (
-        turn.voice.line("about-you", facts=words.series(known[:8])) if known else turn.voice.line("nothing-about-you")
-    )
+    return turn.voice.line("about-you", facts=words.series(known[:8])) if known else turn.voice.line("nothing-about-you")
 
 
 _WHICH = (
@@ -119,9 +110,7 @@ def _my_fact(turn: Turn) -> str:
     for fact in turn.memory.all("about"):
         head = fact.split(": ")[0]
         named = next((heads for pattern, heads in _WHICH if pattern.search(asked)), ())
-        if head in named or (
-            about and head in (about, {"job": "trade", "work": "trade", "profession": "trade"}.get(about, about))
-        ):
+        if head in named or (about and head in (about, {"job": "trade", "work": "trade", "profession": "trade"}.get(about, about))):
             found.append(said_of(fact))
     if found:
         return turn.voice.line("your-fact", fact_said=words.series(found[-4:]))
@@ -133,11 +122,7 @@ def _slot(turn: Turn) -> str:
     if kind == "hero-is":
         answer = _who(memory)
     elif kind == "pages-is":
-        answer = (
-            f"{memory.first('pages')} page{'s' if memory.first('pages') != '1' else ''}"
-            if memory.first("pages")
-            else ""
-        )
+        answer = f"{memory.first('pages')} page{'s' if memory.first('pages') != '1' else ''}" if memory.first("pages") else ""
     elif kind == "tone-is":
         answer = ", ".join(one for one in (story.KINDS.get(memory.first("kind"), ""), memory.first("tone")) if one)
     else:
@@ -159,24 +144,10 @@ def _fact(turn: Turn) -> str:
         return turn.voice.line("fact-found", quote=words.bare(best, 200))
     if best:
         return turn.voice.line("slot-known", answer=words.lifted(words.bare(best, 200)))
-    known = {
-        word.lower()
-        for word in re.findall(
-            r"\w+",
-            " ".join(
-                [
-                    turn.memory.first("hero"),
-                    turn.memory.first("role"),
-                    *(one.split(": ")[0] for one in turn.memory.all("person")),
-                ]
-            ),
-        )
-    }
+    known = {word.lower() for word in re.findall(r"\w+", " ".join([turn.memory.first("hero"), turn.memory.first("role"), *(one.split(": ")[0] for one in turn.memory.all("person"))]))}
     if known & set(_content(turn.main.sentence)):
         return turn.voice.line("no-fact")
-    choice = re.match(
-        r"(?:should|could|would|will|can|may|must|shall|does|do|is|are) ", words.squeezed(turn.main.sentence)
-    )
+    choice = re.match(r"(?:should|could|would|will|can|may|must|shall|does|do|is|are) ", words.squeezed(turn.main.sentence))
     return turn.voice.line("unknown-choice" if choice and turn.memory.has_story else "unknown")
 
 
@@ -214,16 +185,11 @@ def tellings(memory: Memory) -> list[str]:
         name, _, what = one.partition(": ")
         found.append(f"{name} is {what if _DETERMINED.match(what) else seedwork.article(what or 'somebody')}")
     hero = memory.first("hero") or "the hero"
-    for key, before in (
-        ("premise", "it is about "),
-        ("want", f"{hero} wants "),
-        ("foe", f"against {hero} stands "),
-        ("secret", f"{hero} keeps a secret: "),
-        ("ending", "it ends "),
-        ("place", "it plays "),
-    ):
+    for key, before in (("want", f"{hero} wants "), ("foe", f"against {hero} stands "), ("secret", f"{hero} keeps a secret: "), ("ending", "it ends "), ("place", "it plays ")):
         if memory.first(key):
             found.append(f"{before}{memory.first(key)}")
+    if memory.first("premise"):
+        found.append(story.about(memory))
     if memory.first("hero") and memory.first("role"):
         found.append(f"{memory.first('hero')} is the {memory.first('role')}")
     return found

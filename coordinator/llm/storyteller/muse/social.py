@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from coordinator.llm.storyteller import banks, seedwork
 from coordinator.llm.storyteller.muse import words
@@ -12,13 +13,9 @@ PLAIN = frozenset(
     "ai model who help language hijack despair how-are-you bye thanks sorry praise love insult joke laugh clock test private "
     "code link foreign empty".split()
 )
-GO_ON = frozenset(
-    "how-are-you praise love insult joke laugh thanks sorry clock sum hijack test code link mood marks mash pictures".split()
-)
+GO_ON = frozenset("how-are-you praise love insult joke laugh thanks sorry clock sum hijack test code link mood marks mash pictures".split())
 """After these the talk goes back to the story."""
-_LOW = frozenset(
-    "sad lonely angry stressed depressed anxious worried exhausted unhappy ill sick upset nervous afraid scared heartbroken frustrated blue down tired bad".split()
-)
+_LOW = frozenset("sad lonely angry stressed depressed anxious worried exhausted unhappy ill sick upset nervous afraid scared heartbroken frustrated blue down tired bad".split())
 _HIGH = frozenset("happy excited glad fine good great well ok okay".split())
 
 
@@ -31,9 +28,7 @@ def answer(turn: Turn) -> str:
         return _foreign(turn)
     if kind in PLAIN:
         return turn.voice.line(kind)
-    special = {"hello": _hello, "mood": _mood, "sum": _sum, "mash": _mash, "marks": _marks, "pictures": _pictures}.get(
-        kind
-    )
+    special = {"hello": _hello, "mood": _mood, "sum": _sum, "mash": _mash, "marks": _marks, "pictures": _pictures}.get(kind)
     return special(turn) if special else ""
 
 
@@ -83,12 +78,14 @@ def _marks(turn: Turn) -> str:
 
 
 def _pictures(turn: Turn) -> str:
+    if all(_FACE.search(unicodedata.name(char, "")) for char in turn.main.about if unicodedata.category(char) == "So"):
+        return turn.voice.line("face")
     seed = seedwork.read(turn.main.about)
-    seen = [
-        seedwork.article(one)
-        for one in dict.fromkeys([*seed.people, *(thing.phrase for thing in seed.things), *seed.places])
-    ]
+    seen = [seedwork.article(one) for one in dict.fromkeys([*seed.people, *(thing.phrase for thing in seed.things), *seed.places])]
     return turn.voice.line("pictures", seen=words.series(seen[:4])) if seen else turn.voice.line("face")
+
+
+_FACE = re.compile(r"\b(?:FACE|FACES|HAND|HANDS|THUMBS|HEART|HEARTS|SMILE|SIGN|PERSON|EYES|FIST|FINGER|GESTURE|CLAPPING|BICEPS)\b")
 
 
 def _foreign(turn: Turn) -> str:

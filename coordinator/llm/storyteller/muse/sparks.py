@@ -40,9 +40,7 @@ def spark(talk_id: str, genre_name: str, turn: int) -> Spark:
     genre = banks.genre(genre_name)
     roles = tuple(_somebody(role) for role in (*genre.words["extra"], *genre.words["minor"]))
     states = tuple(state for state in genre.words["conditions"] if " I " not in f" {state} ")
-    places = {
-        place.within: place.details for place in (*genre.places, genre.home, genre.far) if "my " not in place.name
-    }
+    places = {place.within: place.details for place in (*genre.places, genre.home, genre.far) if "my " not in place.name}
     where = _ordered(f"{talk_id}|places", tuple(places), PLACES)[turn % PLACES]
     thing = _ordered(f"{talk_id}|things", tuple(dict.fromkeys(genre.words["objects"])), THINGS)[turn % THINGS]
     state = _ordered(f"{talk_id}|states", states, STATES)[turn % STATES]

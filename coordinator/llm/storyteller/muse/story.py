@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from coordinator.llm.storyteller import banks, seedwork, verbs
-from coordinator.llm.storyteller.muse import words
+from coordinator.llm.storyteller.muse import settling, words
 from coordinator.llm.storyteller.muse.memory import Memory
 
 CORE = ("who", "where", "foe", "tone", "pages")
@@ -25,7 +25,7 @@ def genre_of(memory: Memory) -> str:
     """The template that fits what was said: the kind that was asked for, else by the words of the story."""
     if memory.first("kind") in banks.GENRES:
         return memory.first("kind")
-    told = " ".join([memory.first(key) for key in ("premise", "role", "foe", "place", "tone", "want")]).lower()
+    told = " ".join([*(memory.first(key) for key in ("premise", "role", "foe", "place", "tone", "want")), *memory.all("wish")]).lower()
     for genre, pattern in _BY_WORDS:
         if pattern.search(told):
             return genre
@@ -34,7 +34,7 @@ def genre_of(memory: Memory) -> str:
 
 _BY_WORDS = (
     ("science-fiction", re.compile(r"\b(?:space\w{0,10}|robots?|androids?|planets?|stars? ?ships?|aliens?|orbit\w{0,4}|colony|mars|the moon|galax\w{1,4}|astronauts?|hull|airlock)\b")),
-    ("fairy-tale", re.compile(r"\b(?:dragons?|witch\w{0,2}|wizards?|fair(?:y|ies)|prince(?:ss)?\w{0,2}|kings?|queens?|elves|elf|goblins?|trolls?|giants?|enchanted|magic\w{0,4}|unicorns?|knights?|hedgehogs?|fox|bear|mouse|kingdoms?|sorcer\w{2,4}|for (?:my|kids|children)\b.{0,20})\b")),
+    ("fairy-tale", re.compile(r"\b(?:fantasy|empires?|realms?|swords?|prophec(?:y|ies)|dragons?|witch\w{0,2}|wizards?|fair(?:y|ies)|prince(?:ss)?\w{0,2}|kings?|queens?|elves|elf|goblins?|trolls?|giants?|enchanted|magic\w{0,4}|unicorns?|knights?|hedgehogs?|fox|bear|mouse|kingdoms?|sorcer\w{2,4}|for (?:my|kids|children)\b.{0,20})\b")),
     ("noir", re.compile(r"\b(?:detectives?|private eye|gangsters?|murder\w{0,4}|mob|heist|police|crime|femme fatale|saxophone|con (?:man|woman)|blackmail\w{0,3})\b")),
     ("horror", re.compile(r"\b(?:ghosts?|haunt\w{0,3}|scary|creepy|terrif\w{1,5}|demons?|vampires?|zombies?|curse[ds]?|graveyards?|dread|eerie|unsettling|blood)\b")),
 )  # fmt: skip
@@ -71,10 +71,7 @@ def _where(place: str) -> str:
     if not place:
         return ""
     short = words.lowered(_short(place, 70))
-    if re.match(
-        r"(?:in|on|at|near|under|inside|aboard|by|beneath|beyond|during|between|around|somewhere|above|along|behind|outside|over)\b",
-        short,
-    ):
+    if re.match(r"(?:in|on|at|near|under|inside|aboard|by|beneath|beyond|during|between|around|somewhere|above|along|behind|outside|over)\b", short):
         return short
     return f"in {short}"
 
@@ -96,12 +93,7 @@ def thing_of(memory: Memory) -> str:
         while len(parts) > 1 and verbs.forms(parts[0].lower()):
             parts = parts[1:]
         phrase = " ".join(parts)
-        if (
-            thing.kind == "thing"
-            and phrase.lower() not in role
-            and not verbs.forms(phrase.lower())
-            and phrase.isascii()
-        ):
+        if thing.kind == "thing" and phrase.lower() not in role and not verbs.forms(phrase.lower()) and phrase.isascii():
             return seedwork.Thing(phrase, "thing").definite
     return ""
 
@@ -136,14 +128,10 @@ def prompt(memory: Memory, spark: str = "") -> str:
     """The story in sentences, at most 2,000 characters: the writer's own words for what it is about come first."""
     hero, role = memory.first("hero"), memory.first("role")
     premise = memory.first("premise")
-    who = (
-        f"{hero}, {seedwork.article(role)}"
-        if hero and role and not re.match(r"(?:an?|the|my) ", role)
-        else hero or (seedwork.article(role) if role else "")
-    )
+    who = f"{hero}, {seedwork.article(role)}" if hero and role and not re.match(r"(?:an?|the|my) ", role) else hero or (seedwork.article(role) if role else "")
     parts: list[str] = []
     if premise:
-        whole = words.lifted(premise) if _is_clause(premise) else f"A story about {words.lowered(premise)}"
+        whole = words.lifted(premise) if settling.is_clause(premise) else f"A story about {words.lowered(premise)}"
         parts.append(whole)
         if hero and hero.lower() not in premise.lower():
             parts.append(f"The protagonist is {who}")
@@ -177,15 +165,7 @@ def _full_where(place: str) -> str:
 
 
 def _ending(ending: str) -> str:
-    return (
-        ending if re.match(r"(?:with|when|in|on|badly|well|happily|sadly|where|as|by)\b", ending) else f"so: {ending}"
-    )
-
-
-def _is_clause(premise: str) -> bool:
-    """Whether a premise is a sentence of its own, as `a story about …` would not take it."""
-    seed = seedwork.read(premise)
-    return bool(seed.clause)
+    return ending if re.match(r"(?:with|when|in|on|badly|well|happily|sadly|where|as|by)\b", ending) else f"so: {ending}"
 
 
 def proposal(memory: Memory, spark: str = "") -> dict[str, object]:
@@ -198,14 +178,18 @@ def proposal(memory: Memory, spark: str = "") -> dict[str, object]:
     args: dict[str, object] = {
         "prompt": prompt(memory, spark),
         "template": genre_of(memory),
-        "pages": int(memory.first("pages") or PAGES)
-        if memory.first("pages").isdigit() or not memory.first("pages")
-        else PAGES,
+        "pages": int(memory.first("pages") or PAGES) if memory.first("pages").isdigit() or not memory.first("pages") else PAGES,
         "wishes": wishes[:MOST_WISHES],
     }
     if memory.first("hero"):
         args["protagonist"] = memory.first("hero")
     return args
+
+
+def about(memory: Memory, most: int = 240) -> str:
+    """What it is about, as a clause of a sentence."""
+    premise = words.lowered(words.bare(memory.first("premise"), most))
+    return premise if settling.is_clause(premise) else f"it is about {premise}"
 
 
 _DETERMINED = re.compile(r"(?:an?|the|my|her|his|their|our|somebody|someone|\w{1,20}'s)\b")
@@ -216,14 +200,10 @@ def recap(memory: Memory) -> list[str]:
     found: list[str] = []
     hero, role = memory.first("hero"), memory.first("role")
     if memory.first("premise"):
-        found.append(f"it is about {words.lowered(words.bare(memory.first('premise'), 140))}")
+        found.append(about(memory, 140))
     if hero or role:
         article = "" if re.match(r"(?:an?|the|my|her|his) ", role) else "a "
-        who = (
-            f"{hero}, {seedwork.article(role) if article else role}"
-            if hero and role
-            else hero or (seedwork.article(role) if article else role)
-        )
+        who = f"{hero}, {seedwork.article(role) if article else role}" if hero and role else hero or (seedwork.article(role) if article else role)
         found.append(f"we follow {who}")
     if memory.first("place"):
         found.append(f"it plays {_full_where(memory.first('place'))}")

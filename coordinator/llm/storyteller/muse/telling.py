@@ -85,70 +85,37 @@ _LIKE = _p(
     r"(?!it\b|that\b|this\b|the idea\b|the sound\b|you\b|them\b|your\b|to think\b|those\b|the (?:first|second|third|last)\b|him\b|her\b)(.{2,70})$"
 )
 _HAVE = _p(r"^i have (an? .{2,50}|(?:two|three|four|five|six|some|many) .{2,50})$")
-_HAVE_NOT = frozenset(
-    "question idea feeling problem headache cold request hunch suggestion bit few lot look plan thought".split()
-)
+_HAVE_NOT = frozenset("question idea feeling problem headache cold request hunch suggestion bit few lot look plan thought".split())
 _MADE_BY = _p(
-    r"^(?:(?:i (?:want|would like|need|wish)|i'd like|i'd love|i'm (?:writing|working on|planning)|i am writing|let's|let us|help me|could you|can you|"
+    r"^(?:(?:i (?:want|would like|need|wish)|i'd like|i'd love|i(?:'m| am) (?:writing|working on|planning|developing|thinking of|thinking about|starting|plotting|outlining|dreaming of)|let's|let us|help me|could you|can you|"
     r"we (?:should|could)|how about|give me|tell me|make me|write me|write|tell|make|create|start|please|to|try|do|have|it's|it is|"
     r"this is|think of|come up with|develop|begin|for|me|us|you|together|new|writing|an?|the|some|another|my|short|long|little|"
     r"very|quite|nice|good|great|funny|sad|dark|scary|spooky|cosy|cozy|warm|gothic|romantic|epic|classic|modern|fantasy|love|ghost|"
     r"horror|noir|crime|bedtime|children's|kids'?|sweet|strange|weird|silly|old|true|real|\d{1,3}|page|pages|word|words|of|science fiction|sci-?fi)[\s,-]{1,3}){1,14}"
-    + _STORY
-    + r"s?\b(?: (?:for (?:my |the |a )?(?:kids?|children|son|daughter|friend|child|class|boy|girl)))?"
+    + _STORY + r"s?\b(?: (?:for (?:my |the |a )?(?:kids?|children|son|daughter|friend|child|class|boy|girl)))?"
 )
-_ABOUT = _p(
-    r"^(?: (?:set|that is|that's|which is|it's|it is))?,?[ :]{1,2}(about|of|on|where|in which|with|between|that|in)\b:? (.{3,290})$"
-)
-_IS_ABOUT = _p(
-    r"^(?:it(?:'s| is)|it should be|make it|the story(?:'s| is)|my story is|the (?:plot|premise|idea) is|this is|something|one|write a story)? ?about (?!you\b|me\b|that\b|it\b|time\b|\d|what\b|how\b)(.{2,280})$"
-)
-_CHANGED = _p(
-    r"^(?:please )?(?:change|make|set|let) the (ending|end|title|place|setting|villain|antagonist|tone|mood|hero(?:ine)?|protagonist|length)(?: be| to| into|:| is){1,3}:? (.{2,120})$"
-)
-_CHANGES = {
-    "end": "ending",
-    "setting": "place",
-    "villain": "foe",
-    "antagonist": "foe",
-    "mood": "tone",
-    "heroine": "hero",
-    "protagonist": "hero",
-    "length": "pages",
-}
-_PREMISE = _p(
-    r"^(?:the |my )?(?:premise|plot|idea|story)(?: is)?(?: that)?(?: this)?:? (?!about\b|set\b|is\b|should\b|in\b|short\b|long\b)(.{6,280})$"
-)
-_HERO_IS = _p(
-    r"^"
-    + _HERO
-    + r"(?:'s name)?(?: is| should be| will be| was| could be|'s)?(?: called| named)? ?[:=]? ?(?!is\b)(.{2,110})$"
-)
-_IS_HERO = _p(
-    r"^(.{2,60}?)(?: is|'s| should be| will be) (?:my |the |our )(?:hero(?:ine)?|protagonist|main character|lead)$"
-)
-_CALLED = _p(
-    r"^(?:(her|his|their|its) (?:first |full |real )?name(?:'s| is| should be| will be)|"
-    + _PRONOUN
-    + r"(?:'s| is| are|'re| should be)(?: called| named)|(?:call|name) (her|him|them)) "
-    + _N
-)
+_ABOUT = _p(r"^(?: (?:set|that is|that's|which is|it's|it is))?,?[ :]{1,2}(about|of|on|where|in which|with|between|that|in)\b:? (.{3,290})$")
+_IS_ABOUT = _p(r"^(?:it(?:'s| is)|it should be|make it|the story(?:'s| is)|my story is|the (?:plot|premise|idea) is|this is|something|one|write a story)? ?about (?!you\b|me\b|that\b|it\b|time\b|\d|what\b|how\b)(.{2,280})$")
+_CHANGED = _p(r"^(?:please )?(?:change|make|set|let) the (ending|end|title|place|setting|villain|antagonist|tone|mood|hero(?:ine)?|protagonist|length)(?: be| to| into|:| is){1,3}:? (.{2,120})$")
+_CHANGES = {"end": "ending", "setting": "place", "villain": "foe", "antagonist": "foe", "mood": "tone", "heroine": "hero", "protagonist": "hero", "length": "pages"}
+_PREMISE = _p(r"^(?:the |my )?(?:premise|plot|idea|story)(?: is)?(?: that)?(?: this)?:? (?!about\b|set\b|is\b|should\b|in\b|short\b|long\b)(.{6,280})$")
+_HERO_IS = _p(r"^" + _HERO + r"(?:'s name)?(?: is| should be| will be| was| could be|'s)?(?: called| named)? ?[:=]? ?(?!is\b)(.{2,110})$")
+_IS_HERO = _p(r"^(.{2,60}?)(?: is|'s| should be| will be) (?:my |the |our )(?:hero(?:ine)?|protagonist|main character|lead)$")
+_CALLED = _p(r"^(?:(her|his|their|its) (?:first |full |real )?name(?:'s| is| should be| will be)|" + _PRONOUN + r"(?:'s| is| are|'re| should be)(?: called| named)|(?:call|name) (her|him|them)) " + _N)
 _NAME_HERO = _p(r"^(?:call|name) " + _HERO + " " + _N)
 _PLACE = _p(
     r"^(?:it|the (?:story|tale|whole thing)|my story|everything|this|it all|we|all of it|the action)(?:'s|'re| is| are| should be| will be| would be)? ?(?:all )?"
     r"(?:set|plays?|takes? place|happens?|located|placed|to be set|should take place|should play|should happen|takes us)?,? "
     r"((?:in|on|at|near|under|inside|aboard|by|beneath|beyond|during|between|around|somewhere) .{2,110})$"
 )
-_SET_IN = _p(
-    r"^(?:set|place|put|let's set|have|let) (?:it|the story|this|them|us)(?: be| play| happen| take place)? ((?:in|on|at|near|under|inside|aboard|by) .{2,110})$"
-)
+_SET_IN = _p(r"^(?:set|place|put|let's set|have|let) (?:it|the story|this|them|us)(?: be| play| happen| take place)? ((?:in|on|at|near|under|inside|aboard|by) .{2,110})$")
 _SETTING = _p(r"^(?:the )?(?:setting|place|location|scene|where)(?: is| should be| will be)?:? (?!is\b)(.{2,110})$")
 _FOE = _p(
     r"^(?:the |my |her |his |their |our )?(?:main |big )?(?:villain|antagonist|enemy|bad guy|baddie|baddy|rival|obstacle|problem|conflict|foe|nemesis|threat|danger|trouble)"
     r"(?:'s name)?(?: of the story)?(?: is| should be| will be| was|'s)?(?: called| named| that)? ?[:=]? ?(?!is\b|with\b|here\b)(.{2,120})$"
 )
 _AGAINST = _p(
-    r"^(?:what (?:stands|is|'s) (?:against|in) .{2,30}?|(?:she|he|they|[A-Z]\w{1,20}) (?:fights?|is up against|are up against|must defeat|must beat|has to defeat|"
+    r"^(?:against (?:her|him|them|the hero(?:ine)?|[a-z]\w{1,20}) (?:stands|stand|is|are)|what (?:stands|is|'s) (?:against|in) .{2,30}?|(?:she|he|they|[A-Z]\w{1,20}) (?:fights?|is up against|are up against|must defeat|must beat|has to defeat|"
     r"faces?|is hunted by|is fighting|is threatened by|must get past|has to fight|have to fight)) (?:is |against )?(.{2,120})$"
 )
 _STANDS = _p(r"^(.{2,80}?) (?:stands?|is|are) (?:against|in) (?:her|him|them)(?: way)?$")
@@ -162,19 +129,11 @@ _TONE = _p(
     r"(?: be| feel| sound| read| like| have)?|(?:tone|mood|style|feel|feeling|atmosphere) ?:|i(?: want|'d like) it(?: to be| to feel)?)(?: more| a bit| a little| very| really| rather| quite| fairly| all| like)* "
     r"(.{3,80})$"
 )
-_PAGES = _p(
-    r"(?<![\d.,])(\d{1,5}|an?|one|two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|thirty|a dozen)[ -](?:full |short |long |more )?(pages?|words)\b"
-)
-_LENGTH = _p(
-    r"^(?:(?:make|keep) it|it should be|i want it|nice and|rather|quite|very|really|just|as|please|something|a|pretty|fairly|on the|and|one|be|the| )*(short|long|brief|tiny|medium|novel-length|epic|shorter|longer|small)(?: one| story| side| tale| as possible| please|,| )*$"
-)
-_ENDING = _p(
-    r"^(?:it|the story|everything|it all)(?:'ll| will| should| must)? (?:ends?|finish(?:es)?|closes?)(?: up)? ((?:with|when|in|on|badly|well|happily|sadly|where|as|by)\b.{0,110})$"
-)
+_PAGES = _p(r"(?<![\d.,])(\d{1,5}|an?|one|two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|thirty|a dozen)[ -](?:full |short |long |more )?(pages?|words)\b")
+_LENGTH = _p(r"^(?:(?:make|keep) it|it should be|i want it|nice and|rather|quite|very|really|just|as|please|something|a|pretty|fairly|on the|and|one|be|the| )*(short|long|brief|tiny|medium|novel-length|epic|shorter|longer|small)(?: one| story| side| tale| as possible| please|,| )*$")
+_ENDING = _p(r"^(?:it|the story|everything|it all)(?:'ll| will| should| must)? (?:ends?|finish(?:es)?|closes?)(?: up)? ((?:with|when|in|on|badly|well|happily|sadly|where|as|by)\b.{0,110})$")
 _ENDING_IS = _p(r"^(?:the |its )?ending(?: is| should be| must be| will be)?:? (?!is\b)(.{3,110})$")
-_END_KIND = _p(
-    r"^(?:and |with |please |i want |it needs |it has |give it |i'd like )*(?:a |an )?((?:very )?(?:happy|sad|open|bittersweet|tragic|surprising|surprise|quiet|good|bad|hopeful|twist) end(?:ing)?)$"
-)
+_END_KIND = _p(r"^(?:and |with |please |i want |it needs |it has |give it |i'd like )*(?:a |an )?((?:very )?(?:happy|sad|open|bittersweet|tragic|surprising|surprise|quiet|good|bad|hopeful|twist) end(?:ing)?)$")
 _TITLE = _p(
     r"^(?:(?:the |its |my )?title(?: is| should be| will be|:)|call (?:it|the story|this|the book)|title it|name (?:it|the story)|"
     r"(?:the story|it)(?:'s| is| should be) (?:called|titled)) (.{2,80})$"
@@ -192,9 +151,8 @@ _KIN = re.compile(
     r"^(?:(?:with|and|also|there is|there's|she has|he has|they have) )?(?:(her|his|their|the|an?)) ([a-z][a-z'\-]{2,16}(?: [a-z][a-z'\-]{2,16})?)(?:'s name is|,? (?:is |who is |are )?(?:called|named)|'s called) (.{2,50})$",
     re.IGNORECASE,
 )
-_KEEP = _p(
-    r"^(?:please )?(?:remember|note|keep in mind|don't forget|do not forget|never forget|make a note|write down|take note|bear in mind|for the bible|add to the bible|put (?:it )?in the bible)(?: down| of this| this| that|,|:)* (?!me\b|my name\b|when\b|it$|that$|this$|to me\b|i'm\b|what\b)(.{3,290})$"
-)
+_OF_KIN = re.compile(r"^([Hh]er|[Hh]is|[Tt]heir|[Tt]he) ([a-z][a-z'\-]{2,16}(?: [a-z][a-z'\-]{2,16})?) ([A-Z][\w'\-]{1,20})(?:,? (?:is|was|who is),? ((?:an?|the|her|his|their) .{2,90})|$)")
+_KEEP = _p(r"^(?:please )?(?:remember|note|keep in mind|don't forget|do not forget|never forget|make a note|write down|take note|bear in mind|for the bible|add to the bible|put (?:it )?in the bible)(?: down| of this| this| that|,|:)* (?!me\b|my name\b|when\b|it$|that$|this$|to me\b|i'm\b|what\b)(.{3,290})$")
 
 
 @lru_cache(maxsize=1024)
@@ -203,16 +161,16 @@ def facts(glimpsed: str) -> tuple[Fact, ...]:
     found: list[Fact] = []
     for sentence in words.sentences(glimpsed):
         asks = "?" in sentence[-2:]
-        if asks and _REQUEST.match(_LEAD.sub("", sentence)):
-            found += _story_of(sentence)
+        requested = _REQUEST.match(_LEAD.sub("", sentence)) if asks else None
+        if requested:
+            asked = _LEAD.sub("", sentence)[requested.end() :].strip(" ?.!")
+            found += _story_of(sentence) or _changed(asked) or _telling_of(asked)
         elif told := _before_question(sentence) if asks else sentence:
             found += _of_sentence(told)
     return tuple(dict.fromkeys(found))[:MOST]
 
 
-_REQUEST = _p(
-    r"^(?:(?:can|could|would|will|may|shall|should) (?:you|we|i)|how about|what about|do you want to|why don't (?:we|you))\b"
-)
+_REQUEST = _p(r"^(?:(?:can|could|would|will|may|shall|should) (?:you|we|i)|how about|what about|do you want to|why don't (?:we|you))\b")
 
 
 def _before_question(sentence: str) -> str:
@@ -223,9 +181,7 @@ def _before_question(sentence: str) -> str:
 
 def kept(sentence: str) -> str:
     """What `remember that …` and `note: …` ask to be kept; empty for other sentences."""
-    told = _KEEP.match(
-        _LEAD.sub("", " ".join(sentence.split())) if not _KEEP.match(sentence) else " ".join(sentence.split())
-    )
+    told = _KEEP.match(_LEAD.sub("", " ".join(sentence.split())) if not _KEEP.match(sentence) else " ".join(sentence.split()))
     return words.bare(told[1], 200) if told and not sentence.rstrip().endswith("?") else ""
 
 
@@ -294,9 +250,7 @@ def _of_life(clause: str) -> list[Fact]:
         if away and place.split()[0].lower() in ("love", "a", "the", "trouble", "bed", "need", "charge", "doubt", "my"):
             return []
         return [Fact("about", f"{'from' if lives[1].strip() == 'from' else 'home'}: {place}")] if place else []
-    if (works := _WORK.match(clause)) and figures.is_person(
-        words.bare(works[1]).split(" who ")[0].split(" in ")[0] or "x"
-    ):
+    if (works := _WORK.match(clause)) and figures.is_person(words.bare(works[1]).split(" who ")[0].split(" in ")[0] or "x"):
         return [Fact("about", f"trade: {words.bare(works[1], 60)}")]
     if likes := _LIKE.match(clause):
         kind = "likes" if likes[1].lower() in ("love", "like", "enjoy", "adore", "collect") else "dislikes"
@@ -306,14 +260,21 @@ def _of_life(clause: str) -> list[Fact]:
     return []
 
 
-_OF_STORY = frozenset(
-    "hero heroine protagonist villain antagonist story title lead tale book novel character town".split()
-)
+_OF_STORY = frozenset("hero heroine protagonist villain antagonist story title lead tale book novel character town".split())
+
+
+_STORYISH = _p(r"stor(?:y|ies)|tale|about|premise|plot|idea|novel|book|fable|mystery|thriller|romance|noir|saga|epic|adventure|report|scp|legend|comedy|tragedy|sci-?fi")
+"""Without one of these no sentence asks for a story."""
+_ONLY = _p(r"(?:(?:a|the|one|some|new|another|yes|ok|please|hi|hello|just|short|long)[ ,]{1,2}){0,4}(?:story|stories|tale|a book)(?: time)?(?:,? please)?")
 
 
 def _story_of(sentence: str) -> list[Fact]:
     """What a sentence tells that asks for a story or says what it is about."""
+    if not _STORYISH.search(sentence):
+        return []
     line = " ".join(sentence.split()).strip(" .!?…")
+    if _ONLY.fullmatch(line):
+        return [Fact("wanted", "a story")]
     bare = _LEAD.sub("", line).strip() or line
     made = _MADE_BY.match(bare) or _MADE_BY.match(line)
     found: list[Fact] = []
@@ -321,6 +282,8 @@ def _story_of(sentence: str) -> list[Fact]:
     if made:
         rest = (bare if _MADE_BY.match(bare) else line)[made.end() :]
         told = _ABOUT.match(rest)
+        if not _WANTS.search(made[0]):
+            return []
         found += _shape(made[0])
         if told:
             about = f"in {told[2]}" if told[1].lower() == "in" else told[2]
@@ -336,6 +299,9 @@ def _story_of(sentence: str) -> list[Fact]:
     return found
 
 
+_WANTS = _p(r"\b(?:want|like|love|need|wish|writ\w{1,4}|tell|make|create|let|let's|help|give|working|planning|develop\w{0,3}|thinking|starting|plotting|outlining|dreaming|could|can|start|begin|an?|some|another|how about|think|come up)\b")
+
+
 def premise(text: str) -> list[Fact]:
     """What the story is about, and whom of it one can tell by their words."""
     about = words.bare(text, 240)
@@ -347,22 +313,15 @@ def premise(text: str) -> list[Fact]:
     return [Fact("premise", about), *who(about, narrow=False), *_shape(about), *wish]
 
 
-_FOR = _p(
-    r",? (for (?:my|our|the|a) (?:\w{1,14} year old )?(?:son|daughter|kids?|child|children|niece|nephew|grand\w{2,10}|mother|father|wife|husband|friend|class)\b.{0,30})$"
-)
+_FOR = _p(r",? (for (?:my|our|the|a) (?:\w{1,14} year old )?(?:son|daughter|kids?|child|children|niece|nephew|grand\w{2,10}|mother|father|wife|husband|friend|class)\b.{0,30})$")
 
 
 _ROLE = re.compile(
     r"^((?:an?|the|my|her|his|two|three|some) [^,.;]{2,60}?)(?:,)? (?:called|named|by the name of) ([^,.;]{1,50}?)(?=,|$| (?:who|whose|that|which|and|in|on|at|from|with|finds?|is|has|lives?|discovers?|wants?|must)\b)",
     re.IGNORECASE,
 )
-_APPOSED = re.compile(
-    r"^([^\W\d_a-z][\w'\-]{0,30}(?: [^\W\d_a-z][\w'\-]{0,30}){0,3})(?:,| -|:| is| \() ?((?:an?|the|my|our) [^,.;()]{2,60})"
-)
-_BARE_ROLE = re.compile(
-    r"^(?:an?|the|my|our|this) ([^,.;:]{2,60}?)(?=,|$| (?:who|whose|that|which|in|on|at|from|with|and|finds?|is|has|lives?|discovers?|wants?|must)\b)",
-    re.IGNORECASE,
-)
+_APPOSED = re.compile(r"^([^\W\d_a-z][\w'\-]{0,30}(?: [^\W\d_a-z][\w'\-]{0,30}){0,3})(?:,| -|:| is| \() ?((?:an?|the|my|our) [^,.;()]{2,60})")
+_BARE_ROLE = re.compile(r"^(?:an?|the|my|our|this) ([^,.;:]{2,60}?)(?=,|$| (?:who|whose|that|which|in|on|at|from|with|and|finds?|is|has|lives?|discovers?|wants?|must)\b)", re.IGNORECASE)
 _SUBJECT = re.compile(r"^([^\W\d_a-z][\w'\-]{1,30})(?: [a-z]{2,16}(?:s|ed)?\b)")
 
 
@@ -373,11 +332,9 @@ def who(text: str, narrow: bool = True) -> list[Fact]:
         name = names.name_in(both[2])
         role = words.bare(re.sub(r"^(?:an?|the|my) ", "", both[1], flags=re.IGNORECASE), 60)
         return [*([Fact("hero", name)] if name else []), Fact("role", role)]
-    if (said := _APPOSED.match(text)) and figures.is_person(
-        said[2].split(" who ")[0].split(" in ")[0].split(" with ")[0].split(" from ")[0]
-    ):
+    if (said := _APPOSED.match(text)) and figures.is_person(said[2].split(" who ")[0].split(" in ")[0].split(" with ")[0].split(" from ")[0]):
         name = names.name_in(said[1])
-        role = words.bare(re.sub(r"^(?:an?|the|my|our) ", "", said[2], flags=re.IGNORECASE), 60)
+        role = words.bare(re.split(r",? (?:who|whose|that|which) ", re.sub(r"^(?:an?|the|my|our) ", "", said[2], flags=re.IGNORECASE))[0], 60)
         return [*([Fact("hero", name)] if name else []), Fact("role", role)]
     if told := _BARE_ROLE.match(text):
         head = told[1].split()[-1]
@@ -386,6 +343,8 @@ def who(text: str, narrow: bool = True) -> list[Fact]:
             return [Fact("role", words.bare(told[1], 60))]
         return _figure(text)
     first = text.split()[0] if text.split() else ""
+    if narrow and len(text.split()) == 1 and first.islower() and not names.is_known(first):
+        return [Fact("role", words.bare(text, 60))] if re.fullmatch(r"[^\W\d_]{3,20}", first) else []
     if narrow and (name := names.name_in(text)) and len(text.split()) <= 5:
         return [Fact("hero", name)]
     if narrow and first[:1].islower() and len(text.split()) <= 6:
@@ -408,37 +367,14 @@ def _figure(text: str) -> list[Fact]:
 
 
 _KINDS = (
-    (
-        "fairy-tale",
-        re.compile(r"\b(?:fairy ?-?tales?|fairytales?|bedtime|fable|once upon a time|folk ?tale)\b", re.IGNORECASE),
-    ),
-    (
-        "noir",
-        re.compile(
-            r"\b(?:noir|detective stor(?:y|ies)|hard-?boiled|crime stor(?:y|ies)|private eye|gumshoe|murder mystery|whodunit)\b",
-            re.IGNORECASE,
-        ),
-    ),
-    (
-        "horror",
-        re.compile(
-            r"\b(?:horror|ghost stor(?:y|ies)|scary stor(?:y|ies)|spooky|haunted house|terrifying|creepy stor(?:y|ies))\b",
-            re.IGNORECASE,
-        ),
-    ),
-    (
-        "science-fiction",
-        re.compile(
-            r"\b(?:science[ -]fiction|sci-?fi|space opera|spaceship|starship|space station|cyberpunk)\b", re.IGNORECASE
-        ),
-    ),
+    ("fairy-tale", re.compile(r"\b(?:fairy ?-?tales?|fairytales?|bedtime|fable|once upon a time|folk ?tale)\b", re.IGNORECASE)),
+    ("noir", re.compile(r"\b(?:noir|detective stor(?:y|ies)|hard-?boiled|crime stor(?:y|ies)|private eye|gumshoe|murder mystery|whodunit)\b", re.IGNORECASE)),
+    ("horror", re.compile(r"\b(?:horror|ghost stor(?:y|ies)|scary stor(?:y|ies)|spooky|haunted house|terrifying|creepy stor(?:y|ies))\b", re.IGNORECASE)),
+    ("science-fiction", re.compile(r"\b(?:science[ -]fiction|sci-?fi|space opera|spaceship|starship|space station|cyberpunk)\b", re.IGNORECASE)),
     ("scp", re.compile(r"\b(?:scp|containment report|scp report)\b", re.IGNORECASE)),
     ("short-story", re.compile(r"\bshort[ -]stor(?:y|ies)\b", re.IGNORECASE)),
 )
-_NO = re.compile(
-    r"\b(?:no|not|don't want|without|isn't|never|hate)\s{1,3}(?:an? |any |more |like |so |too |be |really ){0,3}$",
-    re.IGNORECASE,
-)
+_NO = re.compile(r"\b(?:no|not|don't want|without|isn't|never|hate)\s{1,3}(?:an? |any |more |like |so |too |be |really ){0,3}$", re.IGNORECASE)
 
 
 def kind_of(text: str) -> str:
@@ -451,7 +387,7 @@ def kind_of(text: str) -> str:
 
 
 _TONES = frozenset(
-    "dark funny sad warm cold cosy cozy scary spooky creepy eerie grim bleak hopeful gentle tender melancholy melancholic tragic "
+    "grand majestic sweeping tragicomic bitter mythic wry elegiac solemn feverish dreamlike fast-paced dark funny sad warm cold cosy cozy scary spooky creepy eerie grim bleak hopeful gentle tender melancholy melancholic tragic "
     "comic silly playful whimsical light lighthearted light-hearted serious tense romantic epic strange weird dreamy quiet slow "
     "fast gritty gothic bittersweet uplifting sweet magical mysterious suspenseful sombre somber dry witty absurd surreal "
     "heartwarming exciting thrilling peaceful lonely nostalgic wistful brutal violent cheerful happy joyful angry calm haunting "
@@ -462,17 +398,13 @@ _TONES = frozenset(
 
 def tone_of(text: str) -> str:
     """The words for how it should feel, where they are nothing else: `dark but hopeful`."""
-    told = words.bare(text, 80)
+    told = words.bare(re.sub(r",? ?(?:and )?(?:about|around)?\s{0,3}$", "", _PAGES.sub("", text).strip(" ,.")), 80)
     plain = re.findall(r"[a-z][a-z\-]*", told.lower())
     known = [word for word in plain if word in _TONES]
     most = [word for word in plain if word not in _FILL]
     if not known or len(plain) > 9:
         return ""
-    return (
-        re.sub(r"^(?:make it|it should be|it should feel|like) ", "", told, flags=re.IGNORECASE)
-        if len(known) * 2 >= len(most)
-        else ""
-    )
+    return re.sub(r"^(?:make it|it should be|it should feel|like) ", "", told, flags=re.IGNORECASE) if len(known) * 2 >= len(most) else ""
 
 
 _FILL = frozenset(
@@ -484,18 +416,7 @@ _NUMBERS = {
     "twelve": 12, "a dozen": 12, "fifteen": 15, "twenty": 20, "thirty": 30,
 }  # fmt: skip
 MOST_PAGES = 100
-_LENGTHS = {
-    "short": 2,
-    "brief": 2,
-    "tiny": 1,
-    "shorter": 2,
-    "small": 2,
-    "medium": 5,
-    "long": 12,
-    "longer": 12,
-    "epic": 30,
-    "novel-length": 60,
-}
+_LENGTHS = {"short": 2, "brief": 2, "tiny": 1, "shorter": 2, "small": 2, "medium": 5, "long": 12, "longer": 12, "epic": 30, "novel-length": 60}
 WORDS_OF_PAGE = 300
 
 
@@ -520,8 +441,10 @@ def _shape(text: str) -> list[Fact]:
         found.append(Fact("pages", pages))
     elif re.search(r"\b(?:very )?(?:short|brief|tiny) (?:\w{2,12} )?(?:tale|fairy|one)\b", text, re.IGNORECASE):
         found.append(Fact("pages", "2"))
+    if re.search(r"\bfantasy\b", text, re.IGNORECASE):
+        found.append(Fact("wish", "a fantasy"))
     if len(text) < 120:
-        asked = [word for word in re.findall(r"[a-z\-]+", text.lower()) if word in _TONES]
+        asked = [word for word in re.findall(r"[a-z\-]+", text.lower()) if word in _TONES and word != "epic"]
         found += [Fact("tone", " and ".join(dict.fromkeys(asked)))] if asked else []
     return found
 
@@ -554,13 +477,13 @@ def _people(clause: str) -> list[Fact]:
         name = names.name_in(tail)
         return [Fact("called", f"{_PRONOUNS.get(word, word)} {name}")] if name else []
     if told := _NAME_HERO.match(clause) or _IS_HERO.match(clause) or _HERO_IS.match(clause):
-        if re.match(
-            r"(?:not|in|on|at|very|a bit|too|wants?|needs?|must|has|lives?|finds?|dies|goes|called)\b",
-            told[1],
-            re.IGNORECASE,
-        ):
+        if re.match(r"(?:not|in|on|at|very|a bit|too|wants?|needs?|must|has|lives?|finds?|dies|goes|called)\b", told[1], re.IGNORECASE):
             return []
         return who(told[1])
+    if told := _OF_KIN.match(clause):
+        more = words.bare(told[4] or "", 70)
+        what = f"{told[1].lower()} {told[2]}{f', {more}' if more else ''}"
+        return [Fact("person", f"{told[3]}: {what}")] if told[2].lower() not in _OF_STORY and figures.is_person(told[2]) else []
     if told := _KIN.match(clause):
         name = names.name_in(told[3])
         if told[1].lower() in ("a", "an", "the") and len(name) + 3 < len(told[3].strip(" .!\"'")):
@@ -578,19 +501,12 @@ def _people(clause: str) -> list[Fact]:
 
 
 _PRONOUNS = {"her": "she", "his": "he", "him": "he", "their": "they", "them": "they"}
-_NOWHERE = re.compile(
-    r"^(?:in|on|at|by|near|under) (?:my|your|the (?:end|beginning|start|middle|first|second|third|way|card|bible)|love|fact|general|danger|trouble|time|all|last|least|first|present|\w{2,12} tense|\w{2,12} person|a way|a bit|order|return|english|french|spanish|german|it|that|this)\b",
-    re.IGNORECASE,
-)
+_NOWHERE = re.compile(r"^(?:in|on|at|by|near|under) (?:my|your|the (?:end|beginning|start|middle|first|second|third|way|card|bible)|love|fact|general|danger|trouble|time|all|last|least|first|present|\w{2,12} tense|\w{2,12} person|a way|a bit|order|return|english|french|spanish|german|it|that|this)\b", re.IGNORECASE)
 
 
 def _setting(clause: str) -> list[Fact]:
     told = _SET_IN.match(clause) or _PLACE.match(clause) or _SETTING.match(clause)
-    if (
-        told
-        and not _NOWHERE.match(told[1])
-        and not re.match(r"(?:not|is|was|called|very|too|a bit)\b", told[1], re.IGNORECASE)
-    ):
+    if told and not _NOWHERE.match(told[1]) and not re.match(r"(?:not|is|was|called|very|too|a bit)\b", told[1], re.IGNORECASE):
         return [Fact("place", words.bare(told[1], LONGEST))]
     return []
 

@@ -42,13 +42,7 @@ def _of_story(memory: Memory) -> str:
     hero, role = words.bare(memory.first("hero"), 40), words.bare(memory.first("role"), 40)
     if memory.first("title"):
         return memory.first("title")
-    kind = {
-        "fairy-tale": "fairy tale",
-        "noir": "noir",
-        "horror": "horror story",
-        "science-fiction": "story",
-        "scp": "report",
-    }.get(memory.first("kind"), "tale")
+    kind = {"fairy-tale": "fairy tale", "noir": "noir", "horror": "horror story", "science-fiction": "story", "scp": "report"}.get(memory.first("kind"), "tale")
     premise = memory.first("premise")
     if hero and len(hero.split()) <= 4:
         return f"{hero}'s {kind}" if kind != "noir" else f"A noir about {hero}"
@@ -108,9 +102,7 @@ def _cut(phrase: str, most: int) -> str:
     return " ".join(kept)
 
 
-_LOOSE = frozenset(
-    "a an the of in on at to for with and or but who that which is are was were has have my your her his by from as it".split()
-)
+_LOOSE = frozenset("a an the of in on at to for with and or but who that which is are was were has have my your her his by from as it".split())
 
 
 def _fitted(found: str) -> str:

@@ -21,8 +21,7 @@ class Turn:
         self.talk = talk
         said = talk.said or (_NOTHING,)
         self.memory = Memory.read(talk.earlier)
-        for one in said[:-1]:
-            self.memory.hear(one)
+        self.memory.hear_all(said[:-1])
         self.before = dict(self.memory.known)
         newest = said[-1]
         self.author = newest.author
@@ -48,7 +47,8 @@ class Turn:
     @property
     def inventor(self) -> Inventor:
         if self._inventor is None:
-            self._inventor = Inventor(self.memory, self.talk.session_id, self.talk.turn, self.spark)
+            first = spark(self.talk.session_id, story.genre_of(self.memory), 0)
+            self._inventor = Inventor(self.memory, self.talk.session_id, first)
         return self._inventor
 
     def had(self, key: str) -> str:
@@ -76,5 +76,6 @@ def _main(asked: tuple[Heard, ...]) -> Heard:
             return told
     wanted = [one for one in asked if one.kind not in _SMALL and one.kind != "ask"]
     vague = [one for one in asked if one.kind == "ask"]
+    telling = [one for one in asked if not one.kind and len(one.sentence.split()) > 3]
     small = [one for one in asked if one.kind not in ("", "ask")]
-    return (wanted or vague or small or list(asked))[-1]
+    return (wanted or vague or telling or small or list(asked))[-1]

@@ -36,8 +36,9 @@ class Voice:
         self.turn = talk.turn
         self.genre = genre
         self._id = talk.session_id
-        own = [said.text[:MOST] for said in talk.said if said.speaker == "assistant"][-RECENT:]
-        self._replies = {text.strip() for text in own}
+        replies = [said.text for said in talk.said if said.speaker == "assistant"]
+        self._replies = {text.strip() for text in replies}
+        own = [text[:MOST] for text in replies[-RECENT:]]
         self.recent = "\n".join(own)
         self._lately = "\n".join(own[-8:])
         self._hidden = talk.turn > len(talk.said)
@@ -51,9 +52,7 @@ class Voice:
         bank = banks.sayings()[key]
         start = _start(self._id, key) + self.turn // 2
         rotated = [bank[(start + index) % len(bank)] for index in range(len(bank))]
-        usable = [
-            line for line in rotated if all(slots.get(name) for name in _SLOT.findall(line)) and line not in self._used
-        ]
+        usable = [line for line in rotated if all(slots.get(name) for name in _SLOT.findall(line)) and line not in self._used]
         if not usable:
             return ""
         fresh = [line for line in usable if _core(line) not in self.recent]
@@ -64,7 +63,7 @@ class Voice:
 
     def fresh(self, texts: list[str]) -> str:
         """The first of the texts that was not said in what is seen of the talk; the turn's own where all were."""
-        unsaid = next((text for text in texts if text and text not in self.recent and text not in self._used), "")
+        unsaid = next((text for text in texts if text and text.split("\n")[0] not in self.recent and text not in self._used), "")
         chosen = unsaid or (texts[self.turn // 2 % len(texts)] if texts else "")
         self._used.add(chosen)
         return chosen
@@ -97,6 +96,4 @@ class Voice:
 def fill(line: str, slots: dict[str, str]) -> str:
     """`line` with its slots filled; a slot at the beginning of a sentence gets a capital."""
     text = _SLOT.sub(lambda found: slots.get(found[1], ""), line)
-    return re.sub(
-        r"(^|[.!?:] |\n)([a-z])", lambda found: found[1] + (found[2].upper() if found[1] != ": " else found[2]), text
-    )
+    return re.sub(r"(^|[.!?:] |\n)([a-z])", lambda found: found[1] + (found[2].upper() if found[1] != ": " else found[2]), text)

@@ -10,6 +10,8 @@ from coordinator.storable import storable
 
 HEAD, TAIL = 1_200, 400
 """Characters that are read of a long message: its beginning, and its end, where one says what one wants of it."""
+BUDGET = 20_000
+"""Characters that are read of all messages of a talk together."""
 MOST_SENTENCES = 24
 LONGEST_SENTENCE = 300
 LONGEST_NAME = 60
@@ -23,12 +25,26 @@ _QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "„": 
 _INNER = str.maketrans({"“": "‘", "”": "’", '"': "'"})
 
 
-def glimpse(text: str) -> str:
-    """The part of a message that is read: at most HEAD and TAIL characters, without tags, quotation marks straight."""
-    if len(text) > HEAD + TAIL:
-        text = f"{text[:HEAD].rsplit(None, 1)[0] if ' ' in text[:HEAD] else text[:HEAD]}\n{text[-TAIL:]}"
+def glimpse(text: str, most: int = HEAD + TAIL) -> str:
+    """The part of a message that is read: at most `most` characters of its beginning and its end, without tags, quotation
+    marks straight."""
+    if len(text) > most:
+        head = most * HEAD // (HEAD + TAIL)
+        text = f"{text[:head]}\n{text[head - most :]}"
     text = unicodedata.normalize("NFC", storable(text))
     return _TAG.sub(" ", _ELEMENT.sub(" ", text)).translate(_QUOTES)
+
+
+def share(lengths: list[int]) -> int:
+    """How many characters of each of several messages are read, so that all together are at most BUDGET."""
+    low, high = 1, HEAD + TAIL
+    while low < high:
+        middle = (low + high + 1) // 2
+        if sum(min(length, middle) for length in lengths) <= BUDGET:
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def sentences(glimpsed: str) -> list[str]:

@@ -272,7 +272,7 @@ NOT_READ = {"/api/shared/{token}", "/api/users/me/keys/{provider}", "/api/sessio
 READ = {
     name: found[2]["responses"]["200"]["content"]["application/json"]["schema"]
     for name, found in OPERATIONS.items()
-    if found[0] == "get" and found[1] not in NOT_READ and not found[1].endswith("/export") and found[1] != "/metrics"
+    if found[0] == "get" and found[1] not in NOT_READ and not found[1].endswith(("/export", "/stream", "/metrics"))
 }
 
 
@@ -300,8 +300,8 @@ def misfits(value: Any, schema: dict[str, Any], where: str = "") -> Iterator[str
     """Where a value is not as a schema of the document says."""
     if "$ref" in schema:
         schema = DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-    if "anyOf" in schema:
-        if all(any(True for _ in misfits(value, one, where)) for one in schema["anyOf"]):
+    if kinds := schema.get("anyOf") or schema.get("oneOf"):
+        if all(any(True for _ in misfits(value, one, where)) for one in kinds):
             yield f"{where}: {value!r} is none of what it may be"
         return
     if "enum" in schema and value not in schema["enum"]:

@@ -313,6 +313,8 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("list_branch", "member", {"session_id": "session"}),
     ("get_answer", "owner", {"session_id": "session", "seq": 1}),
     ("current_turn", "owner", {"session_id": "session"}),
+    ("find_chat", "owner", {"key": "k"}),
+    ("find_chat", "owner", {"key": "k", "id": "session"}),
     ("list_talks", "owner", {"user_id": "owner"}),
     ("list_talks", "owner", {"user_id": "owner", "q": "nothing"}),
     ("list_talks", "member", {"project_id": "project"}),

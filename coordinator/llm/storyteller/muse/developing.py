@@ -204,6 +204,7 @@ def _value(turn: Turn, slot: str) -> str:
 
 def helped(turn: Turn, slot: str) -> str:
     """To a writer who does not know: an example of an answer, and that it may be left."""
+    slot = "who" if slot == "start" else slot
     value = _value(turn, slot)
     stem = turn.voice.line(f"ask-{slot}")
     return f"{turn.voice.line('no-idea-yet')} {stem} Say: {value.replace('.', ',')}. {turn.voice.line('yes-no')}"

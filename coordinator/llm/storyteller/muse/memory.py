@@ -453,8 +453,12 @@ class Memory:
         for key, value in reversed(many):
             memory.put(key, value)
         for key, value in many:
-            if key in ("asked", "sort", "proposed"):
+            if key == "proposed" or (key == "asked" and value in offers.QUESTIONS):
                 memory.known[key] = (value,)
+        if memory.first("asked") not in offers.QUESTIONS:
+            memory.known.pop("asked", None)
+        if memory.first("sort").partition(" of ")[0] not in offers.SORTS:
+            memory.known.pop("sort", None)
         memory.changes = ()
         return memory
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from coordinator.llm.storyteller import figures, seedwork, verbs
 from coordinator.llm.storyteller import lexicon as lx
@@ -29,6 +30,7 @@ _PREMISE = re.compile(r"\b(?:who|whose|that|which) \w", re.IGNORECASE)
 _SIMPLE = words_of("is are was were has had have do does did am be been being")
 
 
+@lru_cache(maxsize=2048)
 def acts(sentence: str) -> bool:
     """Whether somebody does something in a sentence: it has a verb that is more than `is` or `has`."""
     for word in re.findall(r"[a-z]{2,20}", sentence.lower()):

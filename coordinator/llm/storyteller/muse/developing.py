@@ -144,7 +144,8 @@ def examples(turn: Turn, key: str) -> str:
         rivals = turn.inventor.rivals()
         more["rival"] = words.lowered(rivals[turn.talk.turn // 2 % len(rivals)].rstrip("."))
     elif key == "tone":
-        more["mood"] = turn.voice.line("moods")
+        mood = turn.voice.line("moods")
+        more["mood"] = mood[:1].lower() + mood[1:]
     if key in ("who", "where") or (key == "foe" and turn.voice.hidden):
         key = "foe-by-spark" if key == "foe" else key
         return turn.voice.example(f"eg-{key}", **more)

@@ -7,6 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
+from coordinator.llm.storyteller import lexicon as lx
 from coordinator.llm.storyteller.muse import banks, words
 from coordinator.llm.storyteller.muse.sets import words_of
 from coordinator.story.language import of_prompt
@@ -130,7 +131,10 @@ def is_foreign(bare: str) -> bool:
     letters = [char for char in sample if char.isalpha()]
     if len([char for char in letters if char > "\u024f"]) * 2 > len(letters):
         return True
-    return len(sample.split()) >= 3 and not _ENGLISH.search(sample.lower()) and of_prompt(sample) != "en"
+    if len(sample.split()) < 3 or _ENGLISH.search(sample.lower()):
+        return False
+    told = set(re.findall(r"[^\W\d_]+", sample.lower())) & lx.FOREIGN_MARKS
+    return len(told) > 1 or of_prompt(sample) != "en"
 
 
 _ENGLISH = re.compile(r"\b(?:the|what|and|story|i'm|i|with|you|is|of|it|she|my|that|to)\b")

@@ -40,7 +40,7 @@ KEYS = {
     "tone": Key("It should feel {}.", longest=80),
     "kind": Key("It is to be told as {}.", longest=40),
     "pages": Key("Its length in pages: {}.", longest=4),
-    "ending": Key("It ends so: {}."),
+    "ending": Key("It ends so: {}.", longest=240),
     "title": Key("Its title is {}.", longest=80),
     "wanted": Key("The writer wants {}.", longest=40),
     "asked": Key("What was asked last: {}.", longest=20),
@@ -249,7 +249,9 @@ class Memory:
 
     def _by_pronouns(self, glimpsed: str) -> None:
         """Whether the hero is a she or a he, where a message speaks of them and of nobody else."""
-        if self.first("pronoun") or not (self.first("hero") or self.first("role")) or self.all("person"):
+        if self.first("pronoun") or not (self.first("hero") or self.first("role")):
+            return
+        if self.all("person") and not _OF_HERO.search(glimpsed.lower()):
             return
         said = set(re.findall(r"\b(she|her|hers|he|his|him)\b", glimpsed.lower()))
         she, he = bool(said & {"she", "her", "hers"}), bool(said & {"he", "his", "him"})
@@ -371,12 +373,11 @@ class Memory:
             self.put(
                 {"villain": "foe", "setting": "place", "ending": "ending"}[sort], words.lowered(words.bare(chosen))
             )
-        elif question in KEYS and not sort:
-            self.put(question, words.lowered(words.bare(chosen)))
-        elif question == "where" and not sort:
-            self.put("place", words.lowered(words.bare(chosen.split(", ")[0])))
-        else:
+        elif sort or not question:
             self.put("event", words.bare(chosen, 240))
+        else:
+            for fact in settling.settled(question, chosen.split(", ")[0] if question == "where" else chosen):
+                self.take(fact)
 
     def _narrated(self, glimpsed: str) -> None:
         """Sentences that only tell: the first is what the story is about, the others what happens in it."""
@@ -495,6 +496,7 @@ _OF_TALK = re.compile(
 _SOMEBODY = re.compile(
     r"\b([A-Z][\w'-]{1,20})(?:, too)?(?:,| was) ((?:an?|the|her|his|their|my|[A-Z]\w{1,20}'s) [^,.;:]{3,60})"
 )
+_OF_HERO = re.compile(r"^(?:she|he|her|his)\b|\b(?:against|wants?) (?:her|him)\b")
 _KIN = re.compile(
     r"\b(?:has|have|is|with|meets?|and|loves|finds|gets) ((?:an?|her|his|their) [a-z'-]{2,16}(?: "
     r"[a-z'-]{2,16})?)[.,;!]? {1,2}(?:and )?(?:her|his|their) name\b",

@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from coordinator.chat.talk import Talk
-from coordinator.llm.storyteller.muse import developing, errands, judging, offering, recalling, social, story, words
+from coordinator.llm.storyteller.muse import (
+    developing,
+    errands,
+    hearing,
+    judging,
+    offering,
+    recalling,
+    social,
+    story,
+    words,
+)
 from coordinator.llm.storyteller.muse.answer import Reply
 from coordinator.llm.storyteller.muse.memory import STORY
 from coordinator.llm.storyteller.muse.turn import Turn
@@ -24,9 +34,18 @@ def reply(talk: Talk) -> Reply:
         told = errands.after(turn)
         return told if told.call else _last(turn, told.text)
     made = _made(turn)
+    if news := _news(turn):
+        made = replace(made, text=_joined(news, made.text, "\n\n"))
     if made.call:
         return replace(made, text=_after(turn, made.text.rstrip() + ("\n\n" if made.text else "")))
     return _last(turn, made.text)
+
+
+def _news(turn: Turn) -> str:
+    """What is said to news of a story that the service has put in just before the newest message."""
+    before = turn.talk.said[-2:-1]
+    told = hearing.service(before[0].text) if before and before[0].speaker == "assistant" else None
+    return turn.voice.line(told[1], title=words.bare(told[0], 80)) if told and turn.main.kind != "despair" else ""
 
 
 def _last(turn: Turn, text: str) -> Reply:

@@ -225,6 +225,16 @@ def test_everything_gets_an_answer(text: str) -> None:
         answer.encode()
 
 
+def test_news_that_the_service_put_in_is_answered_with_the_next_message() -> None:
+    room = Room()
+    room.say("My name is Alice")
+    room.add(Said("assistant", "The story “Bread and Water” is done."))
+    answer = room.say("What is my name?")
+    assert "Bread and Water" in answer
+    assert "Alice" in answer
+    assert "Bread and Water" not in room.say("thanks")
+
+
 def test_another_language_is_answered_in_english_and_told_so() -> None:
     answer = Room().say("Wie geht es dir heute, mein Freund? Ich möchte eine Geschichte schreiben.")
     assert "English" in answer

@@ -59,6 +59,8 @@ class Material:
     bible: Bible = field(default_factory=Bible)
     stories: tuple[Told, ...] = ()
     tools: tuple[Tool, ...] = ()
+    again: int = 0
+    """How often the last message was answered before."""
 
     @property
     def bible_size(self) -> int:
@@ -118,6 +120,7 @@ def window(material: Material, room: int, count: Count) -> Window:
         bible,
         material.stories,
         material.tools,
+        again=material.again,
     )
     fallen = tuple(line for line in material.lines[:first] if line.place > material.summary.place)
     return Window(talk, fallen, max(room - max(left, 0), 0))

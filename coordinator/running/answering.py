@@ -341,6 +341,7 @@ def _material(taken: Taken, tools: list[Tool], bible: Bible) -> Material:
         stories,
         # What is noted is noted for a project.
         tuple(tool for tool in tools if tool != "note" or talk["project"]),
+        talk["again"],
     )
 
 

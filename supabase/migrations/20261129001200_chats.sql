@@ -572,7 +572,8 @@ declare
   first_seq integer := coalesce((page -> 'messages' -> 0 ->> 'seq')::integer, 0);
 begin
   return jsonb_build_object(
-    'turn', s.turn, 'messages', page -> 'messages', 'total', page -> 'total', 'config', s.config, 'agent', s.template,
+    'turn', s.turn, 'messages', page -> 'messages', 'total', page -> 'total',
+    'again', jsonb_array_length(public.siblings_of(s.id, (s.turn ->> 'answers')::integer)), 'config', s.config, 'agent', s.template,
     'model', s.model, 'title', s.title, 'titled', s.titled, 'owner', s.user_id,
     'stories', public.told_stories(s, (s.turn ->> 'by')::uuid), 'project', public.project_for_talk(s.project_id),
     -- What was put together on another branch is no part of this one.

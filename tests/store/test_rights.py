@@ -52,7 +52,7 @@ FOR_USERS = {
     "get_story", "word_query", "search_fold", "search_text", "search_parts", "search_words", "moment_cursor", "moment_of",
     "get_snapshot", "get_replay", "inspect_session", "export_rows", "partial_json",
     "alternative_json", "list_alternatives", "get_alternative", "get_work", "get_ledger", "settled_findings", "audit_json", "list_audit", "no_text", "page_of", "page_fits",
-    "own_role", "project_json", "get_project", "list_projects", "get_bible", "list_offers", "material_json",
+    "shares_session", "own_role", "project_json", "get_project", "list_projects", "get_bible", "list_offers", "material_json",
 }  # fmt: skip
 FOR_THE_SERVICE = FOR_USERS | {
     "owned_session", "add_events", "events_since", "create_session", "change_status", "rename_session", "delete_session",
@@ -76,7 +76,7 @@ FOR_THE_SERVICE = FOR_USERS | {
 }  # fmt: skip
 FOR_ADMINS = {"inspect_session"}
 """Of those for users: to anybody but an admin, and the service, every session is absent."""
-SILENT = {"partial_json", "settled_findings", "material_json"}
+SILENT = {"partial_json", "settled_findings", "material_json", "shares_session"}
 """Of those for users: of a session that is not theirs they answer nothing, where the others raise PT404."""
 FOR_NOBODY = {
     "add_profile",

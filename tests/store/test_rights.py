@@ -56,6 +56,7 @@ FOR_USERS = {
     "branch_spans", "parent_of", "siblings_of", "branch_tip", "branch_page", "list_branch", "get_answer", "get_session_messages",
     "get_user_sessions", "list_talks", "answer_so_far", "tools_so_far", "current_turn", "find_chat",
     "own_role", "project_json", "get_project", "list_projects", "get_bible", "list_offers", "material_json",
+    "shares_session", "own_role", "project_json", "get_project", "list_projects", "get_bible", "list_offers", "material_json",
 }  # fmt: skip
 FOR_THE_SERVICE = FOR_USERS | {
     "owned_session", "add_events", "events_since", "create_session", "change_status", "rename_session", "delete_session",
@@ -91,6 +92,7 @@ SILENT = {
     "branch_page",
     "get_user_sessions",
     "material_json",
+    "shares_session",
 }
 """Of those for users: of a session that is not theirs they answer nothing, where the others raise PT404."""
 FOR_NOBODY = {

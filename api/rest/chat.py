@@ -12,7 +12,7 @@ from pydantic.config import JsonDict
 from api.dialects.uichat import speaks
 from api.errors import responses
 from api.rest import chat_sdk
-from api.rest.chat_sdk import SdkChat
+from api.rest.chat_sdk import UiChat
 from api.rest.chat_stream import STREAM, Chat, stream_posted, wants_json
 from api.rest.examples import answered, asked, shown
 from api.rest.sessions import Key
@@ -116,10 +116,10 @@ class BranchChoice(BaseModel):
 def _kind(body: Any) -> str:
     if isinstance(body, dict):
         return "<history>" if speaks(body) else "<message>"
-    return "<history>" if isinstance(body, SdkChat) else "<message>"
+    return "<history>" if isinstance(body, UiChat) else "<message>"
 
 
-Body = Annotated[Annotated[NewMessage, Tag("<message>")] | Annotated[SdkChat, Tag("<history>")], Discriminator(_kind)]
+Body = Annotated[Annotated[NewMessage, Tag("<message>")] | Annotated[UiChat, Tag("<history>")], Discriminator(_kind)]
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {**STREAM, "description": f"{STREAM['description']} With `Accept: application/json` the whole one."},
     **ERRORS,
@@ -146,7 +146,7 @@ async def chat(
     """Say something, and have the answer: as it is written, or with `Accept: application/json` when it is whole."""
     posted = (
         await chat_sdk.posted(service, caller, host, body)
-        if isinstance(body, SdkChat)
+        if isinstance(body, UiChat)
         else await say(service, caller, host, body, key)
     )
     return await _answered(service, caller, posted, request)

@@ -24,7 +24,7 @@ EXAMPLE: JsonDict = {
 }
 
 
-class SdkChat(BaseModel):
+class UiChat(BaseModel):
     """What `useChat` of the AI SDK sends. Of its messages only the newest is taken; `id` is a session's, or one that
     makes or finds it. What a page adds to it says with whom a new chat is."""
 
@@ -42,7 +42,7 @@ class SdkChat(BaseModel):
         return {"id": self.id, "messages": self.messages, "trigger": self.trigger, "messageId": self.message_id}
 
 
-async def posted(service: State, caller: Identity, host: str | None, body: SdkChat) -> Posted:
+async def posted(service: State, caller: Identity, host: str | None, body: UiChat) -> Posted:
     """What the body wants is kept on return, and its answer under way. Raises InvalidMessage, and as ChatCoordinator's
     methods do."""
     want = wanted(body.as_sent())

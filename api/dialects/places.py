@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from coordinator.sessions.events import Event
 
@@ -14,8 +13,7 @@ Part = TypeVar("Part")
 _PLACE = re.compile(r"(\d{1,9}):(\d{1,9})(?:\.(\d{1,4}))?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Whoever has it was told all parts up to event `seq`, which is of `epoch`, and `more` parts of what followed."""
 
     epoch: int
@@ -38,8 +36,7 @@ class Translates(Protocol[Part]):
     def feed(self, event: Mapping[str, Any]) -> list[Part]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Told(Generic[Part]):
+class Told(NamedTuple, Generic[Part]):
     """A part, and where its reader is once it has it; None where nobody could go on from there."""
 
     part: Part
@@ -69,7 +66,8 @@ class Telling(Generic[Part]):
     def feed(self, event: Event) -> list[Told[Part]]:
         """What to send for this event."""
         if self._seen is None:
-            return self._after_skipped(self._translated(event))
+            told = self._translated(event)
+            return self._after_skipped(told) if self._skip else told
         if event.type == "session.snapshot" or event.first_seq != self._next_seq:
             return self._from_the_beginning(event)
         self._next_seq = event.seq + 1
@@ -97,15 +95,19 @@ class Telling(Generic[Part]):
         return held + self._translated(event)
 
     def _translated(self, event: Event) -> list[Told[Part]]:
-        before, self._last = self._last or Place(event.epoch, self._after_seq), Place(event.epoch, event.seq)
+        before, here = self._last, Place(event.epoch, event.seq)
+        self._last = here
         parts = self._translation.feed(event.fields)
+        if len(parts) <= 1:
+            return [Told(part, here) for part in parts]
+        before = before or Place(event.epoch, self._after_seq)
         # Parts of a snapshot are not those of the events that it stands for.
         replayed = event.type != "session.snapshot"
         first = [
             Told(part, Place(before.epoch, before.seq, number) if replayed else None)
             for number, part in enumerate(parts[:-1], start=1)
         ]
-        return first + [Told(part, self._last) for part in parts[-1:]]
+        return [*first, Told(parts[-1], here)]
 
     def _after_skipped(self, told: list[Told[Part]]) -> list[Told[Part]]:
         skipped = min(self._skip, len(told))

@@ -27,6 +27,8 @@ SDK_VERSION = 7
 HEADER, VERSION = "x-vercel-ai-ui-message-stream", "v1"
 PROPOSES = "propose_story"
 """The tool whose answer is a story to be started."""
+PIECES = 64
+"""Of text, kept before they are counted into what was told."""
 TOLD_OF_MESSAGE = ("seq", "parent_seq", "model", "tokens", "cost_usd", "created_at")
 
 NOT_KEPT = "The answer went on otherwise than it was told here: load the chat again, it has what was kept."
@@ -44,17 +46,22 @@ class Written:
     def __init__(self) -> None:
         self.length = 0
         self._digest = hashlib.blake2b(digest_size=16)
+        self._pieces: list[str] = []
 
     def add(self, text: str) -> None:
         self.length += len(text)
-        self._digest.update(text.encode(errors="surrogatepass"))
+        self._pieces.append(text)
+        if len(self._pieces) >= PIECES:
+            self._digest.update(_bytes("".join(self._pieces)))
+            self._pieces.clear()
 
     def begins(self, text: str) -> bool:
         """Whether `text` begins with what was told. Takes as long as that is."""
         if len(text) < self.length:
             return False
-        other = hashlib.blake2b(text[: self.length].encode(errors="surrogatepass"), digest_size=16)
-        return other.digest() == self._digest.digest()
+        told = self._digest.copy()
+        told.update(_bytes("".join(self._pieces)))
+        return told.digest() == hashlib.blake2b(_bytes(text[: self.length]), digest_size=16).digest()
 
 
 class Translation:
@@ -282,6 +289,10 @@ class Translation:
         yield from self._end_text()
         self.done = True
         yield ErrorChunk(error_text=why)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")
 
 
 def _calls(events: Iterable[Json]) -> list[Json]:

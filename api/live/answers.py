@@ -70,19 +70,32 @@ class Answer(EventSourceResponse, Generic[Part]):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         state = self._state
+        abort: dict[str, Callable[[], object]] = scope.get("extensions", {}).get(ABORT, {})
+
+        def cut_off() -> None:
+            # It may be stuck in sending what its client does not take.
+            state.manager.metrics.slow_readers.inc()
+            abort.get("abort", lambda: None)()
+
         with state.rates.connected(self._caller), state.manager.metrics.answers.track_inprogress():
             watching = Watching(state, self._reader, self._caller)
-            # It may be stuck in sending what its client does not take.
-            self._reader.on_too_slow = scope.get("extensions", {}).get(ABORT, {}).get("abort")
+            self._reader.on_too_slow = cut_off
+            leaving = asyncio.create_task(self._until_gone(receive))
             try:
                 with state.connections.while_serving(lambda: self._end(Unavailable(ENDING))), self._until_expiry():
                     watching.attach(self._session_id, None, self._after_seq)
-                    await super().__call__(scope, receive, send)
+                    await self.stream_response(send)
             finally:
+                leaving.cancel()
+                await asyncio.gather(leaving, return_exceptions=True)
                 await watching.close()
                 self._reader.on_too_slow = None
-                if self._reader.too_slow:
-                    state.manager.metrics.slow_readers.inc()
+
+    async def _until_gone(self, receive: Receive) -> None:
+        """The framework would cancel what streams, and leave all that it had to the garbage collector."""
+        await self.listen_for_disconnect(receive)
+        self._reader.on_too_slow = None
+        self._reader.give_up()
 
     @contextmanager
     def _until_expiry(self) -> Iterator[None]:

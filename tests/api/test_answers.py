@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import socket as sockets
 import time
@@ -184,3 +185,25 @@ async def test_who_does_not_read_is_cut_off_and_delays_nobody(settings: Settings
 
         await eventually(cut_off, "the connection is dropped", WAIT_S)
         client.close()
+
+
+async def test_what_has_ended_is_not_left_to_the_garbage_collector(settings: Settings) -> None:
+    def kept() -> int:
+        return sum(isinstance(one, Answer) for one in gc.get_objects())
+
+    async def gone_too() -> bool:
+        return kept() == 0
+
+    slowly = settings.model_copy(update={"offline_words_per_second": 20.0})
+    async with serving(slowly) as service, service.socket() as socket:
+        session_id = await socket.start(pages=3)
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(3):
+                async with told(service, session_id) as lines:
+                    await lines.next()
+                    assert kept() == 1
+                await eventually(gone_too, "nothing is left of the answer", 10)
+        finally:
+            gc.enable()

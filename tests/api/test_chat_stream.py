@@ -16,6 +16,7 @@ from coordinator.settings import Settings
 from tests.api.streams import Streamed, streamed
 from tests.api.support import TEST_MODEL, problem
 from tests.api.test_metrics import seen
+from tests.api.test_projects import room
 from tests.model_server import ModelServer, Reply
 from tests.service import Service, bearer, serving
 
@@ -121,6 +122,24 @@ async def test_others_have_no_such_stream(shared: Service, model: ModelServer) -
             answer = await shared.get(f"{CHAT}/{chat}/stream", other)
             problem(answer, 404, "not_found")
         await shared.post(f"{CHAT}/{key}/stop")
+
+
+async def test_who_is_removed_from_a_project_is_told_no_more(shared: Service, model: ModelServer) -> None:
+    project = await room(shared)
+    viewer, viewer_id = await project.member("viewer")
+    model.script(Reply(text=TEXT, hang_after=7))
+    about = {"model": TEST_MODEL, "project_id": project.id}
+    async with streamed(shared, "POST", CHAT, text="Count", **about) as owner:
+        await owner.until("text-delta")
+        async with streamed(shared, "GET", f"{CHAT}/{owner.session_id}/stream", viewer) as guest:
+            await guest.until("text-delta")
+            assert (await project.call("DELETE", f"/members/{viewer_id}")).status_code == 204
+            await guest.rest()
+        assert guest.parts[-1] == {"type": "error", "errorText": "There is no such session."} and not guest.whole
+        problem(await shared.get(f"{CHAT}/{owner.session_id}/stream", viewer), 404, "not_found")
+        await shared.post(f"{CHAT}/{owner.session_id}/stop")
+        await owner.rest()
+    assert owner.whole
 
 
 async def test_a_failed_answer_is_told_in_words(shared: Service, model: ModelServer) -> None:

@@ -45,10 +45,11 @@ values (%(id)s, %(user_id)s, 'chat', 'The light', true, 'A light that answers.',
   %(messages)s, %(messages)s)
 """
 MESSAGES = """
-insert into {schema}.{messages} (id, session_id, user_id, seq, role, agent, content, model, parent_seq, created_at)
+insert into {schema}.{messages} (id, session_id, user_id, seq, role, agent, content, model, parent_seq, place, created_at)
 select gen_random_uuid(), %(id)s, %(user_id)s, n, case when role = 'user' then 'user' else 'assistant' end,
   case when role = 'user' then null else 'muse' end, %(content)s, case when role = 'user' then null else %(model)s end,
-  case when role = 'again' then n - 2 end, now() - (%(messages)s - n) * interval '1 second'
+  case when role = 'again' then n - 2 end,
+  case when role = 'again' then n - n / (2 * %(every)s + 1) end, now() - (%(messages)s - n) * interval '1 second'
 from (
   -- Every so many messages one is another answer to what the last answer was to.
   select n, case when %(every)s > 0 and n %% (2 * %(every)s + 1) = 0 then 'again'

@@ -162,7 +162,7 @@ class Talking:
 async def talking(store: Store) -> AsyncIterator[Talking]:
     """As `api.app` puts it together, with the limits that a service has when nothing is set."""
     with tempfile.TemporaryDirectory(prefix="storyloom-bench-node-") as folder:
-        settings = Settings(_env_file=None, data_dir=Path(folder), model=MODEL)
+        settings = Settings(_env_file=None, data_dir=Path(folder), model=MODEL, model_concurrency=200)
         await store.limits.set(limits_of(settings))
         manager = manager_of(store)
         models, library = Instant(settings), load_library(None)

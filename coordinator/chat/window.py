@@ -138,7 +138,10 @@ def is_summary_due(cut: Window, room: int, count: Count) -> bool:
 
 def touched(bible: Bible, texts: Iterable[str], room: int, count: Count) -> Bible:
     """What of the bible the texts speak of, by the words of its names; rules always. As far as the room goes."""
-    spoken = {word.casefold() for text in texts for word in _WORD.findall(text) if len(word) >= LEAST_NAME}
+    spoken: set[str] = set()
+    if bible.people or bible.places or bible.facts:
+        # Casefolded as a whole: word by word a long talk would take a millisecond.
+        spoken = {word for text in texts for word in _WORD.findall(text.casefold()) if len(word) >= LEAST_NAME}
 
     def is_spoken_of(name: str) -> bool:
         return any(len(word) >= LEAST_NAME and word.casefold() in spoken for word in _WORD.findall(name))

@@ -201,7 +201,7 @@ async def list_members(project_id: UUID, caller: Caller, service: Service) -> It
     return Items(items=await service.projects.members(caller, project_id))
 
 
-@router.patch("/projects/{project_id}/members/{user_id}", responses=responses(*OWNER, "invalid_message"))
+@router.patch("/projects/{project_id}/members/{user_id}", responses=responses(*OWNER, "invalid_message", "too_large"))
 async def change_member(
     project_id: UUID, user_id: UUID, wanted: RoleChange, caller: Caller, service: Service
 ) -> Member:
@@ -225,7 +225,9 @@ async def list_invites(project_id: UUID, caller: Caller, service: Service) -> It
     return Items(items=await service.projects.invites(caller, project_id))
 
 
-@router.post("/projects/{project_id}/invites", status_code=201, responses=responses(*OWNER, "invalid_message"))
+@router.post(
+    "/projects/{project_id}/invites", status_code=201, responses=responses(*OWNER, "invalid_message", "too_large")
+)
 async def create_invite(
     project_id: UUID, caller: Caller, service: Service, response: Response, wanted: NewInvite | None = None
 ) -> MadeInvite:

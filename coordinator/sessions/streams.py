@@ -339,6 +339,10 @@ class Streams:
         }
         return {session_id: min(seqs) for session_id, seqs in live.items() if seqs}
 
+    def position(self, session_id: UUID) -> int | None:
+        """The number of the last event that all live readers of a session here have, None where it has none."""
+        return min((one.last_seq for one in self._watched.get(session_id, ()) if one.live), default=None)
+
     def guests(self) -> dict[UUID, set[UUID]]:
         """The sessions of others that users watch on this node as members of a project, by user."""
         found: dict[UUID, set[UUID]] = {}

@@ -94,6 +94,7 @@ async def test_another_answer_stands_beside_the_first(shared: Service) -> None:
     again = await shared.post(f"/api/v1/chat/{session_id}/regenerate")
     assert again.status_code == 200, again.text
     assert again.json()["message"]["id"] != first["message"]["id"]
+    assert again.json()["message"]["content"] != first["message"]["content"]
     messages = await branch(shared, session_id)
     assert len(messages) == 2 and messages[1]["id"] == again.json()["message"]["id"]
     assert messages[1]["siblings"] == [2, 3]
@@ -253,7 +254,7 @@ async def test_a_story_is_read_by_the_agent_of_its_writer(shared: Service, model
 
 
 async def test_an_endless_and_an_empty_answer_come_to_an_end(shared: Service, model: ModelServer) -> None:
-    model.script(Reply(text=" ".join(f"word{n} goes on." for n in range(5000))))
+    model.script(Reply(text=" ".join(f"word{n} goes on." for n in range(5000)), when="Never stop"))
     endless = await said(shared, "Never stop", model=TEST_MODEL)
     assert len(endless["message"]["content"].split()) < 3000 and endless["message"]["metadata"]["notes"]
     model.script(*(Reply.empty(when="Say nothing") for _ in range(3)))

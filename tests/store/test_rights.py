@@ -53,9 +53,10 @@ FOR_USERS = {
     "get_snapshot", "get_replay", "inspect_session", "export_rows", "partial_json",
     "alternative_json", "list_alternatives", "get_alternative", "get_work", "get_ledger", "settled_findings", "audit_json", "list_audit", "no_text", "page_of", "page_fits",
     "profile_json", "get_profile",
-    "branch_spans", "parent_of", "siblings_of", "branch_tip", "branch_page", "list_branch", "get_answer", "get_session_messages",
+    "place_of", "branch_numbers", "parent_of", "siblings_of", "branch_tip", "branch_page", "list_branch", "get_answer", "get_session_messages",
     "get_user_sessions", "list_talks", "answer_so_far", "tools_so_far", "current_turn", "find_chat",
     "own_role", "project_json", "get_project", "list_projects", "get_bible", "list_offers", "material_json",
+    "shares_session", "own_role", "project_json", "get_project", "list_projects", "get_bible", "list_offers", "material_json",
 }  # fmt: skip
 FOR_THE_SERVICE = FOR_USERS | {
     "owned_session", "add_events", "events_since", "create_session", "change_status", "rename_session", "delete_session",
@@ -85,12 +86,14 @@ FOR_ADMINS = {"inspect_session"}
 SILENT = {
     "partial_json",
     "settled_findings",
-    "branch_spans",
+    "place_of",
+    "branch_numbers",
     "siblings_of",
     "branch_tip",
     "branch_page",
     "get_user_sessions",
     "material_json",
+    "shares_session",
 }
 """Of those for users: of a session that is not theirs they answer nothing, where the others raise PT404."""
 FOR_NOBODY = {

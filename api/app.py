@@ -6,13 +6,14 @@ import asyncio
 import functools
 import importlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 import httpx
 from fastapi import FastAPI
+from pydantic import SecretStr
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import errors, pages
@@ -25,11 +26,27 @@ from api.guards.hosts import Hosts, Names
 from api.guards.limits import BodyLimit, RestLimit
 from api.guards.origins import Cors
 from api.guards.requests import Requests
-from api.identity.auth import LocalAuth
-from api.identity.hosted import SupabaseAuth
+from api.identity.auth import LocalAuth, own_secret
+from api.identity.bots import BotTokens
+from api.identity.hosted import SupabaseAuth, project_token
 from api.live import asyncapi, socket
 from api.live.protocol import ADDRESS
-from api.rest import admin, catalog, chat, export, health, keys, ledger, sessions, shares, talks, users, versions
+from api.rest import (
+    admin,
+    catalog,
+    chat,
+    export,
+    health,
+    keys,
+    ledger,
+    profiles,
+    projects,
+    sessions,
+    shares,
+    talks,
+    users,
+    versions,
+)
 from api.rest.openapi import Documented
 from api.state import State
 from coordinator.admins import listed_ids
@@ -39,8 +56,10 @@ from coordinator.export.press import Press
 from coordinator.export.record import Records
 from coordinator.llm.models import Models
 from coordinator.llm.prices import load_prices
-from coordinator.models import SERVICE, Identity
+from coordinator.models import Identity
+from coordinator.people.bots import BotUsers
 from coordinator.people.erasures import Erasures
+from coordinator.people.projects import Projects
 from coordinator.people.shares import Shares
 from coordinator.people.signins import LocalSignIns, ProjectSignIns, SignIns
 from coordinator.people.vault import Seal, Vault, secrets_of
@@ -147,7 +166,9 @@ def create_app(settings: Settings, state: State | None = None) -> FastAPI:
         talks,
         export,
         shares,
+        projects,
         users,
+        profiles,
         keys,
         admin,
         asyncapi,
@@ -204,7 +225,7 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
             await store.limits.set(limits_of(settings))
         secrets = await asyncio.to_thread(secrets_of, settings)
         vault = Vault(store.keys, Seal(secrets))
-        sign_in = _sign_in(store)
+        sign_in = LocalSignIns(store).make
         if isinstance(auth, LocalAuth):
             for user_id in (auth.local_user("writer"), auth.local_user("admin")):
                 await sign_in(Identity(user_id=user_id, role="authenticated", claims={"is_anonymous": False}))
@@ -250,7 +271,10 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
         stack.push_async_callback(chats.close)
         erasures = await Erasures.begin(store.signins)
         stack.push_async_callback(erasures.close)
-        accounts = Accounts(manager, runs, _sign_ins(settings, store, stack), erasures)
+        sign_ins = _sign_ins(settings, store, stack)
+        accounts = Accounts(manager, runs, sign_ins, erasures)
+        rates = Rates(settings)
+        bots = BotUsers(store.profiles, sign_ins, erasures, rates.bot_user, _signing(settings))
         press = Press(at_once=settings.exports_at_once)
         stack.callback(press.close)
         catching_up = asyncio.Semaphore(max(1, settings.database_pool - CONNECTIONS_FOR_RUNS))
@@ -269,13 +293,15 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
             vault,
             engine,
             sign_in,
-            Rates(settings),
+            bots,
+            rates,
             Connections(settings, held),
             Addresses(store.limits, secrets[0]),
             traces,
             press,
             Records(),
             Shares(store.shares),
+            Projects(manager, runs),
             Administration(manager, runs, settings.node_dead_s),
             workers,
             erasures,
@@ -311,6 +337,7 @@ async def _auth(settings: Settings, stack: AsyncExitStack) -> LocalAuth | Supaba
         issuer=settings.supabase_jwt_issuer,
         admins=listed_ids(settings.admin_user_ids),
         api_key=public,
+        bots=BotTokens(await asyncio.to_thread(own_secret, settings)),
     )
     stack.push_async_callback(auth.close)
     await auth.prepare()
@@ -370,23 +397,15 @@ def _store_on(transport: Transport, settings: Settings) -> Store:
     return Store(transport, settings.database_wait_s, page_bytes=settings.page_bytes)
 
 
-def _sign_in(store: Store) -> Callable[[Identity], Awaitable[None]]:
-    async def sign_in(identity: Identity) -> None:
-        """The user exists on return. Local auth keeps its users where Supabase Auth would."""
-        try:
-            await store.gateway.write(
-                "local_sign_in",
-                SERVICE,
-                user_id=identity.user_id,
-                is_anonymous=bool(identity.claims.get("is_anonymous")),
-                app_metadata={"provider": "local"},
-            )
-        except Misconfigured as error:
-            raise Misconfigured(
-                "This database belongs to a Supabase project, whose users sign in there: set SUPABASE_URL as well."
-            ) from error
-
-    return sign_in
+def _signing(settings: Settings) -> Callable[[Identity], SecretStr | None]:
+    """The tokens that a bot's users are read with, where the database is asked over the project's API."""
+    if not settings.over_rpc:
+        return lambda _: None
+    return functools.partial(
+        project_token,
+        secret=settings.supabase_jwt_secret,
+        issuer=settings.supabase_jwt_issuer or f"{project_url(settings.supabase_url or '')}/auth/v1",
+    )
 
 
 def _sign_ins(settings: Settings, store: Store, stack: AsyncExitStack) -> SignIns:

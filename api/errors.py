@@ -23,7 +23,7 @@ MEANING = {
     "not_found": "Absent, or somebody else's",
     "invalid_message": "The request itself is wrong",
     "conflict": "The state does not allow it",
-    "expired": "The session's time is over",
+    "expired": "The time of the session or the invitation is over",
     "rate_limited": "Too much, too fast",
     "budget_exceeded": "The session's own limit is reached",
     "too_large": "Over the limit of size",

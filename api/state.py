@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -23,7 +24,9 @@ from coordinator.export.press import Press
 from coordinator.export.record import Records
 from coordinator.llm.models import Models
 from coordinator.models import Identity
+from coordinator.people.bots import Bot, BotUsers
 from coordinator.people.erasures import Erasures
+from coordinator.people.projects import Projects
 from coordinator.people.shares import Shares
 from coordinator.people.vault import Vault
 from coordinator.running.accounts import Accounts
@@ -38,10 +41,19 @@ from coordinator.telemetry.traces import Traces
 from coordinator.workers.workers import Workers
 
 BEARER = HTTPBearer(
-    scheme_name="bearer", bearerFormat="JWT", auto_error=False, description="a token of POST /api/auth/anonymous"
+    scheme_name="bearer",
+    bearerFormat="JWT",
+    auto_error=False,
+    description="a token of POST /api/auth/anonymous; "
+    "or a bot's (`storyloom token --bot NAME`) with the header `X-User-ID`, which says for whom it speaks",
 )
 
 ASKING = "storyloom.asking"
+PERSON = "X-User-ID"
+OTHER_PERSON = (
+    "X-User-ID is another than the user whose token this is: leave it out, or send that user's own token. Only a bot's "
+    "token speaks for others."
+)
 
 if TYPE_CHECKING:
     from coordinator.running.engine import Engine
@@ -61,6 +73,7 @@ class State:
     vault: Vault
     engine: Engine | None
     sign_in: Callable[[Identity], Awaitable[None]]
+    bots: BotUsers
     rates: Rates
     connections: Connections
     addresses: Addresses
@@ -68,6 +81,7 @@ class State:
     press: Press
     records: Records
     shares: Shares
+    projects: Projects
     administration: Administration
     workers: Workers
     erasures: Erasures
@@ -99,28 +113,59 @@ async def admitted(state: State, caller: Identity, host: str | None, request_id:
     await state.addresses.note(caller, host)
 
 
-async def verified(state: State, token: str) -> Identity:
-    """Who a bearer token speaks for. Raises Unauthorized, or Unavailable where the project's keys can't be had."""
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """The user who asks; `new` where a bot names them for the first time."""
+
+    identity: Identity
+    new: bool = False
+
+
+async def verified(state: State, token: str, person: str | None = None) -> Asking:
+    """Who a bearer token speaks for: its user, whom `person` may name as well, or the one whom it names of a bot's.
+
+    Raises Unauthorized; Forbidden for another `person` than a token is of, or none with a bot's; Unavailable where the
+    project's keys can't be had; and as `BotUsers.speaking`."""
     found = state.auth.verify(token) if isinstance(state.auth, LocalAuth) else await state.auth.verify(token)
-    state.erasures.check(found)
-    return found
+    if isinstance(found, Bot):
+        asking = Asking(*await state.bots.speaking(found, person))
+    elif person is not None and not _names(person, found):
+        raise Forbidden(OTHER_PERSON)
+    else:
+        asking = Asking(found)
+    state.erasures.check(asking.identity)
+    return asking
 
 
-async def asking(connection: HTTPConnection) -> Identity | StoryloomError:
+def _names(person: str, user: Identity) -> bool:
+    try:
+        return UUID(person.strip()) == user.user_id
+    except ValueError:
+        return False
+
+
+def person_of(connection: HTTPConnection) -> str | None:
+    """What X-User-ID says, None where there is none: text in UTF-8, which servers read as Latin-1. What is not, or is
+    there twice, comes as a text that names nobody."""
+    said = connection.headers.getlist(PERSON)
+    return "\n".join(said).encode("latin-1", "replace").decode("utf-8", "surrogateescape") if said else None
+
+
+async def asking(connection: HTTPConnection) -> Asking | StoryloomError:
     """Who makes a request, or why that can't be told. Found out once, however often it is asked."""
     scope = connection.scope
     if ASKING not in scope:
         scope[ASKING] = await _asking(connection)
-    found: Identity | StoryloomError = scope[ASKING]
+    found: Asking | StoryloomError = scope[ASKING]
     return found
 
 
-async def _asking(connection: HTTPConnection) -> Identity | StoryloomError:
+async def _asking(connection: HTTPConnection) -> Asking | StoryloomError:
     token = bearer(connection.headers.get("authorization"))
     if token is None:
         return Unauthorized("A bearer token is needed: sign in, and send it as Authorization: Bearer.")
     try:
-        return await verified(state_of(connection), token)
+        return await verified(state_of(connection), token, person_of(connection))
     except StoryloomError as error:
         return error
 
@@ -129,7 +174,12 @@ async def _identity(request: Request, _: Annotated[HTTPAuthorizationCredentials 
     found = await asking(request)
     if isinstance(found, StoryloomError):
         raise found
-    return found
+    return found.identity
+
+
+async def _new(request: Request) -> bool:
+    found = await asking(request)
+    return isinstance(found, Asking) and found.new
 
 
 async def _admin(identity: Annotated[Identity, Depends(_identity)]) -> Identity:
@@ -146,3 +196,5 @@ Host = Annotated[str | None, Depends(_host)]
 Service = Annotated[State, Depends(_state)]
 Caller = Annotated[Identity, Depends(_identity)]
 Admin = Annotated[Identity, Depends(_admin)]
+NewUser = Annotated[bool, Depends(_new)]
+"""Whether the call has made its caller, as a bot's first for somebody does."""

@@ -142,6 +142,7 @@ class Session(BaseModel):
     head_seq: int | None = Field(default=None, description="of a chat: the newest message of the branch that is shown")
     turn: Turn | None = Field(default=None, description="of a chat: the answer that is being written")
     pausing: bool = Field(default=False, description="to be paused when the step at hand is done")
+    project_id: UUID | None = Field(default=None, description="the project that it is of")
     queue_place: int | None = Field(default=None, description="place in the queue, while it waits for its turn")
 
 
@@ -253,6 +254,8 @@ class Identity(BaseModel):
     claims: dict[str, Any] = Field(default_factory=dict)
     token: SecretStr | None = Field(default=None, exclude=True, repr=False)
     """The verified token itself, where the database is asked over HTTP and verifies it again."""
+    bot: str | None = None
+    """The name of the bot that speaks for the user; None for who signed in. No token says it: the service does."""
 
     @property
     def is_admin(self) -> bool:

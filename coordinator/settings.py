@@ -28,6 +28,7 @@ CommaList = Annotated[list[str], NoDecode]
 RATES = (
     "rate_start",
     "rate_start_address",
+    "rate_start_bot",
     "rate_start_all",
     "rate_rewrite",
     "rate_rewrite_address",
@@ -39,6 +40,7 @@ RATES = (
     "rate_body_bytes",
     "rate_sign_in",
     "rate_sign_in_all",
+    "rate_bot_users",
     "rate_connect",
     "rate_frame",
 )
@@ -255,6 +257,9 @@ class Settings(BaseSettings):
     # Limits, each as "number/period" in seconds, minutes, hours or days, several separated by semicolons; `off` is none
     rate_start: str = Field(default="10/minute;100/day", description="Stories that one user may start")
     rate_start_address: str = Field(default="30/minute;500/day", description="The same from one address")
+    rate_start_bot: str = Field(
+        default="60/minute;2000/day", description="The same of all users of one bot, in place of the address's"
+    )
     rate_start_all: str = Field(default="600/minute", description="The same of all together, on this node")
     rate_rewrite: str = Field(default="20/minute;300/day", description="Passages that one user may have rewritten")
     rate_rewrite_address: str = Field(default="60/minute;1500/day", description="The same from one address")
@@ -271,6 +276,7 @@ class Settings(BaseSettings):
     )
     rate_sign_in: str = Field(default="20/minute", description="Anonymous sign-ins and renewals from one address")
     rate_sign_in_all: str = Field(default="600/minute", description="The same of all together, on this node")
+    rate_bot_users: str = Field(default="300/minute", description="Users whom one bot may name for the first time")
     rate_connect: str = Field(default="60/minute", description="WebSocket connections from one address")
     rate_frame: str = Field(default="600/minute", description="WebSocket frames of one connection")
     connections_per_user: int = Field(
@@ -281,6 +287,14 @@ class Settings(BaseSettings):
     user_bytes: int = Field(default=500_000_000, ge=1_000_000, description="What is kept of one user, in bytes")
     session_bytes: int = Field(default=100_000_000, ge=1_000_000, description="What is kept of one session, in bytes")
     sessions_per_user: int = Field(default=5000, ge=1, le=1_000_000, description="Sessions that one user may keep")
+    projects_per_user: int = Field(default=200, ge=1, le=100_000, description="Projects that one user may have")
+    members_per_project: int = Field(default=100, ge=1, le=10_000, description="Members that one project may have")
+    invites_per_project: int = Field(
+        default=50, ge=1, le=1000, description="Invitations that one project may have at once"
+    )
+    project_bible_bytes: int = Field(
+        default=1_000_000, ge=10_000, le=1_048_576, description="The bible of one project, in bytes"
+    )
     pages_at_work: int = Field(
         default=500,
         ge=100,

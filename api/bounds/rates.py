@@ -107,45 +107,59 @@ async def _wait(item: RateLimitItem, limiter: SlidingWindowCounterRateLimiter, k
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What is told to who came too often: as a user, from an address, or with all others."""
+    """What is told to who came too often: as a user, from an address, through a bot, or with all others."""
 
     user: str
     address: str
+    bot: str
     everybody: str
 
 
 START = Told(
     "You have started as many stories as one writer may in such a time: wait, then start the next one.",
     "From your address as many stories were started as may be in such a time: wait, then start the next one.",
+    "Your bot has started as many stories for its users as one bot may in such a time: wait, then start the next one.",
     "More stories are started than this service takes on: wait, then start yours.",
 )
 REWRITE = Told(
     "You have had as many passages rewritten as one writer may in such a time: wait before the next one.",
     "From your address as many passages were rewritten as may be in such a time: wait before the next one.",
+    "Your bot has had as many passages rewritten for its users as one bot may in such a time: wait a while.",
     "More passages are rewritten than this service takes on: wait before the next one.",
 )
 EXPORT = Told(
     "You have exported as much as one writer may in such a time: wait before the next one.",
     "From your address as much was exported as may be in such a time: wait before the next one.",
+    "Your bot has exported as much for its users as one bot may in such a time: wait before the next one.",
     "More is exported than this service takes on: wait before the next one.",
 )
 
 
 class Door:
-    """What costs more than a call: counted for the user, for the address, and for everybody together."""
+    """What costs more than a call: counted for the user, for the address, and for everybody together.
 
-    def __init__(self, of_user: str, of_address: str, of_all: str, told: Told) -> None:
+    A bot comes from one address with all of its users: for them the bot counts in the address's place."""
+
+    def __init__(self, of_user: str, of_address: str, of_bot: str, of_all: str, told: Told) -> None:
         self._user, self._address, self._all = Rate(of_user), Rate(of_address), Rate(of_all)
+        self._bot = Rate(of_bot)
         self._told = told
 
     def refused(self, name: str) -> dict[str, int]:
-        return {name: self._user.refused, f"{name}_address": self._address.refused, f"{name}_all": self._all.refused}
+        return {
+            name: self._user.refused,
+            f"{name}_address": self._address.refused,
+            f"{name}_bot": self._bot.refused,
+            f"{name}_all": self._all.refused,
+        }
 
-    async def enter(self, user: str, host: str | None) -> None:
+    async def enter(self, caller: Identity, host: str | None) -> None:
         """Counts one, for all three or for none. Raises RateLimited with the seconds to wait."""
         asked = [
-            (self._user, user, self._told.user),
-            (self._address, address_key(host), self._told.address),
+            (self._user, str(caller.user_id), self._told.user),
+            (self._bot, caller.bot, self._told.bot)
+            if caller.bot is not None
+            else (self._address, address_key(host), self._told.address),
             (self._all, "", self._told.everybody),
         ]
         try:
@@ -165,9 +179,13 @@ class Rates:
     """The limits of one app. Every method raises RateLimited, with the seconds to wait where waiting helps."""
 
     def __init__(self, settings: Settings) -> None:
-        self._start = Door(settings.rate_start, settings.rate_start_address, settings.rate_start_all, START)
-        self._rewrite = Door(settings.rate_rewrite, settings.rate_rewrite_address, settings.rate_rewrite_all, REWRITE)
-        self._export = Door(settings.rate_export, settings.rate_export_address, settings.rate_export_all, EXPORT)
+        of = settings
+        self._start = Door(of.rate_start, of.rate_start_address, of.rate_start_bot, of.rate_start_all, START)
+        self._rewrite = Door(
+            of.rate_rewrite, of.rate_rewrite_address, of.rate_rewrite_address, of.rate_rewrite_all, REWRITE
+        )
+        self._export = Door(of.rate_export, of.rate_export_address, of.rate_export_address, of.rate_export_all, EXPORT)
+        self._bot_users = Rate(of.rate_bot_users)
         self._rest = Rate(settings.rate_rest)
         self._body = Rate(settings.rate_body_bytes)
         self._sign_in = Rate(settings.rate_sign_in)
@@ -192,6 +210,7 @@ class Rates:
             "body": self._body.refused,
             "sign_in": self._sign_in.refused,
             "sign_in_all": self._sign_in_all.refused,
+            "bot_users": self._bot_users.refused,
             "connect": self._connect.refused,
             "frame": self._frame.refused,
             "user_connections": self._refused_users,
@@ -211,6 +230,14 @@ class Rates:
         if wait_s := await self._sign_in_all.hit(""):
             raise RateLimited("More sign in than this service takes on: wait, then sign in.", retry_after_s=wait_s)
 
+    async def bot_user(self, bot: str) -> None:
+        """A user whom a bot names for the first time."""
+        if wait_s := await self._bot_users.hit(bot):
+            raise RateLimited(
+                "Your bot has brought as many new users as one bot may in such a time: wait, then try again.",
+                retry_after_s=wait_s,
+            )
+
     async def body(self, caller: Identity | None, host: str | None, size: int) -> None:
         """So many bytes of a request's body, of a user or, where it is not known to be anybody's, of an address."""
         key = str(caller.user_id) if caller is not None else address_key(host)
@@ -219,18 +246,18 @@ class Rates:
 
     async def rewrite(self, caller: Identity, host: str | None) -> None:
         """A passage that models write anew."""
-        await self._rewrite.enter(str(caller.user_id), host)
+        await self._rewrite.enter(caller, host)
 
     async def export(self, caller: Identity, host: str | None) -> None:
         """A file that is made."""
-        await self._export.enter(str(caller.user_id), host)
+        await self._export.enter(caller, host)
 
     async def start(self, caller: Identity, request_id: str | None, host: str | None = None) -> None:
         """A story of a user. A request that was let through before is, while it is remembered, free."""
         again = (caller.user_id, request_id) if request_id is not None else None
         if again is not None and self._started.get(again):
             return
-        await self._start.enter(str(caller.user_id), host)
+        await self._start.enter(caller, host)
         if again is not None:
             self._started.put(again, True)
 

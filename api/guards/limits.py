@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.bounds.rates import address_key
 from api.errors import Carried, problem
 from api.state import asking, host_of, state_of
-from coordinator.errors import RateLimited, Unavailable
+from coordinator.errors import RateLimited, StoryloomError, Unavailable
 from coordinator.models import Identity
 
 
@@ -102,4 +102,4 @@ class RestLimit:
 async def _caller(call: HTTPConnection) -> Identity | None:
     """Whose token a call brings, None where it is not known to be anybody's."""
     found = await asking(call)
-    return found if isinstance(found, Identity) else None
+    return None if isinstance(found, StoryloomError) else found.identity

@@ -84,6 +84,7 @@ ASKED = [
     "If-None-Match",
     "Last-Event-ID",
     "X-Request-ID",
+    "X-User-ID",
     "traceparent",
 ]
 """What a page may send."""

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 HEADER = "X-Request-ID"
 SANE = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 SESSION = re.compile(r"/api/(?:admin/)?sessions/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:/|$)", re.ASCII)
-SHARED = re.compile(r"/(?:api/)?shared(?:/|$)")
+SHARED = re.compile(r"/(?:(?:api/)?shared|api/v1/invites)(?:/|$)")
 PRIVATE = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",

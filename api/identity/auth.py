@@ -12,19 +12,18 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 
 import jwt
 
-from api.identity.tokens import LEEWAY_S, Tokens, Verified
+from api.identity.bots import BotTokens
+from api.identity.tokens import ALGORITHM, EXPIRED, ISSUER, LEEWAY_S, NOT_VALID, Tokens, Verified
 from coordinator.admins import listed_ids, with_list
 from coordinator.errors import Misconfigured, Unauthorized
 from coordinator.models import Identity
+from coordinator.people.bots import Bot, bot_name
 from coordinator.people.secret import kept_secret
 from coordinator.settings import Settings
 
-ALGORITHM = "HS256"
 AUDIENCE = "authenticated"
 REFRESH_AUDIENCE = "storyloom:refresh"
-ISSUER = "storyloom"
 REFRESH_TTL_S = 30 * 24 * 3600
-NOT_VALID = "The token is not valid. Sign in again."
 SECRET_FILE = "jwt-secret"  # noqa: S105 a file's name
 
 LocalUser = Literal["writer", "admin"]
@@ -54,6 +53,7 @@ class LocalAuth:
         self._ttl_s = int(token_ttl_s)
         self._admins = frozenset(admins)
         self._tokens = Tokens()
+        self.bots = BotTokens(secret)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> LocalAuth:
@@ -61,9 +61,7 @@ class LocalAuth:
 
         Raises Misconfigured for a folder that can't be used, or an entry of `admin_user_ids` that is no UUID."""
         admins = listed_ids(settings.admin_user_ids)
-        given = settings.jwt_secret
-        secret = given.get_secret_value() if given else kept_secret(settings.data_dir, SECRET_FILE)
-        return cls(secret, settings.token_ttl_s, admins)
+        return cls(own_secret(settings), settings.token_ttl_s, admins)
 
     def local_user(self, who: LocalUser) -> UUID:
         """The machine's own writer and admin: the same ids as long as the secret is the same."""
@@ -115,10 +113,14 @@ class LocalAuth:
         and known to nobody without the secret."""
         return hmac.new(self._secret.encode(), f"storyloom refresh {number}".encode(), hashlib.sha256).hexdigest()
 
-    def verify(self, token: str) -> Identity:
+    def verify(self, token: str) -> Identity | Bot:
         """Raises Unauthorized, with a reason that a person understands, for any token that is not wholly right."""
         if (known := self._tokens.get(token)) is not None:
-            return known.identity
+            return known.speaker
+        if self.bots.is_one(token):
+            bot = self.bots.verify(token)
+            self._tokens.put(token, Verified(bot, ALGORITHM))
+            return bot
         claims = self._claims(token, AUDIENCE)
         if claims.get("role") != "authenticated":
             raise Unauthorized("The token's role is not one that may come in here.")
@@ -142,13 +144,21 @@ class LocalAuth:
             )
             UUID(claims["sub"])
         except jwt.ExpiredSignatureError:
-            raise Unauthorized("The token has expired. Sign in again.") from None
+            raise Unauthorized(EXPIRED) from None
         except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError):
             raise Unauthorized(NOT_VALID) from None
         return claims
 
     def _sign(self, claims: dict[str, Any]) -> str:
         return jwt.encode(claims, self._secret, ALGORITHM)
+
+
+def own_secret(settings: Settings) -> str:
+    """What the service signs with: of the settings, else of the data folder, made where there is none.
+
+    Raises Misconfigured for a folder that can't be used."""
+    given = settings.jwt_secret
+    return given.get_secret_value() if given else kept_secret(settings.data_dir, SECRET_FILE)
 
 
 def local_token(settings: Settings, *, admin: bool = False) -> str:
@@ -163,6 +173,14 @@ def local_token(settings: Settings, *, admin: bool = False) -> str:
     auth = LocalAuth.from_settings(settings)
     issued = auth.issue(auth.local_user("admin" if admin else "writer"), admin=admin, anonymous=False)
     return str(issued["access_token"])
+
+
+def bot_token(settings: Settings, name: str, ttl_s: int) -> str:
+    """A token of the bot with this name, good for so many seconds. Makes the secret where there is none yet.
+
+    Raises InvalidMessage for what can't be a bot's name."""
+    bot = Bot(bot_name(name), 0)
+    return BotTokens(own_secret(settings)).issue(bot, ttl_s)
 
 
 def bearer(header: str | None) -> str | None:

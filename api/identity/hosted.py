@@ -12,10 +12,12 @@ import jwt
 from pydantic import SecretStr
 
 from api.identity.auth import AUDIENCE
-from api.identity.tokens import LEEWAY_S, Tokens, Verified
+from api.identity.bots import BotTokens
+from api.identity.tokens import EXPIRED, LEEWAY_S, NOT_VALID, Tokens, Verified
 from coordinator.admins import with_list
 from coordinator.errors import Misconfigured, Unauthorized, Unavailable
 from coordinator.models import Identity
+from coordinator.people.bots import Bot
 from coordinator.supabase.hosted import key_kind, project_url, unverified_claims
 from coordinator.supabase.jwks import ALGORITHMS, JWKS_PATH, KeySet, VerifyingKey
 
@@ -25,8 +27,6 @@ TOKEN_CHARACTERS = 16_384
 """More than any server takes in a header."""
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
-NOT_VALID = "The token is not valid. Sign in again."
-EXPIRED = "The token has expired. Sign in again."
 TOO_EARLY = "The token is not good yet: the service's clock and the sign-in service's are apart."
 TOO_LONG = "The token is too long to be one."
 OTHER_PROJECT = "The token is of another Supabase project than this service's. Sign in to this one."
@@ -58,16 +58,19 @@ class SupabaseAuth:
         admins: Collection[UUID] = (),
         api_key: str | None = None,
         keys: KeySet | None = None,
+        bots: BotTokens | None = None,
     ) -> None:
         """`issuer` is `<url>/auth/v1` unless the project says otherwise, as behind a custom domain. `api_key`, the
-        publishable one, goes with the request for the public keys: some self-hosted gateways ask for it. `http` is
-        not closed here. Raises Misconfigured for an address that can't be right."""
+        publishable one, goes with the request for the public keys: some self-hosted gateways ask for it. Tokens of
+        `bots` are the service's own, whoever signs in the people. `http` is not closed here. Raises Misconfigured for
+        an address that can't be right."""
         address = project_url(url)
         self._secret = jwt_secret or None
         self._audience = audience
         self._issuer = issuer or f"{address}/auth/v1"
         self._admins = frozenset(admins)
         self._tokens = Tokens()
+        self._bots = bots
         self._keys = keys or KeySet(address + JWKS_PATH, http, api_key=api_key)
 
     async def prepare(self) -> None:
@@ -87,7 +90,7 @@ class SupabaseAuth:
         if not count:
             raise Misconfigured("The project has no public signing keys: set SUPABASE_JWT_SECRET to its JWT secret.")
 
-    async def verify(self, token: str) -> Identity:
+    async def verify(self, token: str) -> Identity | Bot:
         """Raises Unauthorized, with a reason that a person understands, for any token that is not wholly right, and
         Unavailable where its key is unknown and the project can't be asked for it."""
         if len(token) > TOKEN_CHARACTERS:
@@ -95,11 +98,14 @@ class SupabaseAuth:
         known = self._tokens.get(token)
         # Its key may have been withdrawn since.
         if known is not None and await self._key(known.algorithm, known.key_id) is known.key:
-            return known.identity
+            return known.speaker
         if (reason := _API_KEYS.get(key_kind(token))) is not None:
             raise Unauthorized(reason)
         if _COMPACT.fullmatch(token) is None:
             raise Unauthorized(NOT_VALID)
+        if self._bots is not None and self._bots.is_one(token):
+            # Never by a key of the project's, nor a user's by a secret of ours.
+            return self._bots.verify(token)
         told = unverified_claims(token).get("iss")
         # Before its key is looked for: another project's token is no reason to fetch ours.
         if told is not None and told != self._issuer:
@@ -157,6 +163,17 @@ class SupabaseAuth:
         except (jwt.PyJWTError, ValueError, TypeError):
             raise Unauthorized(NOT_VALID) from None
         return claims
+
+
+def project_token(user: Identity, *, secret: SecretStr | None, issuer: str) -> SecretStr:
+    """A token of the project's for a bot's user, under its older shared secret: what its API reads that user's rows
+    by. Raises Misconfigured where there is no such secret."""
+    if secret is None:
+        raise Misconfigured(
+            "A bot's users are read with tokens that the service signs: its owner sets SUPABASE_JWT_SECRET, or "
+            "SUPABASE_DB_URL for a connection to the database, which needs none."
+        )
+    return SecretStr(jwt.encode({**user.claims, "iss": issuer}, secret.get_secret_value(), SHARED))
 
 
 def _signed_by(token: str) -> tuple[str, str | None]:

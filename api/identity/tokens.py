@@ -7,8 +7,14 @@ import time
 from dataclasses import dataclass
 
 from coordinator.models import Identity
+from coordinator.people.bots import Bot
 from coordinator.sessions.cache import Cache
 
+ALGORITHM = "HS256"
+ISSUER = "storyloom"
+"""Of the tokens that the service signs itself."""
+NOT_VALID = "The token is not valid. Sign in again."
+EXPIRED = "The token has expired. Sign in again."
 LEEWAY_S = 10
 """Clocks of two machines are rarely further apart than this."""
 MOST, UNUSED_S = 10_000, 600
@@ -17,16 +23,18 @@ MOST, UNUSED_S = 10_000, 600
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """Who a token speaks for, and what it was verified with: it is as good as that for as long as that is the same."""
+    """Who a token speaks for, and what it was verified with: it is as good as that for as long as that is the same.
 
-    identity: Identity
+    Of a bot's token that is the bot: which of its users a request is about stands in the request, and never here."""
+
+    speaker: Identity | Bot
     algorithm: str
     key_id: str | None = None
     key: object = None
 
     @property
     def expires_at(self) -> int:
-        return int(self.identity.claims["exp"])
+        return self.speaker.expires_at if isinstance(self.speaker, Bot) else int(self.speaker.claims["exp"])
 
 
 class Tokens:

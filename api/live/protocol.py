@@ -52,6 +52,12 @@ class Auth(Frame):
 
     type: Literal["auth"]
     token: str = Field(min_length=1, max_length=16_384)
+    user_id: str | None = Field(
+        default=None,
+        max_length=400,
+        description="with a bot's token for whom it speaks, in place of the handshake's `X-User-ID`; with a user's "
+        "token that user's id, if any",
+    )
 
 
 class StoryStart(Frame):
@@ -64,6 +70,8 @@ class StoryStart(Frame):
     title: Title | None = None
     project_id: UUID | None = None
     config: StoryConfig = StoryConfig()
+    asked_in: UUID | None = None
+    asked_call: ShortText | None = None
 
 
 class SessionAttach(Frame):

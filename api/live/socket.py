@@ -21,11 +21,11 @@ from api.guards.origins import may_connect
 from api.identity.auth import bearer
 from api.identity.tokens import LEEWAY_S
 from api.live import protocol
-from api.state import State, admitted, host_of, state_of, verified
-from coordinator.errors import Conflict, Internal, StoryloomError, Unauthorized, Unavailable
+from api.state import State, admitted, host_of, person_of, state_of, verified
+from coordinator.errors import Conflict, Internal, RateLimited, StoryloomError, Unauthorized, Unavailable
 from coordinator.models import Identity
 from coordinator.running.chats import Sending
-from coordinator.running.stories import WantedStory
+from coordinator.running.stories import Asked, WantedStory
 from coordinator.sessions.events import from_storage
 from coordinator.sessions.streams import Attachment, Reader, TooSlow
 from coordinator.telemetry.logs import about
@@ -75,6 +75,7 @@ class Connection:
         )
         self._turn = asyncio.Lock()
         self._identity: Identity | None = None
+        self._person = person_of(websocket)
         self._number = 0
         self._expiry: asyncio.TimerHandle | None = None
         self._attachments: dict[UUID, Attachment] = {}
@@ -139,13 +140,14 @@ class Connection:
                 if not isinstance(frame, protocol.Auth):
                     raise Unauthorized("The first frame of a connection is `auth`, with a token.")
                 token = frame.token
-            self._identity = await verified(self._state, token)
+                self._person = self._person if frame.user_id is None else frame.user_id
+            self._identity = (await verified(self._state, token, self._person)).identity
         except TimeoutError:
             raise Close(protocol.NO_AUTH_IN_TIME, "no auth in time") from None
-        except Unavailable as error:
+        except (Unavailable, RateLimited) as error:
             # The token may be right: its holder is asked to come again, not to sign in.
             await self._websocket.send_text(_encoded(error_frame(error)))
-            raise Close(protocol.TRY_AGAIN_LATER, "tokens can't be verified just now") from None
+            raise Close(protocol.TRY_AGAIN_LATER, "not just now: see the error before this") from None
         except StoryloomError as error:
             await self._websocket.send_text(_encoded(error_frame(error)))
             raise Close(protocol.NOT_AUTHENTICATED, "not authenticated") from None
@@ -252,7 +254,7 @@ class Connection:
             case protocol.Ping():
                 await self._answer(protocol.Pong(t=frame.t).model_dump())
             case protocol.Auth():
-                await self._renew(frame.token)
+                await self._renew(frame)
             case protocol.StoryStart():
                 await self._start(frame)
             case protocol.SessionAttach():
@@ -282,8 +284,9 @@ class Connection:
                     self._identity, frame.session_id, frame.step, approved=frame.approved, comment=frame.comment
                 )
 
-    async def _renew(self, token: str) -> None:
-        renewed = await verified(self._state, token)
+    async def _renew(self, frame: protocol.Auth) -> None:
+        person = self._person if frame.user_id is None else frame.user_id
+        renewed = (await verified(self._state, frame.token, person)).identity
         assert self._identity is not None
         if renewed.user_id != self._identity.user_id:
             raise Unauthorized("A connection stays with its user: connect again to be another.")
@@ -295,7 +298,16 @@ class Connection:
         assert self._identity is not None
         self._check_room()
         await admitted(self._state, self._caller, host_of(self._websocket), frame.request_id)
-        wanted = WantedStory(frame.prompt, frame.template, frame.title, frame.config, frame.request_id)
+        asked = Asked(frame.asked_in, frame.asked_call) if frame.asked_in else None
+        wanted = WantedStory(
+            frame.prompt,
+            frame.template,
+            frame.title,
+            frame.config,
+            frame.request_id,
+            frame.project_id,
+            asked,
+        )
         session, _ = await self._state.coordinator.create(self._identity, wanted)
         # Watched before it runs; a repeated request is told its story from the beginning.
         self._attach(session.id, 0, 0)
@@ -347,9 +359,14 @@ class Connection:
                 if after_seq is None or not await self._replay(attachment, epoch, after_seq):
                     await self._room()
                     snapshot = await self._state.snapshots.get(self._caller, session_id)
+                    self._note_guest(attachment, UUID(snapshot.fields["session"]["user_id"]))
                     await attachment.replay(snapshot)
                     self._state.manager.metrics.snapshots.inc()
                 attachment.go_live()
+            if attachment.guest is not None:
+                # They may have been removed while the past was read, before anybody knew that they watch.
+                with contextlib.suppress(Unavailable):
+                    await self._state.manager.feed.look_again()
         except TooSlow:
             # The sending task ends the connection.
             return
@@ -361,6 +378,10 @@ class Connection:
         finally:
             if self._attaching.get(session_id) is asyncio.current_task():
                 del self._attaching[session_id]
+
+    def _note_guest(self, attachment: Attachment, owner: UUID) -> None:
+        if owner != self._caller.user_id and not self._caller.is_admin:
+            attachment.guest = self._caller.user_id
 
     async def _room(self) -> None:
         """For a page of the past, of this reader and of all."""
@@ -389,6 +410,7 @@ class Connection:
                 if after_seq > max(page.last_seq, told) or (epoch is not None and not page.same_past):
                     return False
                 attachment.start_after(page.epoch if epoch is None else epoch, after_seq)
+                self._note_guest(attachment, page.user_id)
             for item in page.items:
                 await attachment.replay(from_storage(item, seen))
                 seen = item["seq"]

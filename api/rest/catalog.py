@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
 from api.errors import responses
@@ -13,9 +13,11 @@ from api.identity.auth import LocalAuth
 from api.identity.renewals import Renewals
 from api.state import Service, State, host_of
 from api.strict import StrictRoute
+from coordinator.chat.agent import ChatAgent
 from coordinator.errors import Forbidden, NotFound
 from coordinator.llm.models import ModelInfo
 from coordinator.models import Identity
+from coordinator.running.chats import DEFAULT_AGENT
 from coordinator.running.stories import DEFAULT_TEMPLATE
 from coordinator.story.template import Theme
 
@@ -34,6 +36,17 @@ class TemplateInfo(BaseModel):
     theme: Theme
     cast: list[str] = Field(description="agents")
     steps: list[str] = Field(description="kinds of steps, in order")
+
+
+class AgentInfo(BaseModel):
+    """Somebody to talk with."""
+
+    name: str
+    title: str
+    description: str
+    greeting: str = Field(description="shown before anything is said")
+    default: bool
+    tools: list[str] = Field(description="what it can do besides talking")
 
 
 class SignIn(BaseModel):
@@ -83,8 +96,12 @@ class Refresh(BaseModel):
 
 
 @router.get("/templates", tags=["catalog"])
-async def list_templates(service: Service) -> list[TemplateInfo]:
-    """The templates that a story can be written with."""
+async def list_templates(
+    service: Service, kind: Annotated[Literal["story", "chat"], Query(description="of sessions")] = "story"
+) -> list[TemplateInfo] | list[AgentInfo]:
+    """The templates that a story can be written with, or the agents that one can talk with."""
+    if kind == "chat":
+        return [_agent(one) for one in service.library.agents()]
     return [
         TemplateInfo(
             name=one.name,
@@ -98,6 +115,17 @@ async def list_templates(service: Service) -> list[TemplateInfo]:
         )
         for one in service.library.all()
     ]
+
+
+def _agent(one: ChatAgent) -> AgentInfo:
+    return AgentInfo(
+        name=one.name,
+        title=one.title,
+        description=one.description,
+        greeting=one.greeting,
+        default=one.name == DEFAULT_AGENT,
+        tools=list(one.tools),
+    )
 
 
 @router.get("/models", tags=["catalog"])

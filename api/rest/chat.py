@@ -7,8 +7,10 @@ from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from api.errors import responses
+from api.rest.examples import answered, asked, shown
 from api.rest.sessions import Key
 from api.state import Caller, Host, Service
 from api.strict import StrictRoute
@@ -22,10 +24,53 @@ ERRORS = responses(
 Seq = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
+MESSAGE: JsonDict = {
+    "id": "6f1c1c0e-6a4f-4a58-9c0b-0f7b8d7f3a11",
+    "seq": 2,
+    "role": "assistant",
+    "agent": "muse",
+    "content": "Who is the keeper, and what does she do when the light answers?",
+    "metadata": {},
+    "model": "offline:storyteller",
+    "tokens": 13,
+    "cost_usd": 0,
+    "created_at": "2026-11-29T12:00:00Z",
+}
+ANSWER: JsonDict = {
+    "session_id": "2b6c1f3e-6d2f-4d0b-8a55-0c7f4f8f6b10",
+    "message": MESSAGE,
+    "usage": {"tokens": 13, "cost_usd": 0},
+}
+SESSION: JsonDict = {
+    "id": "2b6c1f3e-6d2f-4d0b-8a55-0c7f4f8f6b10",
+    "kind": "chat",
+    "user_id": "0d7e3a52-2f0f-4a1e-9d9f-2f5b0c9d1e77",
+    "title": "The light that answers",
+    "template": "muse",
+    "status": "waiting",
+    "config": {},
+    "progress": {},
+    "epoch": 1,
+    "message_count": 2,
+    "draft_version": 0,
+    "tokens": 13,
+    "cost_usd": 0,
+    "model": "offline:storyteller",
+    "created_at": "2026-11-29T12:00:00Z",
+    "updated_at": "2026-11-29T12:00:00Z",
+    "last_activity_at": "2026-11-29T12:00:00Z",
+    "expires_at": None,
+    "head_seq": 2,
+    "turn": None,
+}
+
+
 class NewMessage(BaseModel):
     """What is said. Without `session_id` it begins a chat; the `Idempotency-Key` header makes or finds it."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra=shown({"text": "A keeper finds that the light answers her.", "agent": "muse"})
+    )
 
     text: Prompt
     session_id: UUID | None = None
@@ -35,26 +80,28 @@ class NewMessage(BaseModel):
 
 
 class ChatAnswer(BaseModel):
+    model_config = ConfigDict(json_schema_extra=shown(ANSWER))
+
     session_id: UUID
     message: Message
     usage: Usage
 
 
 class Regeneration(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=shown({"seq": 2}))
 
     seq: Seq | None = Field(default=None, description="of the answer to stand beside; otherwise the last")
 
 
 class Edit(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=shown({"seq": 1, "text": "A keeper with a lamp."}))
 
     seq: Seq = Field(description="of the message in whose place it stands")
     text: Prompt
 
 
 class BranchChoice(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=shown({"seq": 2}))
 
     seq: Seq = Field(description="of a message of the branch that is to be shown")
 
@@ -85,13 +132,13 @@ async def say(service: Service, caller: Caller, host: str | None, body: NewMessa
     return await service.chats.send(caller, sending)
 
 
-@router.post("/api/v1/chat/{session_id}/stop", responses=ERRORS)
+@router.post("/api/v1/chat/{session_id}/stop", responses={200: answered(SESSION), **ERRORS})
 async def stop_answer(session_id: UUID, caller: Caller, service: Service) -> Session:
     """The answer under way ends where it is, and keeps its text. Again changes nothing."""
     return await service.chats.stop(caller, session_id)
 
 
-@router.post("/api/v1/chat/{session_id}/regenerate", responses=ERRORS)
+@router.post("/api/v1/chat/{session_id}/regenerate", responses=ERRORS, openapi_extra=asked({"seq": 2}))
 async def regenerate_answer(
     session_id: UUID, caller: Caller, service: Service, body: Regeneration | None = None, key: Key = None
 ) -> ChatAnswer:
@@ -106,7 +153,7 @@ async def edit_message(session_id: UUID, body: Edit, caller: Caller, service: Se
     return await _answered(service, caller, await service.chats.edit(caller, session_id, body.seq, body.text, key))
 
 
-@router.post("/api/v1/chat/{session_id}/branch", responses=ERRORS)
+@router.post("/api/v1/chat/{session_id}/branch", responses={200: answered(SESSION), **ERRORS})
 async def show_branch(session_id: UUID, body: BranchChoice, caller: Caller, service: Service) -> Session:
     """Show the branch with that message, as far as it was said last."""
     return await service.chats.branch(caller, session_id, body.seq)

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from api.errors import PROBLEM_JSON
+from api.rest.examples import with_examples
 
 _PROBLEM = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _OTHERS = {
@@ -48,7 +49,7 @@ def _with_problems(document: dict[str, Any]) -> dict[str, Any]:
             answers["default"] = _OTHERS
     for name in _FASTAPIS_OWN:
         document["components"]["schemas"].pop(name, None)
-    return _by_title(document)
+    return with_examples(_by_title(document))
 
 
 def _by_title(document: dict[str, Any]) -> dict[str, Any]:

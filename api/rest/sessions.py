@@ -31,7 +31,7 @@ from coordinator.models import (
     StoryConfig,
     Title,
 )
-from coordinator.running.stories import WantedStory
+from coordinator.running.stories import Asked, WantedStory
 from coordinator.store.gateway import Page
 from coordinator.store.sessions import Search as SessionSearch
 
@@ -79,8 +79,10 @@ class NewStory(BaseModel):
     prompt: Prompt = Field(description="what the story should be about")
     template: Name | None = Field(default=None, description="of /api/templates; otherwise short-story")
     title: Title | None = Field(default=None, description="otherwise the outline's")
-    project_id: UUID | None = None
+    project_id: UUID | None = Field(default=None, description="of /api/v1/projects: what the story is to be a part of")
     config: StoryConfig = StoryConfig()
+    asked_in: UUID | None = Field(default=None, description="the chat in which it was proposed, which is told of it")
+    asked_call: ShortText | None = Field(default=None, description="the call there that proposed it")
 
 
 class SessionChange(BaseModel):
@@ -122,7 +124,7 @@ def page(found: Page[T]) -> Items[T]:
     status_code=201,
     responses={
         200: {"model": Session, "description": "The session that this key made before"},
-        **responses("unauthorized", "invalid_message", "too_large", "conflict"),
+        **responses("unauthorized", "forbidden", "not_found", "invalid_message", "too_large", "conflict"),
     },
 )
 async def start_story(
@@ -130,7 +132,10 @@ async def start_story(
 ) -> Session:
     """Start a story. The same `Idempotency-Key` from the same writer answers the session that it made before (200)."""
     await admitted(service, caller, host, idempotency_key)
-    wanted = WantedStory(story.prompt, story.template, story.title, story.config, idempotency_key)
+    asked = Asked(story.asked_in, story.asked_call) if story.asked_in else None
+    wanted = WantedStory(
+        story.prompt, story.template, story.title, story.config, idempotency_key, story.project_id, asked
+    )
     session, new = await service.coordinator.create(caller, wanted)
     service.coordinator.begin(session)
     response.status_code = 201 if new else 200
@@ -138,18 +143,19 @@ async def start_story(
     return session
 
 
-@router.get("", responses=responses("unauthorized", "invalid_message"))
+@router.get("", responses=responses("unauthorized", "not_found", "invalid_message"))
 async def list_sessions(
     caller: Caller,
     service: Service,
     status: Status | None = None,
     kind: Kind | None = None,
     q: Search = None,
+    project_id: Annotated[UUID | None, Query(description="those of a project, all members' alike")] = None,
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> Items[Session]:
-    """The caller's own sessions, newest activity first."""
-    wanted = SessionSearch(status=status, kind=kind, q=q, limit=limit, cursor=cursor)
+    """The caller's own sessions, or those of a project that they are a member of, newest activity first."""
+    wanted = SessionSearch(status=status, kind=kind, q=q, project_id=project_id, limit=limit, cursor=cursor)
     return page(await service.manager.list_sessions(caller, wanted))
 
 

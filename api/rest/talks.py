@@ -7,8 +7,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from api.errors import responses
+from api.rest.chat import MESSAGE, SESSION
+from api.rest.examples import answered, shown
 from api.rest.sessions import Cursor, Limit, Search
 from api.state import Caller, Service
 from api.strict import StrictRoute
@@ -20,20 +23,39 @@ router = APIRouter(prefix="/api/v1/sessions", tags=["talks"], route_class=Strict
 Offset = Annotated[int | None, Query(ge=0, le=10_000, description="how many to pass over; a cursor goes further")]
 
 
+HEAD: JsonDict = {
+    "session_id": "2b6c1f3e-6d2f-4d0b-8a55-0c7f4f8f6b10",
+    "title": "The light that answers",
+    "kind": "chat",
+    "status": "waiting",
+    "template": "muse",
+    "message_count": 2,
+    "user_id": "0d7e3a52-2f0f-4a1e-9d9f-2f5b0c9d1e77",
+    "created_at": "2026-11-29T12:00:00Z",
+    "last_message_at": "2026-11-29T12:00:00Z",
+    "project_id": None,
+    "preview": "Who is the keeper, and what does she do when the light answers?",
+}
+
+
 class Talks(BaseModel):
+    model_config = ConfigDict(json_schema_extra=shown({"sessions": [HEAD], "total": 1, "next_cursor": None}))
+
     sessions: list[TalkHead]
     total: int = Field(description="how many there are in all")
     next_cursor: str | None = None
 
 
 class Said(BaseModel):
+    model_config = ConfigDict(json_schema_extra=shown({"messages": [MESSAGE], "total": 2, "next_cursor": None}))
+
     messages: list[Message]
     total: int = Field(description="how many the branch has in all")
     next_cursor: str | None = None
 
 
 class NewTitle(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=shown({"title": "The light that answers"}))
 
     title: Title
 
@@ -80,7 +102,9 @@ async def list_said(
 
 
 @router.put(
-    "/{session_id}/title", name="name_talk", responses=responses("unauthorized", "not_found", "invalid_message")
+    "/{session_id}/title",
+    name="name_talk",
+    responses={200: answered(SESSION), **responses("unauthorized", "not_found", "invalid_message")},
 )
 async def name_talk(session_id: UUID, body: NewTitle, caller: Caller, service: Service) -> Session:
     """Give a session a title: it keeps that."""

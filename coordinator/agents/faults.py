@@ -140,10 +140,12 @@ def foreign(model: str, kind: CallKind, language: str) -> Fault:
     return Fault(what, OTHER, again=True, spoilt=True, weak=True)
 
 
+def _to(kind: CallKind) -> str:
+    return "" if kind == "talk" else f" for {THINGS[kind]}"
+
+
 def empty(model: str, kind: CallKind) -> Fault:
-    return Fault(
-        f"The model {model} sent an empty answer for {THINGS[kind]}.", OTHER, again=True, spoilt=True, weak=True
-    )
+    return Fault(f"The model {model} sent an empty answer{_to(kind)}.", OTHER, again=True, spoilt=True, weak=True)
 
 
 def cut_off(model: str, kind: CallKind) -> Fault:

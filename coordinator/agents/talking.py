@@ -6,6 +6,7 @@ there. Only what turns out to have been a thought is taken back.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable
@@ -35,7 +36,7 @@ from coordinator.agents.seam import NoWayOn, Seam, tail
 from coordinator.chat import tools as tool_specs
 from coordinator.chat.agent import ChatAgent
 from coordinator.chat.talk import MOST_CALLS, Talk, Tool, ToolAnswer, ToolCall
-from coordinator.chat.window import Material, Window, as_text, window
+from coordinator.chat.window import Count, Material, Window, as_text, window
 from coordinator.errors import Misconfigured
 from coordinator.llm.http import WAITING
 from coordinator.llm.measure import Measure
@@ -54,6 +55,8 @@ MOST_WINDOW: Final = 24_000
 """Tokens of a talk that a model is shown, however many it holds: more makes each answer slow and dear."""
 UNKNOWN_CONTEXT: Final = 32_000
 LEAST_WINDOW: Final = 500
+SMALL: Final = 30_000
+"""Characters of a talk and its bible that are read in a millisecond."""
 TOOL_RESULT: Final = tool_specs.MOST_RESULT
 
 ENDED: Final = "The answer was ended at its longest."
@@ -180,7 +183,7 @@ class TalkCall(Call):
             calls = await self._part_of_it(name, tries)
             if self._length.over or not calls:
                 break
-            for call in calls:
+            for call in calls[: MOST_CALLS - len(self.tools)]:
                 await self._called(call)
         if not self.text.strip():
             raise faults.empty(name, "talk")
@@ -232,18 +235,25 @@ class TalkCall(Call):
         self._seam = Seam(cut_off) if cut_off and name != OFFLINE else None
         self._joins = bool(self.text) and not cut_off
         if name == OFFLINE:
-            self._window = window(self._material, 10**9, len)
+            self._window = await self._cut(10**9, len)
             return Asked("", "", 0)
         measure, learned = await self.meet(name)
         room = _room(measure, 1 + self._overflows) - tokens_of(self.text) - sum(map(_weight, self.tools))
         room = max(math.floor(room / max(learned.ratio, 1.0)), LEAST_WINDOW)
         short = measure.context is not None and measure.context < 2 * ANSWER_TOKENS
-        self._window = window(self._material, room, tokens_of)
+        self._window = await self._cut(room, tokens_of)
         instructions = self.instructions(short=short)
         said = "\n".join(said.text for said in self._talk.said)
         tokens = await self.models.count(name, f"{instructions}\n{said}\n{self.text}", measure)
         left = None if measure.context is None else measure.context - tokens
         return Asked(instructions, said, tokens, self._limit(name, ANSWER_TOKENS, left, measure), measure.own)
+
+    async def _cut(self, room: int, count: Count) -> Window:
+        size = sum(len(line.said.text) for line in self._material.lines)
+        if size + self._material.bible_size < SMALL:
+            return window(self._material, room, count)
+        # Reading so much takes longer than others should wait for it.
+        return await asyncio.to_thread(window, self._material, room, count)
 
     async def _streamed(self, name: str, tries: int, asked: Asked) -> list[ToolCallPart]:
         self._part = None
@@ -272,7 +282,8 @@ class TalkCall(Call):
 
     def _checked(self, response: ModelResponse, name: str) -> list[ToolCallPart]:
         """The tools that were called. Raises Fault where the answer broke off."""
-        calls = [part for part in response.parts if isinstance(part, ToolCallPart)]
+        # Of a model that was offered none any more, they are not heard.
+        calls = [part for part in response.parts if isinstance(part, ToolCallPart) and self._offered]
         if self._length.over:
             return []
         if response.finish_reason == "content_filter":

@@ -60,6 +60,12 @@ class Material:
     stories: tuple[Told, ...] = ()
     tools: tuple[Tool, ...] = ()
 
+    @property
+    def bible_size(self) -> int:
+        """About how many characters."""
+        bible = self.bible
+        return 100 * (len(bible.people) + len(bible.places) + len(bible.rules) + len(bible.facts))
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -70,7 +76,7 @@ class Window:
     tokens: int
 
 
-def of_store(talk: dict[str, Any], session_id: str) -> tuple[tuple[Line, ...], Summary]:
+def of_store(talk: dict[str, Any]) -> tuple[tuple[Line, ...], Summary]:
     """The messages and the summary as the store has them."""
     messages = talk["messages"]
     first = talk["total"] - len(messages) + 1

@@ -44,6 +44,10 @@ class Erasures:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
+    def erased_at(self, user_id: UUID) -> float:
+        """When the user was erased, in seconds since 1970, as far as is known here; 0 for never."""
+        return self._known.get(user_id, 0)
+
     def check(self, identity: Identity) -> None:
         """Raises Unauthorized for a token that was issued before its user was erased."""
         erased_at = self._known.get(identity.user_id) if identity.user_id else None

@@ -20,7 +20,7 @@ from coordinator.people.erasures import Erasures
 from coordinator.people.signins import SignIns
 from coordinator.running.stories import Runs
 from coordinator.sessions.manager import StorySessionManager
-from coordinator.store.users import OF_A_SESSION, PROFILE, SESSIONS
+from coordinator.store.users import MEMBERSHIPS, OF_A_SESSION, PROFILE, PROJECTS, SESSIONS
 
 logger = logging.getLogger(__name__)
 
@@ -58,14 +58,18 @@ class Accounts:
         keys = [key.model_dump(mode="json") for key in await self._store.keys.of(owner)]
         shares = [share.model_dump(mode="json") for share in await self._store.shares.of(owner)]
         sign_ins = await self._store.signins.of(owner)
+        invites = [invite.model_dump(mode="json") for invite in await self._store.projects.invites(owner)]
         by_admins = await self._store.admin.audit_of(owner)
         profile = [row async for page in self._store.users.pages(identity, PROFILE) for row in page]
+        memberships = [row async for page in self._store.users.pages(identity, MEMBERSHIPS) for row in page]
         sign_in = {name: identity.claims[name] for name in SIGN_IN_CLAIMS if name in identity.claims}
         whole = {
             "profile.json": {"profile": profile[0] if profile else None, "sign_in": {"id": str(owner), **sign_in}},
             "keys.json": keys,
             "shares.json": shares,
             "sign_ins.json": sign_ins,
+            "memberships.json": memberships,
+            "invites.json": invites,
             "admins.json": by_admins,
         }
         counts = Counter(
@@ -74,6 +78,8 @@ class Accounts:
                 "user_api_keys": len(keys),
                 "session_shares": len(shares),
                 "sign_ins": len(sign_ins),
+                "user_projects": len(memberships),
+                "project_invites": len(invites),
                 "admin_audit": len(by_admins),
             }
         )
@@ -109,6 +115,11 @@ class Accounts:
         with Archive() as archive:
             for name, value in whole.items():
                 _add(archive, name, value)
+            async for page in self._store.users.pages(identity, PROJECTS):
+                for project in page:
+                    counts["projects"] += 1
+                    _add(archive, f"projects/{project['id']}.json", project)
+                yield archive.take()
             async for page in self._store.users.pages(identity, SESSIONS):
                 for session in page:
                     counts["story_sessions"] += 1

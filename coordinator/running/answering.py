@@ -13,7 +13,7 @@ from coordinator.agents import minutes
 from coordinator.agents.call import label
 from coordinator.agents.library import Library
 from coordinator.agents.talking import Answered, Start, TalkCall, answer
-from coordinator.chat.talk import Said, Tool, ToolAnswer, ToolCall
+from coordinator.chat.talk import Said, Told, Tool, ToolAnswer, ToolCall
 from coordinator.chat.window import Material, Window, is_summary_due, of_store
 from coordinator.errors import Conflict, Fenced, Internal, NotFound, StoryloomError, Unavailable
 from coordinator.llm.models import Models
@@ -21,6 +21,7 @@ from coordinator.llm.prices import Spent
 from coordinator.llm.tokens import tokens_of
 from coordinator.models import Failure, Turn
 from coordinator.people.vault import Vault
+from coordinator.running.bibles import Bibles
 from coordinator.running.toolbox import Toolbox
 from coordinator.sessions.journal import Journal
 from coordinator.sessions.manager import StorySessionManager
@@ -28,6 +29,7 @@ from coordinator.sessions.turns import Taken
 from coordinator.store.runs import Begun
 from coordinator.store.sessions import Json
 from coordinator.store.turns import AnswerResult, FinishedTurn, Noted
+from coordinator.story.material import Bible
 from coordinator.telemetry.logs import about
 from coordinator.telemetry.traces import Traces
 
@@ -64,6 +66,7 @@ class Answering:
         self._drain_s = drain_s
         self._traces = traces or Traces()
         self._runs: dict[UUID, asyncio.Task[None]] = {}
+        self._bibles = Bibles(manager.store)
         self._notes: set[asyncio.Task[None]] = set()
         self._notes_at_once = asyncio.Semaphore(NOTES_AT_ONCE)
         self._closing = False
@@ -195,9 +198,10 @@ class Answering:
         try:
             agent = self._library.agent(session.template)
             models = await _patiently(lambda: self._vault.models_for(self._models, session.user_id, session.model))
-            toolbox = Toolbox(self._manager.store, self._library, session.id, asker)
+            toolbox = Toolbox(self._manager.store, self._library, session, asker)
             start = _start(taken)
-            material = _material(taken, agent.tools)
+            bible = await _patiently(lambda: self._bibles.of(taken.talk["project"]))
+            material = _material(taken, agent.tools, bible)
             call = TalkCall(agent, material, toolbox.do, start, models, telling, spent, self._manager.metrics)
             answered = await _unless(stop, answer(call, models, session.model))
         except (Fenced, NotFound):
@@ -319,10 +323,25 @@ class _Telling:
         )
 
 
-def _material(taken: Taken, tools: list[Tool]) -> Material:
-    talk = taken.talk
-    lines, summary = of_store(talk, str(taken.session.id))
-    return Material(str(taken.session.id), taken.session.template, lines, talk["total"], summary, tools=tuple(tools))
+def _material(taken: Taken, tools: list[Tool], bible: Bible) -> Material:
+    talk, session_id = taken.talk, str(taken.session.id)
+    lines, summary = of_store(talk)
+    stories = tuple(
+        Told(one["session_id"], one["title"], one["status"], one["words"], one.get("excerpt") or "")
+        for one in talk["stories"]
+    )
+    return Material(
+        session_id,
+        taken.session.template,
+        lines,
+        talk["total"],
+        summary,
+        (talk["project"] or {}).get("instructions", ""),
+        bible,
+        stories,
+        # What is noted is noted for a project.
+        tuple(tool for tool in tools if tool != "note" or talk["project"]),
+    )
 
 
 def _start(taken: Taken) -> Start:

@@ -61,12 +61,12 @@ class Ledgers:
         """
         session = await self._manager.get_session(identity, session_id)
         if session.user_id != identity.writer():
-            raise NotFound("There is no such session.")
+            await self._manager.store.sessions.check_editor(session_id, identity.writer())
         report = await self.report(identity, session_id)
         found = next((one for one in (*report.findings, *report.settled) if one.id == finding), None)
         if found is None:
             raise NotFound("The ledger of this session has no such finding.")
         told = storable(comment or "").strip()
         text = f"It stays as it is: “{found.later}” against “{found.earlier}”.{f' {told}' if told else ''}"
-        await self._manager.store.limits.check_room(identity.writer(), session_id, len(text.encode()))
+        await self._manager.store.limits.check_room(session.user_id, session_id, len(text.encode()))
         return await self._manager.steering.settle(identity, session_id, finding, text)

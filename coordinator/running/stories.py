@@ -14,6 +14,7 @@ from coordinator.models import Budget, Draft, Identity, Message, Session, Status
 from coordinator.running.recovery import restored
 from coordinator.sessions.manager import StorySessionManager
 from coordinator.storable import storable
+from coordinator.store.projects import ProjectDefaults
 from coordinator.store.sessions import NewSession
 from coordinator.store.versions import Edit, NewFork
 from coordinator.story import gates, plan, progress
@@ -35,14 +36,25 @@ MOST_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """The chat in which a story was proposed, and the call that proposed it: the chat is told how the story goes."""
+
+    session_id: UUID
+    call_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class WantedStory:
-    """What a writer starts a story with. Without a template it is DEFAULT_TEMPLATE, without a title the outline's."""
+    """What a writer starts a story with. Without a template it is their project's, else DEFAULT_TEMPLATE, without a
+    title the outline's."""
 
     prompt: str
     template: str | None = None
     title: str | None = None
     config: StoryConfig = field(default_factory=StoryConfig)
     request_id: str | None = None
+    project_id: UUID | None = None
+    asked: Asked | None = None
 
 
 class Runs(Protocol):
@@ -75,12 +87,16 @@ class StoryCoordinator:
     async def create(self, identity: Identity, wanted: WantedStory) -> tuple[Session, bool]:
         """A new story session, durable on return, and whether it is new. `begin` sets it going.
 
-        Raises InvalidMessage where the template, an option or the model is not one that can be chosen.
+        Raises InvalidMessage where the template, an option or the model is not one that can be chosen, NotFound for a
+        project that is not theirs, Forbidden for one that they may only read, Conflict for one that is archived.
         """
-        prompt, config = storable(wanted.prompt), wanted.config
+        prompt, config, template = storable(wanted.prompt), wanted.config, wanted.template
         if not prompt.strip():
             raise InvalidMessage("The prompt is empty. Say in a sentence or more what the story should be about.")
-        chosen = self.library.get(wanted.template or DEFAULT_TEMPLATE)
+        if wanted.project_id is not None:
+            defaults = (await self.manager.store.projects.get(identity, wanted.project_id)).defaults
+            template, config = template or defaults.template, with_defaults(config, defaults)
+        chosen = self.library.get(template or DEFAULT_TEMPLATE)
         options = self.library.check_options(chosen, config.theme_options)
         model = await self.model_for(identity, config.model)
         self._check_countable(config.budget, model)
@@ -97,8 +113,11 @@ class StoryCoordinator:
             title=wanted.title,
             request_id=wanted.request_id,
             progress=progress.of(work, first.name if first else None, 0),
+            project_id=wanted.project_id,
         )
         made = await self.manager.create_session(identity, new)
+        if wanted.asked is not None:
+            await self.manager.turns.ask_story(identity, wanted.asked.session_id, wanted.asked.call_id, made.session.id)
         return made.session, made.changed
 
     async def fork(self, identity: Identity, session_id: UUID, wanted: WantedFork) -> tuple[Session, bool]:
@@ -211,7 +230,9 @@ class StoryCoordinator:
         text = storable(text).strip()
         if not text:
             raise InvalidMessage("The note is empty. Say what should be different from here on.")
-        await self.manager.store.limits.check_room(identity.writer(), session_id, len(text.encode()))
+        # It counts for whose session it is.
+        session = await self.manager.get_session(identity, session_id)
+        await self.manager.store.limits.check_room(session.user_id, session_id, len(text.encode()))
         return await self.manager.steering.steer(identity, session_id, text, request_id)
 
     async def approve(
@@ -232,9 +253,17 @@ class StoryCoordinator:
 
     async def delete(self, identity: Identity, session_id: UUID) -> None:
         """The session and all that hangs on it; a run here is stopped, one elsewhere finds its session gone."""
-        await self.manager.get_session(identity, session_id)
-        await self._runs.stop(session_id)
+        # First in the store, which knows whether they may; then the run that is here.
         await self.manager.steering.delete(identity, session_id)
+        await self._runs.stop(session_id)
+
+
+def with_defaults(config: StoryConfig, defaults: ProjectDefaults) -> StoryConfig:
+    """What a writer did not choose is as their project has it."""
+    own = {
+        name: getattr(defaults, name) for name in ("pages", "model", "budget") if name not in config.model_fields_set
+    }
+    return config.model_copy(update={name: value for name, value in own.items() if value is not None})
 
 
 def _check_gates(config: StoryConfig, template: Template) -> None:

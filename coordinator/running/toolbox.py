@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import logging
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
+
+from pydantic import ValidationError
 
 from coordinator.agents.library import Library
 from coordinator.chat import tools
 from coordinator.chat.talk import ToolAnswer, ToolCall
-from coordinator.errors import StoryloomError, Unavailable
+from coordinator.errors import Conflict, InvalidMessage, StoryloomError, Unavailable
+from coordinator.models import Session
 from coordinator.store import Store
+from coordinator.story.canon import BibleEntry, Source, stored
 
 logger = logging.getLogger(__name__)
 
@@ -25,10 +29,12 @@ SECTION = tools.MOST_RESULT - 500
 class Toolbox:
     """Of one turn of one chat."""
 
-    def __init__(self, store: Store, library: Library, session_id: UUID, asker: UUID) -> None:
+    def __init__(self, store: Store, library: Library, session: Session, asker: UUID) -> None:
         self._store = store
         self._library = library
-        self._session_id = session_id
+        self._session_id = session.id
+        self._project_id = session.project_id
+        self._title = session.title
         self._asker = asker
 
     async def do(self, call: ToolCall) -> ToolAnswer:
@@ -37,13 +43,13 @@ class Toolbox:
         if isinstance(args, str):
             return ToolAnswer(call, error=args)
         try:
-            return ToolAnswer(call, await self._done(args))
+            return ToolAnswer(call, await self._done(call, args))
         except Unavailable:
             raise
         except StoryloomError as error:
             return ToolAnswer(call, error=error.message)
 
-    async def _done(self, args: tools.Args) -> dict[str, Any]:
+    async def _done(self, call: ToolCall, args: tools.Args) -> dict[str, Any]:
         match args:
             case tools.LookUp(query=query):
                 return await self._store.talks.look_up(self._session_id, self._asker, query)
@@ -51,9 +57,28 @@ class Toolbox:
                 return await self._store.talks.read_story(
                     self._session_id, self._asker, story, (section - 1) * SECTION, SECTION
                 )
+            case tools.NoteDown():
+                return await self._noted(call, args)
             case tools.ProposeStory():
                 return self._proposed(args)
         return {}
+
+    async def _noted(self, call: ToolCall, args: tools.NoteDown) -> dict[str, Any]:
+        if self._project_id is None:
+            raise Conflict("This talk is in no project, so there is no bible to note it in.")
+        lore = {
+            "person": {"name": args.name, "description": args.text},
+            "place": {"name": args.name, "description": args.text},
+        }
+        fields = lore.get(args.kind, {"text": f"{args.name}: {args.text}" if args.name else args.text})
+        source = Source(how="noted", session_id=self._session_id, title=self._title[:200])
+        try:
+            entry = BibleEntry(kind=args.kind, id=uuid5(self._session_id, f"note {call.id}"), source=source, **fields)
+        except ValidationError:
+            raise InvalidMessage(f"A {args.kind} of the bible needs a name.") from None
+        part, kept = stored(entry)
+        await self._store.projects.put_entries(self._project_id, self._asker, {part: [kept]})
+        return {"noted": {"id": str(entry.id), "kind": args.kind, **fields}}
 
     def _proposed(self, args: tools.ProposeStory) -> dict[str, Any]:
         """As the card shows it: only what can be chosen."""

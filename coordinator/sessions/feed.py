@@ -63,6 +63,14 @@ class Feed:
             self._publish_stored(session_id, [event for event in events if event["seq"] <= up_to_seq])
             seq = events[-1]["seq"]
 
+    async def look_again(self) -> None:
+        """End the watch of whoever is no member any more of the project of a session; one call of the store where
+        somebody here watches as one."""
+        watched = self._streams.guests()
+        if watched:
+            for guest, session_id in await self._store.projects.lost_sights(watched):
+                self._streams.dismiss(guest, session_id, _gone(session_id, "There is no such session."))
+
     def end(self, session_id: UUID) -> None:
         """The session is gone: its run here stops, and whoever watches it, on other nodes too, is told."""
         self._streams.stored.add(session_id)
@@ -74,15 +82,20 @@ class Feed:
     def gone(self, session_id: UUID) -> None:
         """The session was deleted: it leaves the memory, and who watches it here is told."""
         self._memory.forget(session_id)
-        gone = {
-            "type": "error",
-            "code": "not_found",
-            "message": "The session was deleted.",
-            "session_id": str(session_id),
-            "retryable": False,
-        }
-        self._streams.end(session_id, to_json(gone).decode())
+        self._streams.end(session_id, _gone(session_id, "The session was deleted."))
 
     def _publish_stored(self, session_id: UUID, events: list[Json]) -> None:
         # Whole: each reader takes of a joined delta what is new to it.
         self._streams.publish(session_id, [from_storage(event, 0) for event in events], saved=True)
+
+
+def _gone(session_id: UUID, message: str) -> str:
+    """The last frame of a watch."""
+    told = {
+        "type": "error",
+        "code": "not_found",
+        "message": message,
+        "session_id": str(session_id),
+        "retryable": False,
+    }
+    return to_json(told).decode()

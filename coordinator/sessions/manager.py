@@ -78,8 +78,7 @@ class StorySessionManager:
     async def get_session(self, identity: Identity, session_id: UUID) -> SessionDetail:
         """From memory where that is fresh, else read as the identity. Never older than a write awaited on this node."""
         session = self.memory.fresh(session_id)
-        if session is not None:
-            _check_visible(identity, session)
+        if session is not None and _is_known_visible(identity, session):
             return session
         return await self.memory.load(identity, session_id, lambda: self.store.sessions.get(identity, session_id))
 
@@ -90,11 +89,12 @@ class StorySessionManager:
         *,
         everybody: bool = False,
     ) -> Page[Session]:
-        """Newest activity first: the identity's own, or `everybody`'s for an admin (Forbidden for others)."""
+        """Newest activity first: the identity's own, those of a project of theirs where one is wanted, or `everybody`'s
+        for an admin (Forbidden for others)."""
         if everybody and not identity.is_admin:
             raise Forbidden("Only an admin may list everybody's sessions.")
         return await self.store.sessions.search(
-            identity, wanted if everybody else replace(wanted, owner=identity.writer())
+            identity, wanted if everybody or wanted.project_id else replace(wanted, owner=identity.writer())
         )
 
     async def save_message(self, identity: Identity | None, session_id: UUID, new: NewMessage) -> Message:
@@ -124,8 +124,8 @@ class StorySessionManager:
         entry = self.memory.entry(session_id)
         # An admin's look is in the audit before they see anything: the store knows of it, the memory does not.
         known = None if identity.is_admin else entry
-        if known is not None and known.draft is not None and self.memory.is_fresh(known):
-            _check_visible(identity, known.session)
+        fresh = known is not None and known.draft is not None and self.memory.is_fresh(known)
+        if known is not None and fresh and _is_known_visible(identity, known.session):
             return known.draft
         draft = await self.record.current_draft(identity, session_id)
         if entry is not None:
@@ -142,10 +142,13 @@ class StorySessionManager:
         return await self.sweep.run()
 
 
-def _check_visible(identity: Identity, session: Session) -> None:
-    """The same answer as the database's: somebody else's session does not exist."""
+def _is_known_visible(identity: Identity, session: Session) -> bool:
+    """Whether a session from memory may be shown. False for another's in a project, of which only the database knows
+    who its members are. Raises NotFound as it would: somebody else's session does not exist."""
     if identity.role == "service_role":
-        return
+        return True
     if identity.role == "authenticated" and (identity.is_admin or identity.user_id == session.user_id):
-        return
+        return True
+    if identity.role == "authenticated" and session.project_id is not None:
+        return False
     raise NotFound("There is no such session.")

@@ -30,7 +30,8 @@ class Steering:
         return change.session
 
     async def delete(self, identity: Identity, session_id: UUID) -> None:
-        """The session and all that hangs on it; the caller has stopped its run. An admin may delete anybody's."""
+        """The session and all that hangs on it; its run is fenced. An admin may delete anybody's, an owner of a project
+        what is of it."""
         owner = identity.writer()
         delete = self._store.admin.delete if identity.is_admin else self._store.sessions.delete
         await delete(session_id, owner)

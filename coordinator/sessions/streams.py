@@ -176,6 +176,8 @@ class Attachment:
         self.reader = reader
         self.session_id = session_id
         self.last_seq = 0
+        self.guest: UUID | None = None
+        """Who watches, where the session is somebody else's and read as a member of its project."""
         self.on_diverged: Callable[[], object] = lambda: None
         self._epoch: int | None = None
         self._limit = limit
@@ -330,6 +332,22 @@ class Streams:
             for session_id, watchers in self._watched.items()
         }
         return {session_id: min(seqs) for session_id, seqs in live.items() if seqs}
+
+    def guests(self) -> dict[UUID, set[UUID]]:
+        """The sessions of others that users watch on this node as members of a project, by user."""
+        found: dict[UUID, set[UUID]] = {}
+        for session_id, watchers in self._watched.items():
+            for attachment in watchers:
+                if attachment.guest is not None:
+                    found.setdefault(attachment.guest, set()).add(session_id)
+        return found
+
+    def dismiss(self, guest: UUID, session_id: UUID, frame: str) -> None:
+        """The guest may not read the session any more: tell them with a last frame, and nothing else of it."""
+        for attachment in tuple(self._watched.get(session_id, ())):
+            if attachment.guest == guest:
+                self.detach(attachment)
+                attachment.reader.offer(frame)
 
     def end(self, session_id: UUID, frame: str) -> None:
         """The session is gone: tell its readers with a last frame and stop watching."""

@@ -143,6 +143,12 @@ class ChatTurns:
         )
         return change.session
 
+    async def ask_story(self, identity: Identity, session_id: UUID, call_id: str | None, story: UUID) -> None:
+        """A story was begun from what the chat has proposed: who watches the chat is told how it goes."""
+        await self._writes.beside(
+            session_id, self._store.talks.ask_story(session_id, identity.writer(), call_id, story), lambda told: told
+        )
+
     async def note(self, session_id: UUID, noted: Noted) -> None:
         """A title and a summary, after a turn."""
         await self._writes.beside(session_id, self._store.turns.note(session_id, noted), events_of)

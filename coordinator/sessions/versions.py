@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from coordinator.errors import NotFound
 from coordinator.models import Alternative, Draft, Identity
 from coordinator.sessions.writes import Writes
 from coordinator.store import Store
@@ -13,7 +12,7 @@ from coordinator.store.versions import Edit, NewFork, Rewritten, SoFar
 
 
 class Versions:
-    """What a method awaits is durable when it returns. Another's session is NotFound."""
+    """What a method awaits is durable when it returns. A session that is not theirs to read is NotFound."""
 
     def __init__(self, store: Store, writes: Writes, ttl_s: int) -> None:
         """`ttl_s` is how long a forked session stays without activity, in seconds."""
@@ -22,10 +21,11 @@ class Versions:
         self._ttl_s = ttl_s
 
     async def so_far(self, identity: Identity, session_id: UUID) -> SoFar:
-        """What the identity's own session has done, from the store. An admin's look at another's is NotFound."""
+        """What a session has done that is the identity's own, or of a project of which they are an editor, from the
+        store. An admin's look at another's is NotFound, a viewer's Forbidden."""
         found = await self._store.versions.so_far(identity, session_id)
         if found.session.user_id != identity.writer():
-            raise NotFound("There is no such session.")
+            await self._store.sessions.check_editor(session_id, identity.writer())
         return found
 
     async def edit(self, identity: Identity, session_id: UUID, edit: Edit) -> Draft:

@@ -24,7 +24,7 @@ LISTEN_AGAIN_S = 2.0
 """After a connection for wake-ups broke."""
 NO_WAKEUPS_S = 20.0
 """The same where none ever came through it, as with a pooler of transactions."""
-KINDS = frozenset({"events", "change", "queue", "node"})
+KINDS = frozenset({"events", "change", "queue", "node", "sight"})
 """Of wake-ups. An empty one says that they begin to come."""
 
 
@@ -48,6 +48,8 @@ class Wakeups:
         self._flush_s = flush_s
         self._wanted: set[UUID] | None = set()
         """Sessions to look at, None for all."""
+        self._sight = False
+        """Whether somebody may have lost the right to watch."""
         self._look = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -87,6 +89,8 @@ class Wakeups:
             self._engine.wake()
         elif kind == "node" and self._engine is not None:
             self._engine.look()
+        elif kind == "sight":
+            self._sight = True
         elif kind == "":
             # It has just begun to listen: something may have been missed.
             self._wanted = None
@@ -101,7 +105,11 @@ class Wakeups:
                 self._wanted = None
             self._look.clear()
             wanted, self._wanted = self._wanted, set()
+            sight, self._sight = self._sight or wanted is None, False
             try:
+                if sight:
+                    # Before anything more is told.
+                    await self._manager.feed.look_again()
                 await self._manager.feed.follow(wanted)
             except Unavailable:
                 # Readers catch up when the database is back.

@@ -8,6 +8,8 @@ from coordinator.store.keys import KeyOperations
 from coordinator.store.limits import LimitOperations
 from coordinator.store.messages import MessageOperations
 from coordinator.store.nodes import NodeOperations
+from coordinator.store.profiles import ProfileOperations
+from coordinator.store.projects import ProjectOperations
 from coordinator.store.record import RecordOperations
 from coordinator.store.runs import RunOperations
 from coordinator.store.sessions import SessionOperations
@@ -39,7 +41,9 @@ class Store:
         self.keys = KeyOperations(self.gateway)
         self.signins = SignInOperations(self.gateway)
         self.users = UserOperations(self.gateway)
+        self.profiles = ProfileOperations(self.gateway)
         self.versions = VersionOperations(self.gateway)
+        self.projects = ProjectOperations(self.gateway)
         self.shares = ShareOperations(self.gateway)
         self.nodes = NodeOperations(self.gateway)
         self.limits = LimitOperations(self.gateway)

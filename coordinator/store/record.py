@@ -22,13 +22,15 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Stored events after a number. `same_past` is false where what was seen up to it is not what was kept."""
+    """Stored events after a number, of a session of `user_id`'s. `same_past` is false where what was seen up to it is
+    not what was kept."""
 
     items: list[Json]
     more: bool
     epoch: int
     last_seq: int
     same_past: bool
+    user_id: UUID
 
 
 class RecordOperations:
@@ -95,7 +97,12 @@ class RecordOperations:
             "get_replay", identity, session_id, epoch=epoch, after_seq=after_seq, limit=limit, bytes=self._bytes
         )
         return Replay(
-            answer["items"], answer["next_cursor"] is not None, answer["epoch"], answer["last_seq"], answer["same_past"]
+            answer["items"],
+            answer["next_cursor"] is not None,
+            answer["epoch"],
+            answer["last_seq"],
+            answer["same_past"],
+            UUID(answer["user_id"]),
         )
 
     async def ledger_work(self, identity: Identity, session_id: UUID) -> tuple[Json, list[str]]:

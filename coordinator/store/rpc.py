@@ -265,8 +265,6 @@ def _translated(error: APIError, function: str, as_user: bool) -> StoryloomError
 async def _only_answers_of_the_database(response: httpx.Response) -> None:
     """Runs before supabase-py sees an answer: its error has neither status nor headers, and a page passes for text."""
     status = response.status_code
-    if status == 413:
-        raise TooLarge("That is more than the project's API takes in one request.")
     if 300 <= status < 400 and status != 300:
         raise Misconfigured("SUPABASE_URL answers with a redirect. Give the address where the project itself answers.")
     await response.aread()
@@ -279,6 +277,8 @@ async def _only_answers_of_the_database(response: httpx.Response) -> None:
     from_database = isinstance(code, str) and DATABASE_CODE.fullmatch(code) is not None
     if from_database and (str(code).startswith("PT") or status not in (429, 502, 503, 504)):
         return
+    if status == 413:
+        raise TooLarge("That is more than the project's API takes in one request.")
     if status in PASSING_STATUS or said is _NO_JSON:
         raise _no_answer(response)
     if status in (401, 403):

@@ -57,14 +57,16 @@ class NewSession:
     title: str | None = None
     request_id: str | None = None
     progress: Progress = field(default_factory=Progress)
+    project_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Which sessions are wanted: those of one `owner`, or of all that the reader may see; `since` is when they were
-    made, in ISO 8601, `q` a part of the title, the prompt or the text."""
+    """Which sessions are wanted: those of one `owner`, or of all that the reader may see, of one project where that is
+    named; `since` is when they were made, in ISO 8601, `q` a part of the title, the prompt or the text."""
 
     owner: UUID | None = None
+    project_id: UUID | None = None
     status: Status | None = None
     kind: Kind | None = None
     template: str | None = None
@@ -98,6 +100,7 @@ class SessionOperations:
             ttl_s=ttl_s,
             request_id=new.request_id or str(uuid4()),
             progress=new.progress.model_dump(mode="json"),
+            project_id=new.project_id,
         )
         return changed(answer)
 
@@ -111,7 +114,7 @@ class SessionOperations:
         owner = wanted.owner
         # An admin's look at one other user is a read of anybody's rows, as the look at all is.
         caller = identity if owner is not None and owner == identity.user_id else reads_as(identity)
-        if owner is None and wanted.q is not None and identity.is_admin:
+        if owner is None and wanted.project_id is None and wanted.q is not None and identity.is_admin:
             # Under row level security no index by words can be used.
             caller = SERVICE
         conditions = asdict(wanted)
@@ -148,6 +151,11 @@ class SessionOperations:
                 "rename_session", SERVICE, session_id=session_id, owner=owner, title=title, epoch=epoch
             )
         )
+
+    async def check_editor(self, session_id: UUID, user: UUID) -> None:
+        """Raises NotFound for a session that is neither the user's nor of a project of theirs, Forbidden where they may
+        only read it."""
+        await self._gateway.read("check_session", SERVICE, session_id=session_id, owner=user)
 
     async def delete(self, session_id: UUID, owner: UUID | None) -> None:
         await self._gateway.write("delete_session", SERVICE, session_id=session_id, owner=owner)

@@ -88,6 +88,11 @@ class TalkOperations:
         )
         return answer
 
-    async def ask_story(self, session_id: UUID, owner: UUID, call_id: str | None, story: UUID) -> None:
-        """That a story was begun from what the chat has proposed: the chat is told how it goes."""
-        await self._gateway.write("ask_story", SERVICE, session_id=session_id, owner=owner, call=call_id, story=story)
+    async def ask_story(self, session_id: UUID, owner: UUID, call_id: str | None, story: UUID) -> list[Json]:
+        """That a story was begun from what the chat has proposed: the chat is told how it goes. Its events, where no
+        run holds the chat."""
+        answer: Json = await self._gateway.write(
+            "ask_story", SERVICE, session_id=session_id, owner=owner, call=call_id, story=story
+        )
+        told: list[Json] = answer["events"]
+        return told

@@ -29,6 +29,8 @@ class Rows:
 
 PROFILE = Rows("profiles", "id")
 SESSIONS = Rows("story_sessions", "id")
+PROJECTS = Rows("projects", "id")
+MEMBERSHIPS = Rows("user_projects", "project_id")
 OF_A_SESSION = {
     "messages": Rows("session_messages", "seq"),
     "drafts": Rows("session_drafts", "version"),
@@ -36,6 +38,7 @@ OF_A_SESSION = {
     "steps": Rows("session_steps", "step"),
     "events": Rows("session_events", "seq"),
     "stories": Rows("stories", "id"),
+    "materials": Rows("session_materials", "session_id"),
 }
 """By the name under which a session's file has them. A test refuses a table of users that is nowhere here."""
 

@@ -440,8 +440,8 @@ end
 $$;
 comment on function public.tell_chat() is
   'A trigger on stories that were proposed in a chat, which is told how they go. Nobody may call it.';
-create trigger storyloom_tell_chat after update of status, asked_in on public.story_sessions
-  for each row when (new.asked_in is not null and (old.status is distinct from new.status or old.asked_in is null))
+create trigger storyloom_tell_chat after update of status on public.story_sessions
+  for each row when (new.asked_in is not null and old.status is distinct from new.status)
   execute function public.tell_chat();
 
 create function public.ask_story(p_session_id uuid, p_owner uuid, p_call text, p_story uuid) returns jsonb
@@ -454,10 +454,12 @@ begin
   if chat.kind <> 'chat' or s.kind <> 'story' then
     raise sqlstate 'PT409' using message = 'A story is begun in a chat.';
   end if;
-  if s.asked_in is null then
-    update public.story_sessions set asked_in = chat.id, asked_call = p_call where id = s.id returning * into s;
+  if s.asked_in is not null then
+    return jsonb_build_object('story', public.asked_story(s), 'events', '[]'::jsonb);
   end if;
-  return public.asked_story(s);
+  update public.story_sessions set asked_in = chat.id, asked_call = p_call where id = s.id returning * into s;
+  return jsonb_build_object('story', public.asked_story(s), 'events', public.tell(chat, jsonb_build_array(
+    jsonb_build_object('type', 'story.asked', 'story', public.asked_story(s)))));
 end
 $$;
 comment on function public.ask_story(uuid, uuid, text, uuid) is
@@ -485,7 +487,7 @@ create function public.told_stories(s public.story_sessions, p_asker uuid) retur
 language sql stable security invoker set search_path = ''
 as $$
   select coalesce(jsonb_agg(jsonb_build_object('session_id', t.id, 'title', t.title, 'status', t.status,
-    'words', coalesce(d.word_count, 0), 'excerpt', left(d.content, 400)) order by t.last_activity_at desc), '[]')
+    'words', coalesce(d.word_count, 0), 'excerpt', substr(d.content, 1, 400)) order by t.last_activity_at desc), '[]')
   from public.stories_of_talk(s, p_asker, 8) t
   left join public.session_drafts d on d.session_id = t.id and d.current
 $$;
@@ -1333,6 +1335,81 @@ begin
 end
 $$;
 
+create or replace function public.service_stats(p_days integer, p_dead_s double precision) returns jsonb
+language plpgsql stable security invoker set search_path = ''
+as $$
+declare
+  today timestamp := date_trunc('day', now() at time zone 'UTC');
+  first_day timestamp := today - make_interval(days => p_days - 1);
+  since timestamptz := first_day at time zone 'UTC';
+  totals jsonb;
+  waiting bigint;
+  running bigint;
+  started jsonb;
+  models jsonb;
+  agents jsonb;
+  completed jsonb;
+  means jsonb;
+  failures jsonb;
+begin
+  -- One index for each group of statuses, so that none of the many rows that are long done is read.
+  select jsonb_object_agg(status, sessions) into totals from (
+    select status, count(*) as sessions from public.story_sessions
+    where status in ('active', 'waiting', 'awaiting_approval', 'paused') group by status
+    union all
+    select status, count(*) from public.story_sessions where status in ('failed', 'cancelled', 'expired') group by status
+    union all
+    select 'completed', count(*) from public.story_sessions where status = 'completed'
+  ) counted;
+  select count(*) filter (where held), count(*) filter (where not held) into running, waiting from (
+    select exists (select from public.nodes n where n.id = s.node
+      and n.seen_at > (select public.silent_since(p_dead_s))) as held
+    from public.story_sessions s where s.status = 'active' and s.kind = 'story') stories;
+
+  with begun as materialized (
+    select (s.created_at at time zone 'UTC')::date as day, s.model, s.tokens, s.cost_usd, s.usage_by_agent
+    from public.story_sessions s
+    -- What was created since then was also active since then, and of that there is an index.
+    where s.last_activity_at >= since and s.created_at >= since
+  ), spent as (
+    select a.agent, sum((a.usage ->> 'tokens')::bigint) as tokens, sum((a.usage ->> 'cost_usd')::numeric) as cost_usd
+    from begun, jsonb_each(begun.usage_by_agent) as a (agent, usage) group by a.agent
+  )
+  select
+    (select jsonb_object_agg(d.day, d.sessions) from (select day, count(*) as sessions from begun group by day) d),
+    (select jsonb_object_agg(m.model, jsonb_build_object('tokens', m.tokens, 'cost_usd', m.cost_usd))
+     from (select model, sum(tokens) as tokens, sum(cost_usd) as cost_usd from begun group by model) m),
+    (select jsonb_object_agg(spent.agent, jsonb_build_object('tokens', spent.tokens, 'cost_usd', spent.cost_usd)) from spent)
+  into started, models, agents;
+
+  with done as materialized (
+    select (s.completed_at at time zone 'UTC')::date as day, s.message_count,
+      (select t.word_count from public.stories t where t.session_id = s.id) as word_count,
+      extract(epoch from s.completed_at - s.created_at) / 60 as minutes
+    from public.story_sessions s
+    where s.status = 'completed' and s.completed_at >= since
+  )
+  select
+    (select jsonb_object_agg(d.day, d.sessions) from (select day, count(*) as sessions from done group by day) d),
+    (select jsonb_build_object('messages', round(avg(message_count), 2), 'words', round(avg(word_count), 2),
+       'minutes', round(avg(minutes), 2)) from done)
+  into completed, means;
+
+  select jsonb_object_agg(f.code, f.sessions) into failures from (
+    select coalesce(s.error ->> 'code', 'internal') as code, count(*) as sessions from public.story_sessions s
+    where s.status = 'failed' and s.last_activity_at >= since group by 1) f;
+
+  return jsonb_build_object(
+    'days', p_days, 'since', since, 'totals', totals,
+    'active', jsonb_build_object('running', running, 'waiting', waiting),
+    'per_day', (
+      select jsonb_agg(jsonb_build_object('day', day::date, 'started', coalesce(started -> day::date::text, '0'),
+        'completed', coalesce(completed -> day::date::text, '0')) order by day)
+      from generate_series(first_day, today, interval '1 day') as day),
+    'means', means, 'by_model', coalesce(models, '{}'), 'by_agent', coalesce(agents, '{}'),
+    'failures', coalesce(failures, '{}'));
+end
+$$;
 -- -- Many writes of a node in one call ------------------------------------------------------------------------------------
 
 create or replace function public.write_many(p_calls jsonb) returns json

@@ -31,7 +31,16 @@ from tests.store.test_users import everything
 ME = "/api/users/me"
 SECRET = "a secret of the project's that signs what its users bring"
 PROJECT = "https://abcdefghijkl.supabase.co"
-EMPTY = {"profile.json", "keys.json", "shares.json", "admins.json", "sign_ins.json", "manifest.json"}
+EMPTY = {
+    "profile.json",
+    "keys.json",
+    "shares.json",
+    "admins.json",
+    "sign_ins.json",
+    "memberships.json",
+    "invites.json",
+    "manifest.json",
+}
 OF_SESSIONS = {
     "messages": "session_messages",
     "drafts": "session_drafts",
@@ -39,7 +48,22 @@ OF_SESSIONS = {
     "events": "session_events",
     "alternatives": "session_alternatives",
     "stories": "stories",
+    "materials": "session_materials",
 }
+
+
+async def shared_stories(service: Service, token: str, *prompts: str) -> tuple[str, list[str]]:
+    """A project with an invitation, and stories that were written in it."""
+    project = (await service.post("/api/v1/projects", token, name="A project")).json()["id"]
+    assert (await service.post(f"/api/v1/projects/{project}/invites", token)).status_code == 201
+    ids = []
+    for prompt in prompts:
+        body = {"prompt": prompt, "project_id": project, "config": {"pages": 1}}
+        ids.append((await service.post("/api/sessions", token, **body)).json()["id"])
+        async with service.socket(token) as socket:
+            await socket.send(type="session.attach", session_id=ids[-1])
+            await socket.until_finished(ids[-1])
+    return project, ids
 
 
 @pytest.fixture
@@ -81,7 +105,7 @@ async def run(database: Database, query: str, *params: Any) -> list[Any]:
 
 async def test_the_archive_has_all_rows_of_the_user_and_no_others(service: Service, database: Database) -> None:
     token, other = await service.new_token(), await service.new_token()
-    mine = [await service.story(token, pages=1), await service.story(token, "A door in the sea.", pages=1)]
+    project, mine = await shared_stories(service, token, "A bell under water.", "A door in the sea.")
     await service.story(other, "Of somebody else.", pages=1)
     key = "sk-or-verysecret-9876"
     put = await service.http.put(f"{ME}/keys/openrouter", headers=bearer(token), json={"key": key})
@@ -94,7 +118,7 @@ async def test_the_archive_has_all_rows_of_the_user_and_no_others(service: Servi
     link = (await service.post(f"/api/sessions/{mine[1]}/shares", token)).json()
 
     files = await taken(service, token)
-    assert set(files) == {*EMPTY, *(f"sessions/{id}.json" for id in mine)}
+    assert set(files) == {*EMPTY, f"projects/{project}.json", *(f"sessions/{id}.json" for id in mine)}
     kept = await everything(database, owner)
     for session_id in mine:
         file = files[f"sessions/{session_id}.json"]
@@ -105,6 +129,10 @@ async def test_the_archive_has_all_rows_of_the_user_and_no_others(service: Servi
         assert [file["session"]] == [row for (row,) in kept["story_sessions"] if row["id"] == session_id]
         assert [message["seq"] for message in file["messages"]] == list(range(1, len(file["messages"]) + 1))
     assert files["profile.json"]["profile"] == kept["profiles"][0][0]
+    assert files[f"projects/{project}.json"] == kept["projects"][0][0]
+    assert files["memberships.json"] == [kept["user_projects"][0][0]]
+    invite = kept["project_invites"][0][0]
+    assert files["invites.json"][0]["id"] == invite["id"] and invite["token_hash"] not in str(files)
     assert files["profile.json"]["sign_in"]["id"] == str(owner)
     assert [(one["provider"], one["last_four"]) for one in files["keys.json"]] == [("openrouter", "9876")]
     assert key not in str(files) and "Of somebody else." not in str(files)
@@ -122,6 +150,7 @@ async def test_one_who_wrote_nothing_takes_away_a_profile(service: Service) -> N
     files = await taken(service, await service.new_token())
     assert set(files) == EMPTY and files["keys.json"] == files["shares.json"] == files["admins.json"] == []
     counts = {"profiles": 1, "user_api_keys": 0, "session_shares": 0, "sign_ins": 1, "admin_audit": 0}
+    counts |= {"user_projects": 0, "project_invites": 0}
     assert files["manifest.json"]["counts"] == counts
     # A token of somebody who was never seen here.
     nobody = str(service.auth.issue(uuid4())["access_token"])
@@ -185,7 +214,7 @@ async def test_a_download_that_is_given_up_leaves_nothing_behind(service: Servic
 
 async def test_erasing_leaves_nothing_of_one_and_all_of_another(service: Service, database: Database) -> None:
     token, other = await service.new_token(), await service.new_token()
-    mine, theirs = await service.story(token, pages=1), await service.story(other, pages=1)
+    (_, (mine,)), theirs = await shared_stories(service, token, "A bell."), await service.story(other, pages=1)
     owner, neighbour = await user_of(service, token, mine), await user_of(service, other, theirs)
     await service.http.put(f"{ME}/keys/openai", headers=bearer(token), json={"key": "sk-verysecret-9876"})
     await service.post(f"/api/sessions/{mine}/shares", token)

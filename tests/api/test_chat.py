@@ -190,3 +190,86 @@ async def test_a_chat_gets_a_title_unless_somebody_gives_it_one(shared: Service)
         )
         assert named.status_code == 200, named.text
     assert (await shared.get(f"/api/sessions/{session_id}")).json()["title"] == "Mine"
+
+
+async def test_a_proposed_story_is_begun_and_the_chat_is_told_how_it_goes(shared: Service, model: ModelServer) -> None:
+    proposal = {"prompt": "A keeper who answers the light.", "template": "noir", "pages": 1, "wishes": ["It ends well"]}
+    model.script(
+        Reply(text="Here it is.", args=proposal, tool_name="propose_story"), Reply(text="Press the button, and it begins.")
+    )
+    async with shared.socket() as socket:
+        session_id = await begun(socket, "Write it", model=TEST_MODEL)
+        called = await socket.until("tool.called")
+        assert called["tool"] == "propose_story" and called["offset"] == len("Here it is.")
+        answered = await socket.until("tool.answered")
+        proposed = answered["result"]["proposal"]
+        assert proposed["template"] == "noir" and proposed["config"]["pages"] == 1 and "It ends well" in proposed["prompt"]
+        await socket.until("session.status", status="waiting")
+        asked = {"asked_in": session_id, "asked_call": called["call_id"]}
+        story = await shared.post("/api/sessions", **proposed, **asked)
+        assert story.status_code == 201, story.text
+        begun_ = await socket.until("story.asked")
+        assert begun_["story"]["session_id"] == story.json()["id"] and begun_["story"]["call_id"] == called["call_id"]
+        while (told := await socket.until("story.asked"))["story"]["status"] != "completed":
+            pass
+        assert told["story"]["words"] > 100
+    answer = (await branch(shared, session_id))[-1]
+    assert answer["content"] == "Here it is.\n\nPress the button, and it begins."
+    assert [one["tool"] for one in answer["metadata"]["tools"]] == ["propose_story"]
+
+
+async def test_no_more_tools_than_a_turn_may_call(shared: Service, model: ModelServer) -> None:
+    model.script(*(Reply(args={"query": f"light {n}"}, tool_name="look_up") for n in range(10)))
+    session_id = (await said(shared, "Look everything up", model=TEST_MODEL))["session_id"]
+    answer = (await branch(shared, session_id))[-1]
+    assert len(answer["metadata"]["tools"]) == 8 and answer["content"]
+    assert not model.unused and "tools" not in model.requests[-1].body
+
+
+async def test_a_call_with_nonsense_is_told_to_the_agent(shared: Service, model: ModelServer) -> None:
+    story = await shared.story(pages=1)
+    strange = await shared.new_token()
+    model.script(
+        Reply(args="{not json", tool_name="look_up"),
+        Reply(args={"session_id": str(uuid4())}, tool_name="read_story"),
+        Reply(args={"session_id": story}, tool_name="read_story"),
+        Reply(text="That is all that I can tell."),
+    )
+    answer = await shared.post("/api/v1/chat", strange, text="Read it", model=TEST_MODEL)
+    assert answer.status_code == 200, answer.text
+    tools = answer.json()["message"]["metadata"]["tools"]
+    assert len(tools) == 3 and all(one["error"] for one in tools), tools
+
+
+async def test_a_story_is_read_by_the_agent_of_its_writer(shared: Service, model: ModelServer) -> None:
+    story = await shared.story(pages=1)
+    model.script(Reply(args={"session_id": story}, tool_name="read_story"), Reply(text="I have read it."))
+    answer = await said(shared, "Read it", model=TEST_MODEL)
+    (read,) = answer["message"]["metadata"]["tools"]
+    assert read["error"] is None and len(read["result"]["text"]) > 500
+
+
+async def test_an_endless_and_an_empty_answer_come_to_an_end(shared: Service, model: ModelServer) -> None:
+    model.script(Reply(text=" ".join(f"word{n} goes on." for n in range(5000))))
+    endless = await said(shared, "Never stop", model=TEST_MODEL)
+    assert len(endless["message"]["content"].split()) < 3000 and endless["message"]["metadata"]["notes"]
+    model.script(*(Reply.empty(when="Say nothing") for _ in range(3)))
+    problem(await shared.post("/api/v1/chat", text="Say nothing", model=TEST_MODEL), 503, "unavailable")
+
+
+async def test_an_answer_that_breaks_off_is_gone_on_with(shared: Service, model: ModelServer) -> None:
+    model.script(
+        Reply(text="The light answered her in the dark, and she counted the flashes.", break_after=6),
+        Reply(text="the dark, and she counted the flashes until dawn."),
+    )
+    answer = await said(shared, "What did she do?", model=TEST_MODEL)
+    assert answer["message"]["content"] == "The light answered her in the dark, and she counted the flashes until dawn."
+
+
+async def test_the_talk_is_shown_to_the_model_in_turns(shared: Service, model: ModelServer) -> None:
+    session_id = (await said(shared, "My hero is Mara.", model=TEST_MODEL))["session_id"]
+    await said(shared, "What does she want?", session_id)
+    messages = model.requests[-1].body["messages"]
+    assert [one["role"] for one in messages[-3:]] == ["user", "assistant", "user"]
+    assert messages[-3]["content"] == "My hero is Mara."
+    assert messages[0]["role"] == "system" and "muse" in str(messages[0]["content"])

@@ -234,7 +234,8 @@ def test_the_document_knows_our_errors_alone() -> None:
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "JWT",
-        "description": "a token of POST /api/auth/anonymous",
+        "description": "a token of POST /api/auth/anonymous; or a bot's (`storyloom token --bot NAME`) with the header "
+        "`X-User-ID`, which says for whom it speaks",
     }
     assert "HTTPValidationError" not in str(DOCUMENT) and "Problem" in DOCUMENT["components"]["schemas"]
     refs = set(_refs(DOCUMENT))

@@ -82,6 +82,19 @@ CONFIG = {
     "budget": {"tokens": 100_000, "usd": 5.0},
     "theme_options": {"ending": "Open"},
 }
+PROFILE = {
+    "display_name": "Ada",
+    "avatar_url": "https://example.org/ada.png",
+    "settings": {"theme": "dark", "keys": {"send": ["Enter"]}},
+}
+PROJECT_DEFAULTS = {
+    "template": "short-story",
+    "model": "offline:storyteller",
+    "pages": 2,
+    "budget": {"tokens": 5000, "usd": 1.0},
+    "rating": "everybody",
+}
+ENTRY = {"name": "Ada", "role": "keeper", "description": "She waits.", "voice": "Low.", "text": "No magic."}
 BODIES: dict[str, dict[str, Any]] = {
     "POST /api/sessions": {
         "prompt": PROMPT,
@@ -112,6 +125,26 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "POST /api/sessions/{session_id}/shares": {"expires_in_s": 600},
     "POST /api/sessions/{session_id}/ledger/{finding_id}/settle": {"comment": "He is a ghost."},
+    "POST /api/v1/users": PROFILE,
+    "PATCH /api/v1/users/me": PROFILE,
+    "POST /api/v1/projects": {
+        "name": "A project",
+        "description": "What it is.",
+        "instructions": "Be brief.",
+        "defaults": PROJECT_DEFAULTS,
+    },
+    "PATCH /api/v1/projects/{project_id}": {
+        "name": "A project",
+        "description": "What it is.",
+        "instructions": "Be brief.",
+        "defaults": PROJECT_DEFAULTS,
+        "version": 1,
+    },
+    "PATCH /api/v1/projects/{project_id}/members/{user_id}": {"role": "viewer"},
+    "POST /api/v1/projects/{project_id}/invites": {"role": "viewer", "expires_in_s": 600, "uses": 1},
+    "POST /api/v1/projects/{project_id}/bible": {"kind": "person", **ENTRY},
+    "PATCH /api/v1/projects/{project_id}/bible/{entry_id}": ENTRY,
+    "POST /api/v1/projects/{project_id}/offers/{session_id}": {"accept": [ID], "dismiss": "all"},
     "PUT /api/users/me/keys/{provider}": {"key": "sk-0123456789"},
     "POST /api/auth/refresh": {"refresh_token": "none"},
     "POST /api/auth/device": {"refresh_token": "none"},
@@ -121,7 +154,7 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 """A good body for each door that takes one."""
 FRAMES: dict[str, dict[str, Any]] = {
-    "auth": {"token": "none"},
+    "auth": {"token": "none", "user_id": None},
     "story.start": {"request_id": "once", **BODIES["POST /api/sessions"]},
     "session.attach": {"session_id": ID, "epoch": 1, "after_seq": 1},
     "session.detach": {"session_id": ID},
@@ -220,12 +253,22 @@ async def test_every_door_is_attacked(shared: Service) -> None:
     fields = {kind_of(frame): set(frame.model_fields) - {"type"} for frame in frames_of(ClientFrame)}
     assert {kind: set(frame) for kind, frame in FRAMES.items()} == fields
     assert set(CONFIG) == set(schemas["StoryConfig"]["properties"])
+    assert set(PROJECT_DEFAULTS) == set(schemas["ProjectDefaults"]["properties"])
+
+
+@pytest.fixture(scope="module")
+async def project(shared: Service) -> dict[str, str]:
+    """A project with an entry in its bible, by the names of its places in an address."""
+    made = (await shared.post("/api/v1/projects", name="A project")).json()
+    body = BODIES["POST /api/v1/projects/{project_id}/bible"]
+    entry = (await shared.post(f"/api/v1/projects/{made['id']}/bible", **body)).json()
+    return {"project_id": made["id"], "user_id": made["user_id"], "entry_id": entry["id"]}
 
 
 @PLAIN
 @given(at=st.sampled_from(REST), value=st.sampled_from(VALUES) | st.text(st.characters(exclude_categories=[])))
 async def test_a_hostile_value_in_a_body(
-    shared: Service, target: str, at: tuple[str, tuple[str | int, ...]], value: Any
+    shared: Service, target: str, project: dict[str, str], at: tuple[str, tuple[str | int, ...]], value: Any
 ) -> None:
     door, path = at
     method, address = door.split(" ")
@@ -233,7 +276,7 @@ async def test_a_hostile_value_in_a_body(
     headers = {**bearer(token), "Content-Type": "application/json"}
     answer = await shared.http.request(
         method,
-        address.format(session_id=target, provider="openai", finding_id="age-0123456789"),
+        address.format(session_id=target, provider="openai", finding_id="age-0123456789", **project),
         headers=headers,
         content=as_json(put(BODIES[door], path, value)),
     )

@@ -125,7 +125,7 @@ async def test_a_database_that_is_not_as_it_should_be(server: EmbeddedPostgres, 
     ("statement", "check", "told"),
     [
         (
-            'drop policy "A writer reads their own drafts, an admin reads all" on public.session_drafts',
+            'drop policy "A writer, a project\'s members and an admin read drafts" on public.session_drafts',
             "policies",
             "session_drafts lacks its policy",
         ),

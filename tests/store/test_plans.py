@@ -18,7 +18,15 @@ from coordinator.store.embedded import EmbeddedPostgres
 from tests.conftest import cloned
 
 SESSIONS, MESSAGES = 3000, 3
-BIG = {"story_sessions", "session_messages", "session_events", "session_steps", "session_drafts", "stories"}
+BIG = {
+    "story_sessions",
+    "session_messages",
+    "session_events",
+    "session_steps",
+    "session_drafts",
+    "stories",
+    "session_materials",
+}
 """Tables that grow with every story. The others have rows for few sessions, or for nodes."""
 MOST_ROWS = 1000
 """Of one table that one call may read, by an index too: an index that is read from end to end is no better. A sweep of
@@ -35,6 +43,12 @@ NO_READERS = {
     "note_inspection", "list_shares", "revoke_share", "read_share", "create_share", "local_erase",
     "begin_sign_in", "renew_sign_in", "check_sign_in", "end_sign_in", "list_sign_ins", "note_erasure", "list_erasures", "set_limits",
     "limit_of", "note_origin", "page_of", "page_fits", "lock_origin", "count_words", "no_text",
+    "profile_json", "get_profile", "update_profile", "parent_of", "asked_story", "project_for_talk", "look_up_bible", "check_open",
+    "told_turn", "turn_of", "check_story",
+    "own_role", "project_json", "project_role", "check_project", "check_session", "member_json", "check_other_owner", "invite_json",
+    "check_invite", "is_higher", "read_invite", "create_invite", "list_invites", "revoke_invite", "material_json",
+    "get_project", "list_projects", "create_project", "update_project", "archive_project", "list_members", "change_member",
+    "accept_invite", "get_bible", "put_entries", "remove_entry", "keep_members",
 }  # fmt: skip
 """Read no big table, or by its key alone, or only on behalf of one of the others."""
 WITHIN = {
@@ -42,9 +56,13 @@ WITHIN = {
     "keep_events", "notes_json", "waiting_runs", "begin_run", "load_run", "break_run", "give_up_run", "number_changes", "add_alternatives", "edit_draft",
     "fork_session", "get_alternative", "list_alternatives", "end_as_admin", "delete_as_admin",
     "session_bytes", "count_bytes", "check_room", "check_work", "check_spent", "admit_session", "admit_resumed", "admit_edit",
-    "count_deleted", "keep_text", "section_under_way",
+    "branch_spans", "siblings_of", "branch_tip", "branch_page", "answer_so_far", "tools_so_far", "tell_chat", "stories_of_talk",
+    "told_stories", "talk_json", "check_turns", "begin_turn", "regenerate_turn", "keep_answer", "finish_turn", "stop_turn",
+    "switch_branch", "note_talk", "fail_turn", "load_turn", "ask_story", "talk_read_story", "get_user_sessions", "get_session_messages",
+    "count_deleted", "keep_text", "section_under_way", "sole_session",
 }  # fmt: skip
 """Called by those below, or made of the same statements on one session's rows."""
+PROJECT = UUID("00000000-0000-4000-8000-0000000000d1")
 COUNTING = {"service_stats": {"story_sessions"}}
 """What counts every row must read every row: of these tables."""
 
@@ -72,6 +90,8 @@ class Grown:
         }
         session = self.values["session"]
         self.values["owner"] = await one(f"select user_id from public.story_sessions where id = '{session}'")
+        self.values["member"] = await one("select user_id from public.user_projects where role = 'editor'")
+        self.values["project"] = PROJECT
         self.values["paused_owner"] = await one(
             f"select user_id from public.story_sessions where id = '{self.values['paused']}'"
         )
@@ -101,7 +121,7 @@ class Grown:
         return found
 
     async def _become(self, role: str) -> None:
-        user = self.values["owner"] if role == "owner" else uuid4()
+        user = self.values[role] if role in ("owner", "member") else uuid4()
         name = "service_role" if role == "service" else "authenticated"
         metadata = {"role": "admin"} if role == "admin" else {}
         claims = {"role": name, "sub": str(user), "app_metadata": metadata}
@@ -127,9 +147,29 @@ async def grown(postgres: EmbeddedPostgres) -> AsyncIterator[Grown]:
             # As Supabase sets it, for disks that need not seek: so few rows would be worth a scan otherwise.
             await connection.execute("set random_page_cost = 1.1")
             await _queue(connection)
+            await _share(connection)
             made = Grown(connection)
             await made.learn()
             yield made
+
+
+async def _share(connection: psycopg.AsyncConnection[Any]) -> None:
+    """All sessions of one user in twenty are of a project, in which another takes part."""
+    for statement in (
+        f"insert into public.projects (id, user_id, name) select '{PROJECT}', user_id, 'A project'"
+        " from public.story_sessions where status = 'completed' order by created_at desc limit 1",
+        "insert into public.user_projects (user_id, project_id, role) select p.user_id, p.id, 'owner' from public.projects p"
+        " union all select (select s.user_id from public.story_sessions s where s.user_id <> p.user_id limit 1), p.id, 'editor'"
+        " from public.projects p",
+        "insert into public.projects (id, user_id, name) select gen_random_uuid(), s.user_id, 'Another'"
+        " from (select distinct user_id from public.story_sessions limit 100) s"
+        " where s.user_id not in (select user_id from public.projects)",
+        "update public.story_sessions s set project_id = p.id from public.projects p where p.user_id = s.user_id",
+        "insert into public.session_materials (session_id, user_id, instructions, bible)"
+        " select id, user_id, 'Be brief.', '{}' from public.story_sessions where project_id is not null",
+        "vacuum analyze",
+    ):
+        await connection.execute(statement)  # type: ignore[call-overload]
 
 
 async def _queue(connection: psycopg.AsyncConnection[Any]) -> None:
@@ -147,7 +187,7 @@ async def _queue(connection: psycopg.AsyncConnection[Any]) -> None:
         " (select id from public.story_sessions where status = 'failed' limit 5)",
         # Far away all of them, but looked at.
         "insert into public.limits (name, amount) select name, 1e12 from unnest(array['user_sessions', 'user_bytes',"
-        " 'session_bytes', 'pages_at_work', 'day_tokens_user', 'day_usd_user', 'day_tokens', 'day_usd']) as name",
+        " 'session_bytes', 'pages_at_work', 'turns_user', 'user_projects', 'project_members', 'project_invites', 'project_bytes', 'day_tokens_user', 'day_usd_user', 'day_tokens', 'day_usd']) as name",
         "vacuum analyze",
     ):
         await connection.execute(statement)  # type: ignore[call-overload]
@@ -208,6 +248,25 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("get_ledger", "owner", {"session_id": "session"}),
     ("settled_findings", "service", {"session_id": "session"}),
     ("inspect_session", "admin", {"session_id": "session"}),
+    ("list_sessions", "owner", {"project_id": "project"}),
+    ("list_sessions", "member", {"project_id": "project"}),
+    ("list_sessions", "member", {"project_id": "project", "q": "nothing"}),
+    ("list_sessions", "member", {}),
+    ("get_session", "member", {"session_id": "session"}),
+    ("list_messages", "member", {"session_id": "session"}),
+    ("list_drafts", "member", {"session_id": "session"}),
+    ("list_steps", "member", {"session_id": "session"}),
+    ("list_events", "member", {"session_id": "session"}),
+    ("get_snapshot", "member", {"session_id": "session"}),
+    ("get_replay", "member", {"session_id": "session", "epoch": 1, "after_seq": 10, "limit": 200}),
+    ("get_work", "member", {"session_id": "session"}),
+    ("list_offers", "member", {"project_id": "project"}),
+    ("delete_project", "service", {"project_id": "project", "user_id": "owner", "sessions": "keep"}),
+    ("delete_project", "service", {"project_id": "project", "user_id": "owner", "sessions": "delete"}),
+    ("remove_member", "service", {"project_id": "project", "user_id": "owner", "member": "member"}),
+    ("lost_sights", "service", {"watched": "watched"}),
+    ("export_rows", "owner", {
+        "table": "session_materials", "key": "session_id", "owner": "owner", "session_id": "session"}),
     ("export_rows", "owner", {"table": "story_sessions", "key": "id", "owner": "owner"}),
     ("export_rows", "owner", {"table": "session_messages", "key": "seq", "owner": "owner", "session_id": "session"}),
     ("export_rows", "owner", {"table": "session_events", "key": "seq", "owner": "owner", "session_id": "session"}),
@@ -250,6 +309,18 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("answer_gate", "service", {
         "session_id": "gate", "owner": None, "step": "approve-outline", "approved": True, "comment": "Yes.",
         "call": UUID(int=4)}),
+    ("list_branch", "owner", {"session_id": "session"}),
+    ("list_branch", "member", {"session_id": "session"}),
+    ("get_answer", "owner", {"session_id": "session", "seq": 1}),
+    ("current_turn", "owner", {"session_id": "session"}),
+    ("list_talks", "owner", {"user_id": "owner"}),
+    ("list_talks", "owner", {"user_id": "owner", "q": "nothing"}),
+    ("list_talks", "member", {"project_id": "project"}),
+    ("talk_look_up", "service", {"session_id": "session", "asker": "owner", "query": "lamp"}),
+    ("post_turn", "service", {
+        "session_id": None, "owner": "owner", "message_id": UUID(int=7), "answer_id": UUID(int=8), "text": "Hello.",
+        "node": "bench", "new": Jsonb({"agent": "muse", "model": "m", "title": "Hello", "request_id": "k"})}),
+    ("claim_turns", "service", {"node": "bench", "room": 5, "held": "none", "dead_s": 6}),
     ("check_more", "service", {"user_id": "owner", "session_id": "session", "bytes": 1000}),
     ("set_budget", "service", {"session_id": "paused", "owner": None, "budget": Jsonb({"tokens": 5})}),
 ]  # fmt: skip
@@ -258,6 +329,8 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
 def _filled(grown: Grown, name: str, value: Any) -> Any:
     if name == "wanted":
         return Jsonb({str(grown.values["session"]): 5})
+    if name == "watched":
+        return Jsonb({str(grown.values["member"]): [str(grown.values["session"])]})
     if name == "calls":
         messages = [
             {

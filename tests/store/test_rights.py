@@ -20,6 +20,7 @@ from coordinator.models import StoryConfig
 from coordinator.store import Store
 from coordinator.store.direct import DirectTransport
 from coordinator.store.embedded import EmbeddedPostgres
+from coordinator.store.projects import NewProject, ProjectDefaults
 from coordinator.store.sessions import NewSession
 from coordinator.store.versions import Made, Rewritten
 from tests.conftest import Database, cloned, new_user
@@ -33,9 +34,14 @@ TABLES = {
     "session_events": "user_id",
     "session_alternatives": "user_id",
     "stories": "user_id",
+    "session_materials": "user_id",
+    "projects": "user_id",
+    "user_projects": "user_id",
 }
 """Every table that users read, with the column that names its owner."""
-HIDDEN = {"user_api_keys", "session_shares", "nodes", "chores", "sign_ins", "erasures", "limits", "session_sizes"}
+HIDDEN = {
+    "user_api_keys", "session_shares", "nodes", "chores", "sign_ins", "erasures", "limits", "session_sizes", "project_invites",
+}  # fmt: skip
 """The others: users read nothing of them, not even what is theirs."""
 APPEND_ONLY = {"admin_audit"}
 """Admins read them whole and nobody else anything; the service adds rows, and changes and deletes none."""
@@ -46,6 +52,10 @@ FOR_USERS = {
     "get_story", "word_query", "search_fold", "search_text", "search_parts", "search_words", "moment_cursor", "moment_of",
     "get_snapshot", "get_replay", "inspect_session", "export_rows", "partial_json",
     "alternative_json", "list_alternatives", "get_alternative", "get_work", "get_ledger", "settled_findings", "audit_json", "list_audit", "no_text", "page_of", "page_fits",
+    "profile_json", "get_profile",
+    "branch_spans", "parent_of", "siblings_of", "branch_tip", "branch_page", "list_branch", "get_answer", "get_session_messages",
+    "get_user_sessions", "list_talks", "answer_so_far", "tools_so_far", "current_turn",
+    "own_role", "project_json", "get_project", "list_projects", "get_bible", "list_offers", "material_json",
 }  # fmt: skip
 FOR_THE_SERVICE = FOR_USERS | {
     "owned_session", "add_events", "events_since", "create_session", "change_status", "rename_session", "delete_session",
@@ -61,14 +71,32 @@ FOR_THE_SERVICE = FOR_USERS | {
     "audit_of", "note_inspection", "end_as_admin", "delete_as_admin", "service_stats", "list_nodes",
     "count_words", "section_under_way",
     "set_limits", "limit_of", "note_origin", "session_bytes", "count_bytes", "check_room", "check_work", "check_spent",
+    "check_more", "lock_origin", "update_profile",
+    "asked_story", "ask_story", "stories_of_talk", "told_stories", "talk_look_up", "talk_read_story", "project_for_talk",
+    "look_up_bible", "talk_json", "check_turns", "check_open", "told_turn", "turn_of", "begin_turn", "post_turn", "regenerate_turn",
+    "finish_turn", "stop_turn", "switch_branch", "note_talk", "claim_turns", "fail_turn", "load_turn", "check_story",
     "check_more", "lock_origin",
+    "project_role", "check_project", "check_session", "sole_session", "create_project", "update_project", "archive_project",
+    "delete_project", "member_json", "list_members", "check_other_owner", "change_member", "remove_member", "invite_json",
+    "create_invite", "list_invites", "revoke_invite", "check_invite", "is_higher", "read_invite", "accept_invite",
+    "put_entries", "remove_entry", "lost_sights",
 }  # fmt: skip
 FOR_ADMINS = {"inspect_session"}
 """Of those for users: to anybody but an admin, and the service, every session is absent."""
-SILENT = {"partial_json", "settled_findings"}
+SILENT = {"partial_json", "settled_findings", "branch_spans", "siblings_of", "branch_tip", "branch_page", "get_user_sessions", "material_json"}
 """Of those for users: of a session that is not theirs they answer nothing, where the others raise PT404."""
-FOR_NOBODY = {"add_profile", "keep_text", "admit_session", "admit_resumed", "admit_edit", "count_deleted"}
-DEFINERS = {"add_profile", "local_sign_in", "local_erase"}
+FOR_NOBODY = {
+    "add_profile",
+    "keep_text",
+    "admit_session",
+    "admit_resumed",
+    "admit_edit",
+    "count_deleted",
+    "keep_members",
+    "keep_answer",
+    "tell_chat",
+}
+DEFINERS = {"add_profile", "local_sign_in", "local_erase", "keep_members"}
 """Run with their owner's rights; none may be called by a user."""
 
 
@@ -223,6 +251,8 @@ async def actors(shared: Database) -> AsyncIterator[Actors]:
     owners = [await new_user(store), await new_user(store)]
     for owner in owners:
         assert owner.user_id
+        project = NewProject(uuid4(), "A project", "", "", ProjectDefaults())
+        await store.projects.create(owner.user_id, project)
         made = await store.sessions.create(
             owner.user_id,
             NewSession(
@@ -232,6 +262,7 @@ async def actors(shared: Database) -> AsyncIterator[Actors]:
                 config=StoryConfig(),
                 model="offline:storyteller",
                 request_id="r",
+                project_id=project.id,
             ),
             ttl_s=60,
         )

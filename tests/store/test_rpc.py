@@ -234,6 +234,10 @@ async def test_what_the_function_says_is_what_the_caller_hears(api: Any, rpc: Rp
     api.post(CALL).mock(return_value=answer(409, "PT409", "Draft 3 is not the next: the newest is 1."))
     with pytest.raises(Conflict, match=r"^Draft 3 is not the next: the newest is 1\.$"):
         await rpc.call("get_session", {}, SERVICE)
+    # Not to be taken for what the API itself says with that status.
+    api.post(CALL).mock(return_value=answer(413, "PT413", "You have as many sessions as you may keep."))
+    with pytest.raises(TooLarge, match=r"^You have as many sessions as you may keep\.$"):
+        await rpc.call("get_session", {}, SERVICE)
     api.post(CALL).mock(return_value=answer(404, "PGRST202", "Could not find the function"))
     with pytest.raises(Misconfigured, match=r"lacks the function get_session\. Run `storyloom migrate`"):
         await rpc.call("get_session", {}, SERVICE)

@@ -8,7 +8,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from api.identity.auth import bot_token
 from coordinator.errors import Misconfigured
+from coordinator.people.bots import Bot
 from coordinator.settings import Settings
 from tests.service import PROMPT, bearer, serving
 from tests.store.conftest import Project
@@ -67,6 +69,30 @@ async def test_a_story_of_a_projects_user(supabase: Project, short_folder: Path,
     assert [row["content"] for row in kept] == [story.json()["content"]]
     for table in ("stories", "story_sessions", "session_messages", "session_drafts", "session_events"):
         assert await _rows(supabase, theirs, table) == [], table
+
+
+@pytest.mark.parametrize("transport", ["rpc", "direct"])
+async def test_a_bots_user_reads_their_own(supabase: Project, short_folder: Path, transport: str) -> None:
+    """Over the project's API with a token that the service signs. This project's admin API makes no users: they are there."""
+    await supabase.empty()
+    bot = Bot("discord", 0)
+    async with await supabase.connect() as connection:
+        for person in ("ada", "ben"):
+            await connection.execute("insert into auth.users (id) values (%s)", [bot.user(person)])
+    settings = settings_for(supabase, short_folder, transport)
+    async with serving(settings) as service:
+        token = bot_token(settings, "discord", 600)
+        as_ada, as_ben = ({**bearer(token), "X-User-ID": person} for person in ("ada", "ben"))
+        body = {"prompt": PROMPT, "config": {"pages": 1}}
+        made = await service.http.post("/api/sessions", headers=as_ada, json=body)
+        assert made.status_code == 201, made.text
+        changed = await service.http.patch("/api/v1/users/me", headers=as_ada, json={"display_name": "Ada"})
+        assert changed.status_code == 200, changed.text
+        for headers, names, sessions in ((as_ada, "Ada", [made.json()["id"]]), (as_ben, "", [])):
+            listed = (await service.http.get("/api/sessions", headers=headers)).json()["items"]
+            assert [session["id"] for session in listed] == sessions
+            assert (await service.http.get("/api/v1/users/me", headers=headers)).json()["display_name"] == names
+        assert (await service.http.get("/api/sessions", headers=bearer(token))).status_code == 403
 
 
 async def test_swapped_keys_are_told_at_the_start(supabase: Project, short_folder: Path) -> None:

@@ -11,14 +11,21 @@ import pytest
 from coordinator.errors import Forbidden, NotFound, StoryloomError
 from coordinator.models import SERVICE, Identity
 from coordinator.store import Store
-from coordinator.store.users import OF_A_SESSION, PROFILE, SESSIONS, Rows
+from coordinator.store.projects import NewProject, ProjectDefaults
+from coordinator.store.users import MEMBERSHIPS, OF_A_SESSION, PROFILE, PROJECTS, SESSIONS, Rows
 from coordinator.store.versions import Made, Rewritten
 from tests.conftest import Database
 from tests.store.conftest import BOTH
 from tests.store.test_store import create, delta, step
 
-EXPORTED = {PROFILE.table, SESSIONS.table, *(rows.table for rows in OF_A_SESSION.values())}
-AS_A_LIST = {"user_api_keys", "session_shares", "sign_ins"}
+EXPORTED = {
+    PROFILE.table,
+    SESSIONS.table,
+    PROJECTS.table,
+    MEMBERSHIPS.table,
+    *(rows.table for rows in OF_A_SESSION.values()),
+}
+AS_A_LIST = {"user_api_keys", "session_shares", "sign_ins", "project_invites"}
 """Taken away by an operation of its own, because a part of the row is nobody's to read."""
 KEPT = {"admin_audit"}
 """What admins did stays when the user is erased; until then the user takes away their part of it."""
@@ -31,7 +38,13 @@ def transport(request: pytest.FixtureRequest) -> str:
 
 async def finished(store: Store, owner: Identity, steps: int = 2) -> UUID:
     """A session with rows in every table that hangs on one."""
-    session_id = (await create(store, owner)).session.id
+    assert owner.user_id
+    project = NewProject(uuid4(), "A project", "", "", ProjectDefaults())
+    await store.projects.create(owner.user_id, project)
+    await store.projects.invite(
+        project.id, owner.user_id, invite_id=uuid4(), role="viewer", token_hash=uuid4().hex * 2, ttl_s=60, uses=None
+    )
+    session_id = (await create(store, owner, project_id=project.id)).session.id
     seq = int((await store.runs.begin(session_id, "node")).events[-1]["seq"])
     for number in range(1, steps + 1):
         draft = {"content": f"It rang {number} times.", "word_count": 4, "current": True}
@@ -39,7 +52,6 @@ async def finished(store: Store, owner: Identity, steps: int = 2) -> UUID:
         answer = await store.runs.finish_step(session_id, 1, [delta(seq + 1, "It")], result)
         seq = int(answer.events[-1]["seq"])
     await store.runs.complete(session_id, None, 1)
-    assert owner.user_id
     await store.versions.add_alternatives(
         session_id,
         owner.user_id,
@@ -103,7 +115,7 @@ async def test_a_user_reads_all_of_their_rows_page_by_page(store: Store, user: A
     writer, other, admin = await user(), await user(), await user(admin=True)
     session_id, _ = await finished(store, writer, steps=3), await finished(store, other)
     await create(store, writer)
-    for rows in (PROFILE, SESSIONS, *OF_A_SESSION.values()):
+    for rows in (PROFILE, SESSIONS, PROJECTS, MEMBERSHIPS, *OF_A_SESSION.values()):
         of = session_id if rows in OF_A_SESSION.values() else None
         found = await rows_of(store, writer, rows, of)
         assert found and found == await rows_of(store, writer, rows, of, size=1) == await rows_of(

@@ -1,28 +1,19 @@
-"""A partner to talk with, by rules."""
+"""The built-in partner of a talk, by rules: no model, no network. Pure: all follows from the arguments alone."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from coordinator.chat.talk import Said
+from coordinator.llm.storyteller.muse.answer import Reply
+from coordinator.llm.storyteller.muse.answering import reply
+from coordinator.llm.storyteller.muse.memory import MOST, Memory
+from coordinator.llm.storyteller.muse.titling import title
 
-from coordinator.chat.talk import Said, Talk
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    text: str
-    call: tuple[str, dict[str, Any]] | None = None
-
-
-def reply(talk: Talk) -> Reply:
-    if talk.answered:
-        return Reply("")
-    return Reply(f"You said: {talk.said[-1].text[:200]} ({talk.turn})")
+__all__ = ["MOST", "Reply", "reply", "summary", "title"]
 
 
 def summary(earlier: str, said: tuple[Said, ...]) -> str:
-    return f"{earlier}\n{len(said)} messages."[:2000]
-
-
-def title(said: tuple[Said, ...]) -> str:
-    return said[0].text[:40]
+    """What is to be remembered of `earlier`, an older summary, and of messages that came after it: lines for people, which
+    `reply` reads back. At most MOST characters; of what is of one kind the newest is kept."""
+    memory = Memory.read(earlier)
+    memory.hear_all(said)
+    return memory.lines()

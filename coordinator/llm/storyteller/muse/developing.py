@@ -1,0 +1,196 @@
+"""Developing a story with its writer: what is said to what was told, the next question, decisions. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from coordinator.llm.storyteller import seedwork
+from coordinator.llm.storyteller.muse import banks, offering, offers, recalling, settling, story, telling, words
+from coordinator.llm.storyteller.muse.turn import Turn
+
+LATELY = 8
+"""Replies in which a question is looked for before it is asked once more, and TWICE in them is enough."""
+TWICE = 2
+_ORDER = ("premise", "hero", "role", "place", "foe", "want", "secret", "ending", "title", "tone", "kind", "pages", "person", "event", "wish", "told", "wanted")
+
+
+def acknowledged(turn: Turn) -> str:
+    """What is said to what the newest message told, with the writer's own words; empty where it told nothing new."""
+    parts = [_of_name(turn)]
+    keys = [key for key in _ORDER if turn.changed(key)]
+    about = turn.changed("about")
+    if about and not [key for key in keys if key not in ("told",)]:
+        parts.append(turn.voice.line("got-about", fact_said=words.lifted(recalling.said_of(about))))
+    elif keys:
+        parts.append(_of_story(turn, keys))
+    return " ".join(part for part in parts if part)
+
+
+def _of_name(turn: Turn) -> str:
+    if refused := turn.changed("not name"):
+        if not turn.changed("name"):
+            return turn.voice.line("not-that-name", about=words.bare(refused, 60))
+    if turn.changed("name") or turn.changed("named"):
+        return turn.voice.line("renamed" if turn.had("name") and turn.author is None else "nice-to-meet")
+    return ""
+
+
+def _of_story(turn: Turn, keys: list[str]) -> str:
+    if turn.main.kind in ("accept", "pick") or turn.had("offered"):
+        value = turn.changed(keys[0])
+        if turn.main.kind in ("accept", "pick") or value in turn.before.get("offered", ()):
+            return turn.voice.line("chosen", quote=words.bare(value.split(": ")[0] if keys[0] == "person" else value, 64))
+    plain = [key for key in keys if key not in ("wanted", "kind", "tone", "pages", "wish") or len(keys) == 1] or keys
+    if "premise" in keys:
+        return turn.voice.line("got-premise", quote=words.bare(turn.changed("premise"), 120))
+    if {"hero", "role"} <= set(keys):
+        return turn.voice.line("got-both", a_role=_a_role(turn))
+    if len(plain) >= 2:
+        told = [_briefly(turn, key) for key in plain[:4]]
+        return turn.voice.line("got-several", several=words.series(told))
+    return _of_key(turn, plain[0])
+
+
+def _briefly(turn: Turn, key: str) -> str:
+    value = words.bare(turn.changed(key), 70)
+    if key == "person":
+        return value.replace(": ", ", ", 1)
+    if key == "pages":
+        return _pages_said(value).lower()
+    return story.KINDS.get(value, f"“{value}”")
+
+
+def _a_role(turn: Turn) -> str:
+    role = words.bare(turn.memory.first("role"), 60)
+    return role if re.match(r"(?:an?|the|my|her|his|two|three) ", role) else seedwork.article(role)
+
+
+def _pages_said(value: str) -> str:
+    count = int(value) if value.isdigit() else story.PAGES
+    return f"{words.lifted(words.number(count))} page{'s' if count != 1 else ''}"
+
+
+def _of_key(turn: Turn, key: str) -> str:
+    value = turn.changed(key)
+    slots = turn.voice.slots
+    quote = words.bare(value, 120)
+    match key:
+        case "role":
+            return turn.voice.line("got-role", a_role=words.lifted(_a_role(turn)))
+        case "place":
+            return turn.voice.line("got-place", place_up=words.lifted(slots["place"]))
+        case "pages":
+            long = value.isdigit() and int(value) > 9
+            return turn.voice.line("got-pages-long" if long else "got-pages", pages_said=_pages_said(value))
+        case "kind":
+            return turn.voice.line("got-kind", kind_up=words.lifted(story.KINDS.get(value, value)))
+        case "person":
+            name, _, what = value.partition(": ")
+            return turn.voice.line("got-person", person=words.bare(name, 60), what=words.bare(what, 80))
+        case _:
+            return turn.voice.line(f"got-{key}", quote=quote)
+
+
+def asked_lately(turn: Turn) -> list[str]:
+    own = [one.text for one in turn.talk.said if one.speaker == "assistant"][-LATELY:]
+    return [offers.read(text, "").asked for text in own]
+
+
+def question(turn: Turn, example: bool = False) -> str:
+    """The next thing that the story lacks, asked for; empty where nothing does, or where all was asked for lately."""
+    lately = asked_lately(turn)
+    open_now = [one for one in story.lacks(turn.memory) if lately.count(one) < TWICE]
+    others = [one for one in open_now if not lately or one != lately[-1]]
+    later = [one for one in others if one in story.LATER and one != "called"]
+    core = [one for one in others if one not in later]
+    chosen = next(iter(core or (later if not story.lacks_core(turn.memory) else []) or open_now[:1]), "")
+    if not chosen:
+        return ""
+    asked = turn.voice.line(f"ask-{chosen}")
+    if example or chosen in lately or (turn.talk.turn // 2) % 3 == 0:
+        asked = f"{asked} {examples(turn, chosen)}"
+    return asked
+
+
+def examples(turn: Turn, key: str) -> str:
+    """An example of an answer, out of the genre's lists."""
+    spark = turn.spark
+    bare = re.sub(r"^(?:in|on|at|under|near|by) ", "", spark.place)
+    more = {"somewhere_bare": bare}
+    if key == "called":
+        more["first"] = turn.voice.names({turn.memory.first("hero").lower()})[0]
+    elif key == "foe":
+        rivals = turn.inventor.rivals()
+        more["rival"] = words.lowered(rivals[turn.talk.turn // 2 % len(rivals)].rstrip("."))
+    elif key == "tone":
+        more["mood"] = turn.voice.line("moods")
+    if key in ("who", "where"):
+        return turn.voice.example(f"eg-{key}", **more)
+    return turn.voice.line(f"eg-{key}", **more)
+
+
+def onward(turn: Turn) -> str:
+    """What brings the talk on: a question for what is lacking, else what one could do next."""
+    if turn.is_critic and not turn.memory.has_story:
+        return turn.voice.line("critic-onward")
+    if not turn.memory.has_story and not turn.memory.first("wanted"):
+        return turn.voice.line("start")
+    return question(turn) or turn.voice.line("onward")
+
+
+def decided(turn: Turn) -> str:
+    """Where the writer leaves an answer to the muse: what was asked last is answered by it."""
+    slot = turn.had("asked")
+    slot = "who" if slot == "start" else slot
+    if not slot:
+        return ""
+    value = _value(turn, slot)
+    turn.memory.known.pop("asked", None)
+    lead, tail = turn.voice.line("decided-lead"), turn.voice.line("decided-tail")
+    told = turn.voice.line("decided", slot=offers.SLOTS[slot], value=value)
+    for fact in settling.settled(slot, value):
+        turn.memory.take(fact)
+    turn.voice.slots.update(story.slots(turn.memory, turn.voice.slots["writer"]))
+    return f"{lead} {told} {tail}"
+
+
+def _value(turn: Turn, slot: str) -> str:
+    index = turn.talk.turn // 2
+    spark = turn.spark
+    match slot:
+        case "who":
+            name = turn.voice.names({turn.memory.first("hero").lower(), turn.writer.lower()})[0]
+            return f"{name}, {spark.role}"
+        case "called":
+            return turn.voice.names({turn.writer.lower()})[0]
+        case "where":
+            return spark.place
+        case "foe":
+            rivals = turn.inventor.rivals()
+            return words.lowered(rivals[index % len(rivals)].rstrip("."))
+        case "tone":
+            moods = banks.sayings()["moods"]
+            return moods[index % len(moods)]
+        case "pages":
+            return f"{(3, 5, 8)[index % 3]} pages"
+        case _:
+            values = [one for one in offering.bank_values(f"eg-{slot}") if "{" not in one]
+            return values[index % len(values)]
+
+
+def helped(turn: Turn, slot: str) -> str:
+    """To a writer who does not know: an example of an answer, and that it may be left."""
+    value = _value(turn, slot)
+    stem = turn.voice.line(f"ask-{slot}")
+    return f"{turn.voice.line('no-idea-yet')} {stem} Say: {value.replace('.', ',')}. {turn.voice.line('yes-no')}"
+
+
+def named(turn: Turn) -> str:
+    """What is said to a name that the newest message tells."""
+    return _of_name(turn)
+
+
+def same_name(turn: Turn) -> bool:
+    """Whether the newest message tells a name that is known."""
+    told = [fact.value for fact in telling.facts(turn.text) if fact.key == "name"]
+    return bool(told) and told[-1] == turn.writer

@@ -187,11 +187,14 @@ class Client:
         title: str | None = None,
         project_id: UUID | str | None = None,
         config: Mapping[str, Any] | None = None,
+        asked_in: UUID | str | None = None,
+        asked_call: str | None = None,
         request_id: str | None = None,
     ) -> Session:
         """Starts a story without watching it; kept on return, and written whether or not anybody watches.
 
         `prompt` has 1 to 20,000 characters; `config` is as docs/api.md says (`pages`, `tone`, `model`, `approvals` …).
+        `asked_in` is the chat in which it was proposed, which is told how it goes, `asked_call` the call that did.
         The same `request_id` again answers the same session; without one a lost answer is asked for again by itself.
         """
         body = {
@@ -200,6 +203,8 @@ class Client:
             "title": title,
             "project_id": str(project_id) if project_id else None,
             "config": dict(config) if config else None,
+            "asked_in": str(asked_in) if asked_in else None,
+            "asked_call": asked_call,
         }
         answer = await self._http.call(
             "POST",
@@ -502,10 +507,8 @@ class Client:
         return await self._http.call("GET", "/api/templates", repeatable=True)
 
     async def agents(self) -> Any:
-        """The agents of chats: a list of `name`, `title`, `description`, `greeting`; empty where the server names none.
-        Needs no token."""
-        listed = await self._http.call("GET", "/api/templates", params={"kind": "chat"}, repeatable=True)
-        return [one for one in listed if isinstance(one, dict) and one.get("greeting")] if listed else []
+        """Who can be talked with: a list of `name`, `title`, `description`, `greeting`. Needs no token."""
+        return await self._http.call("GET", "/api/templates", params={"kind": "chat"}, repeatable=True)
 
     async def models(self) -> Any:
         """The models that a story can be written by, the default first. Needs no token."""

@@ -25,10 +25,7 @@ PAIRS = [
 
 @pytest.mark.parametrize(("thing", "model"), PAIRS, ids=lambda one: one.__name__)
 def test_a_thing_has_the_fields_of_its_model(thing: type[things.Thing], model: Any) -> None:
-    fields = getattr(model, "model_fields", None) or model.__dataclass_fields__
-    # A session is told with its project.
-    of_session = {"project_id"} if thing is things.Session else set()
-    assert set(thing.model_fields) == set(fields) | of_session
+    assert set(thing.model_fields) == set(getattr(model, "model_fields", None) or model.__dataclass_fields__)
 
 
 def test_what_is_over_is_over_for_both() -> None:

@@ -65,7 +65,7 @@ class TalkDisplay:
 
     def show(self, messages: Sequence[Message], head: str | None = None) -> None:
         if head:
-            self._put(Text(head, style="dim italic"))
+            self._put(Text(clean(head), style="dim italic"))
         for message in messages:
             self._put(*self._whole(message))
         self._put(Text())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,9 @@ import pytest
 
 from storyloom.cli import main
 from tests.api.support import TEST_MODEL
+from tests.conftest import Database
 from tests.model_server import ModelServer, Reply
-from tests.service import Service
+from tests.service import WAIT_S, Service
 from tests.unit.cli.sitting import Sitting, sitting
 from tests.unit.cli.test_cli_pipes import shell
 
@@ -220,6 +223,32 @@ async def test_a_reader_that_leaves_ends_it(shared: Service, model: ModelServer)
     model.script(answer("One."), answer("Two."))
     code, out, told = await shell(shared, f"$S chat {MODEL} | head -1", b"First\nSecond\nThird\n")
     assert code in (0, 141) and out == b"One.\n" and "Traceback" not in told
+
+
+@pytest.mark.usefixtures("own_logging")
+async def test_a_service_in_the_process_itself(database: Database, tmp_path: Path, shared: Service) -> None:
+    own = {"STORYLOOM_SERVER": "", "STORYLOOM_TOKEN": "", "DATABASE_URL": database.admin_url}
+    own |= {"STORYLOOM_DATA_DIR": str(tmp_path)}
+    code, out, told = await here(shared, "", b"My name is Alice.\nWhat is my name?\n", **own)
+    assert code == 0 and "Alice" in out.rpartition("\n\n")[2], told
+    code, out, told = await here(shared, id_of(told), b"And what is my name now?\n", **own)
+    assert code == 0 and "Alice" in out, told
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+async def test_a_signal_says_how_to_go_on(shared: Service, number: signal.Signals, code: int) -> None:
+    about = {"STORYLOOM_SERVER": shared.url, "STORYLOOM_TOKEN": shared.token, "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "storyloom.cli", "chat"), stdin=-1, stdout=-1, stderr=-1, env={**os.environ, **about}
+    )
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write(b"Hello\n")
+    await process.stdin.drain()
+    assert await asyncio.wait_for(process.stdout.readline(), WAIT_S)
+    process.send_signal(number)
+    _, told = await asyncio.wait_for(process.communicate(), WAIT_S)
+    assert process.returncode == code and b"Traceback" not in told
+    assert len(await said(shared, id_of(told.decode()))) == 2
 
 
 # At a terminal

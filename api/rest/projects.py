@@ -42,6 +42,7 @@ Instructions = Annotated[str, Field(max_length=10_000), Storable]
 Said = Annotated[str, Field(max_length=2_000), Storable]
 Token = Annotated[str, Path(max_length=200)]
 Chosen = Annotated[list[UUID], Field(max_length=1_000)] | Literal["all"]
+Stories = Annotated[int, Query(ge=1, le=20, description="stories looked through for a page")]
 MEMBER = ("unauthorized", "not_found")
 EDITOR = ("unauthorized", "forbidden", "not_found", "conflict", "invalid_message", "too_large")
 OWNER = ("unauthorized", "forbidden", "not_found", "conflict")
@@ -200,7 +201,7 @@ async def list_members(project_id: UUID, caller: Caller, service: Service) -> It
     return Items(items=await service.projects.members(caller, project_id))
 
 
-@router.patch("/projects/{project_id}/members/{user_id}", responses=responses(*OWNER, "invalid_message"))
+@router.patch("/projects/{project_id}/members/{user_id}", responses=responses(*OWNER, "invalid_message", "too_large"))
 async def change_member(
     project_id: UUID, user_id: UUID, wanted: RoleChange, caller: Caller, service: Service
 ) -> Member:
@@ -224,7 +225,9 @@ async def list_invites(project_id: UUID, caller: Caller, service: Service) -> It
     return Items(items=await service.projects.invites(caller, project_id))
 
 
-@router.post("/projects/{project_id}/invites", status_code=201, responses=responses(*OWNER, "invalid_message"))
+@router.post(
+    "/projects/{project_id}/invites", status_code=201, responses=responses(*OWNER, "invalid_message", "too_large")
+)
 async def create_invite(
     project_id: UUID, caller: Caller, service: Service, response: Response, wanted: NewInvite | None = None
 ) -> MadeInvite:
@@ -293,7 +296,7 @@ async def remove_entry(project_id: UUID, entry_id: UUID, caller: Caller, service
 
 @router.get("/projects/{project_id}/offers", responses=responses(*MEMBER, "invalid_message"))
 async def list_offers(
-    project_id: UUID, caller: Caller, service: Service, limit: Limit = 20, cursor: Cursor = None
+    project_id: UUID, caller: Caller, service: Service, limit: Stories = 10, cursor: Cursor = None
 ) -> Items[StoryOffers]:
     """What its completed stories have established and the bible does not say, newest story first. A page has of `limit`
     stories those that offer something: it may have none, and another page come after it."""

@@ -4,14 +4,32 @@ from __future__ import annotations
 
 import re
 
-from coordinator.llm.storyteller import seedwork
+from coordinator.llm.storyteller import figures, seedwork
 from coordinator.llm.storyteller.muse import banks, offering, offers, recalling, settling, story, telling, words
 from coordinator.llm.storyteller.muse.turn import Turn
 
 LATELY = 8
 """Replies in which a question is looked for before it is asked once more, and TWICE in them is enough."""
 TWICE = 2
-_ORDER = ("premise", "hero", "role", "place", "foe", "want", "secret", "ending", "title", "tone", "kind", "pages", "person", "event", "wish", "told", "wanted")
+_ORDER = (
+    "premise",
+    "hero",
+    "role",
+    "place",
+    "foe",
+    "want",
+    "secret",
+    "ending",
+    "title",
+    "tone",
+    "kind",
+    "pages",
+    "person",
+    "event",
+    "wish",
+    "told",
+    "wanted",
+)
 
 
 def acknowledged(turn: Turn) -> str:
@@ -20,16 +38,17 @@ def acknowledged(turn: Turn) -> str:
     keys = [key for key in _ORDER if turn.changed(key)]
     about = turn.changed("about")
     if about and not [key for key in keys if key not in ("told",)]:
-        parts.append(turn.voice.line("got-about", fact_said=words.lifted(recalling.said_of(about))))
+        told = [recalling.said_of(value) for key, value in turn.changes if key == "about"]
+        parts.append(turn.voice.line("got-about", fact_said=words.lifted(words.series(told))))
     elif keys:
         parts.append(_of_story(turn, keys))
     return " ".join(part for part in parts if part)
 
 
 def _of_name(turn: Turn) -> str:
-    if refused := turn.changed("not name"):
-        if not turn.changed("name"):
-            return turn.voice.line("not-that-name", about=words.bare(refused, 60))
+    refused = turn.changed("not name")
+    if refused and not turn.changed("name"):
+        return turn.voice.line("not-that-name", about=words.bare(refused, 60))
     if turn.changed("name") or turn.changed("named"):
         return turn.voice.line("renamed" if turn.had("name") and turn.author is None else "nice-to-meet")
     return ""
@@ -39,7 +58,9 @@ def _of_story(turn: Turn, keys: list[str]) -> str:
     if turn.main.kind in ("accept", "pick") or turn.had("offered"):
         value = turn.changed(keys[0])
         if turn.main.kind in ("accept", "pick") or value in turn.before.get("offered", ()):
-            return turn.voice.line("chosen", quote=words.bare(value.split(": ")[0] if keys[0] == "person" else value, 64))
+            return turn.voice.line(
+                "chosen", quote=words.bare(value.split(": ")[0] if keys[0] == "person" else value, 64)
+            )
     plain = [key for key in keys if key not in ("wanted", "kind", "tone", "pages", "wish") or len(keys) == 1] or keys
     if "premise" in keys:
         return turn.voice.line("got-premise", quote=words.bare(turn.changed("premise"), 120))
@@ -107,7 +128,7 @@ def question(turn: Turn, example: bool = False) -> str:
     if not chosen:
         return ""
     asked = turn.voice.line(f"ask-{chosen}")
-    if example or chosen in lately or (turn.talk.turn // 2) % 3 == 0:
+    if example or turn.voice.hidden or chosen in lately or (turn.talk.turn // 2) % 3 == 0:
         asked = f"{asked} {examples(turn, chosen)}"
     return asked
 
@@ -123,8 +144,10 @@ def examples(turn: Turn, key: str) -> str:
         rivals = turn.inventor.rivals()
         more["rival"] = words.lowered(rivals[turn.talk.turn // 2 % len(rivals)].rstrip("."))
     elif key == "tone":
-        more["mood"] = turn.voice.line("moods")
-    if key in ("who", "where"):
+        mood = turn.voice.line("moods")
+        more["mood"] = mood[:1].lower() + mood[1:]
+    if key in ("who", "where") or (key == "foe" and turn.voice.hidden):
+        key = "foe-by-spark" if key == "foe" else key
         return turn.voice.example(f"eg-{key}", **more)
     return turn.voice.line(f"eg-{key}", **more)
 
@@ -159,7 +182,9 @@ def _value(turn: Turn, slot: str) -> str:
     spark = turn.spark
     match slot:
         case "who":
-            name = turn.voice.names({turn.memory.first("hero").lower(), turn.writer.lower()})[0]
+            name = turn.voice.names({turn.memory.first("hero").lower(), turn.writer.lower()}, figures.sex(spark.role))[
+                0
+            ]
             return f"{name}, {spark.role}"
         case "called":
             return turn.voice.names({turn.writer.lower()})[0]
@@ -180,6 +205,7 @@ def _value(turn: Turn, slot: str) -> str:
 
 def helped(turn: Turn, slot: str) -> str:
     """To a writer who does not know: an example of an answer, and that it may be left."""
+    slot = "who" if slot == "start" else slot
     value = _value(turn, slot)
     stem = turn.voice.line(f"ask-{slot}")
     return f"{turn.voice.line('no-idea-yet')} {stem} Say: {value.replace('.', ',')}. {turn.voice.line('yes-no')}"

@@ -1,4 +1,5 @@
-"""The story that a talk is making, as its memory has it: how it is spoken of, what it lacks, what a prompt of it says. Pure."""
+"""The story that a talk is making, as its memory has it: how it is spoken of, what it lacks, what a prompt of it
+says. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import re
 
 from coordinator.llm.storyteller import banks, seedwork, verbs
 from coordinator.llm.storyteller.muse import settling, words
+from coordinator.llm.storyteller.muse.fact import pattern
 from coordinator.llm.storyteller.muse.memory import Memory
 
 CORE = ("who", "where", "foe", "tone", "pages")
@@ -25,23 +27,21 @@ def genre_of(memory: Memory) -> str:
     """The template that fits what was said: the kind that was asked for, else by the words of the story."""
     if memory.first("kind") in banks.GENRES:
         return memory.first("kind")
-    told = " ".join([*(memory.first(key) for key in ("premise", "role", "foe", "place", "tone", "want")), *memory.all("wish")]).lower()
-    for genre, pattern in _BY_WORDS:
-        if pattern.search(told):
+    told = " ".join(
+        [*(memory.first(key) for key in ("premise", "role", "foe", "place", "tone", "want")), *memory.all("wish")]
+    ).lower()
+    for genre, known in _BY_WORDS:
+        if known.search(told):
             return genre
     return "short-story"
 
 
-_BY_WORDS = (
-    ("science-fiction", re.compile(r"\b(?:space\w{0,10}|robots?|androids?|planets?|stars? ?ships?|aliens?|orbit\w{0,4}|colony|mars|the moon|galax\w{1,4}|astronauts?|hull|airlock)\b")),
-    ("fairy-tale", re.compile(r"\b(?:fantasy|empires?|realms?|swords?|prophec(?:y|ies)|dragons?|witch\w{0,2}|wizards?|fair(?:y|ies)|prince(?:ss)?\w{0,2}|kings?|queens?|elves|elf|goblins?|trolls?|giants?|enchanted|magic\w{0,4}|unicorns?|knights?|hedgehogs?|fox|bear|mouse|kingdoms?|sorcer\w{2,4}|for (?:my|kids|children)\b.{0,20})\b")),
-    ("noir", re.compile(r"\b(?:detectives?|private eye|gangsters?|murder\w{0,4}|mob|heist|police|crime|femme fatale|saxophone|con (?:man|woman)|blackmail\w{0,3})\b")),
-    ("horror", re.compile(r"\b(?:ghosts?|haunt\w{0,3}|scary|creepy|terrif\w{1,5}|demons?|vampires?|zombies?|curse[ds]?|graveyards?|dread|eerie|unsettling|blood)\b")),
-)  # fmt: skip
+_BY_WORDS = tuple((genre, pattern(f"of-{genre}")) for genre in ("science-fiction", "fairy-tale", "noir", "horror"))
 
 
 def slots(memory: Memory, writer: str) -> dict[str, str]:
-    """What lines may speak of; empty where it was not told, but for `hero_or`, `place_or`, which always say something."""
+    """What lines may speak of; empty where it was not told, but for `hero_or`, `place_or`, which always say
+    something."""
     hero, role, place = memory.first("hero"), memory.first("role"), memory.first("place")
     his, him = _THEY[memory.first("pronoun")]
     called = hero or (f"the {words.bare(role, 50)}" if role else "")
@@ -71,7 +71,10 @@ def _where(place: str) -> str:
     if not place:
         return ""
     short = words.lowered(_short(place, 70))
-    if re.match(r"(?:in|on|at|near|under|inside|aboard|by|beneath|beyond|during|between|around|somewhere|above|along|behind|outside|over)\b", short):
+    if re.match(
+        r"(?:in|on|at|near|under|inside|aboard|by|beneath|beyond|during|between|around|somewhere|above|along|behind|outside|over)\b",
+        short,
+    ):
         return short
     return f"in {short}"
 
@@ -93,7 +96,12 @@ def thing_of(memory: Memory) -> str:
         while len(parts) > 1 and verbs.forms(parts[0].lower()):
             parts = parts[1:]
         phrase = " ".join(parts)
-        if thing.kind == "thing" and phrase.lower() not in role and not verbs.forms(phrase.lower()) and phrase.isascii():
+        if (
+            thing.kind == "thing"
+            and phrase.lower() not in role
+            and not verbs.forms(phrase.lower())
+            and phrase.isascii()
+        ):
             return seedwork.Thing(phrase, "thing").definite
     return ""
 
@@ -128,7 +136,11 @@ def prompt(memory: Memory, spark: str = "") -> str:
     """The story in sentences, at most 2,000 characters: the writer's own words for what it is about come first."""
     hero, role = memory.first("hero"), memory.first("role")
     premise = memory.first("premise")
-    who = f"{hero}, {seedwork.article(role)}" if hero and role and not re.match(r"(?:an?|the|my) ", role) else hero or (seedwork.article(role) if role else "")
+    who = (
+        f"{hero}, {seedwork.article(role)}"
+        if hero and role and not re.match(r"(?:an?|the|my) ", role)
+        else hero or (seedwork.article(role) if role else "")
+    )
     parts: list[str] = []
     if premise:
         whole = words.lifted(premise) if settling.is_clause(premise) else f"A story about {words.lowered(premise)}"
@@ -165,7 +177,9 @@ def _full_where(place: str) -> str:
 
 
 def _ending(ending: str) -> str:
-    return ending if re.match(r"(?:with|when|in|on|badly|well|happily|sadly|where|as|by)\b", ending) else f"so: {ending}"
+    return (
+        ending if re.match(r"(?:with|when|in|on|badly|well|happily|sadly|where|as|by)\b", ending) else f"so: {ending}"
+    )
 
 
 def proposal(memory: Memory, spark: str = "") -> dict[str, object]:
@@ -178,7 +192,9 @@ def proposal(memory: Memory, spark: str = "") -> dict[str, object]:
     args: dict[str, object] = {
         "prompt": prompt(memory, spark),
         "template": genre_of(memory),
-        "pages": int(memory.first("pages") or PAGES) if memory.first("pages").isdigit() or not memory.first("pages") else PAGES,
+        "pages": int(memory.first("pages") or PAGES)
+        if memory.first("pages").isdigit() or not memory.first("pages")
+        else PAGES,
         "wishes": wishes[:MOST_WISHES],
     }
     if memory.first("hero"):
@@ -203,7 +219,11 @@ def recap(memory: Memory) -> list[str]:
         found.append(about(memory, 140))
     if hero or role:
         article = "" if re.match(r"(?:an?|the|my|her|his) ", role) else "a "
-        who = f"{hero}, {seedwork.article(role) if article else role}" if hero and role else hero or (seedwork.article(role) if article else role)
+        who = (
+            f"{hero}, {seedwork.article(role) if article else role}"
+            if hero and role
+            else hero or (seedwork.article(role) if article else role)
+        )
         found.append(f"we follow {who}")
     if memory.first("place"):
         found.append(f"it plays {_full_where(memory.first('place'))}")

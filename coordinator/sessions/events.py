@@ -59,6 +59,16 @@ class Approval(BaseModel):
     draft_version: int | None = None
 
 
+class AskedStory(BaseModel):
+    """A story that was proposed in a chat and begun."""
+
+    call_id: str | None = None
+    session_id: UUID
+    title: str
+    status: Status
+    words: int = 0
+
+
 class SessionSnapshot(SessionEvent):
     """Sent, not numbered: `seq` is the last event that it contains. `messages` are the newest 200, of a chat those of
     the branch that is shown."""
@@ -71,6 +81,9 @@ class SessionSnapshot(SessionEvent):
     approval: Approval | None = None
     tools: list[dict[str, Any]] | None = Field(
         default=None, description="of a chat: the events of the tools that the answer under way has called"
+    )
+    stories: list[AskedStory] | None = Field(
+        default=None, description="of a chat: the newest stories that were begun from what it proposed"
     )
 
 
@@ -203,16 +216,6 @@ class BranchChanged(SessionEvent):
     type: Literal["branch.changed"]
     head_seq: int
     moved: list[Moved] = Field(default_factory=list)
-
-
-class AskedStory(BaseModel):
-    """A story that was proposed in a chat and begun."""
-
-    call_id: str | None = None
-    session_id: UUID
-    title: str
-    status: Status
-    words: int = 0
 
 
 class StoryAsked(SessionEvent):

@@ -407,7 +407,9 @@ begin
       'messages', (select page.messages from public.branch_page(
         s.id, coalesce(s.head_seq, s.message_count), 200, null, p_bytes) page),
       'partial', case when s.turn is not null then public.answer_so_far(s) end,
-      'tools', case when s.turn is not null then public.tools_so_far(s) else '[]' end);
+      'tools', case when s.turn is not null then public.tools_so_far(s) else '[]' end,
+      'stories', (select coalesce(jsonb_agg(public.asked_story(newest.a) order by (newest.a).created_at), '[]') from (
+        select a from public.story_sessions a where a.asked_in = s.id order by a.created_at desc limit 100) newest));
   end if;
   with page as (
     select n.seq, sum(n.size) over (order by n.seq desc rows unbounded preceding) - n.size as before from (
@@ -1536,7 +1538,8 @@ grant execute on function
   public.list_talks(uuid, uuid, text, text, integer, integer, text),
   public.get_session_messages(uuid, integer, integer),
   public.get_user_sessions(uuid, integer),
-  public.answer_so_far(public.story_sessions), public.tools_so_far(public.story_sessions), public.current_turn(uuid)
+  public.answer_so_far(public.story_sessions), public.tools_so_far(public.story_sessions), public.current_turn(uuid),
+  public.asked_story(public.story_sessions)
   to authenticated, service_role;
 grant execute on function
   public.talk_json(public.story_sessions), public.check_turns(uuid, uuid), public.told_turn(public.story_sessions, text),
@@ -1547,7 +1550,7 @@ grant execute on function
   public.finish_turn(uuid, integer, jsonb, jsonb), public.stop_turn(uuid, uuid), public.switch_branch(uuid, uuid, integer),
   public.note_talk(uuid, text, jsonb, text, integer, numeric),
   public.claim_turns(text, integer, uuid[], double precision), public.fail_turn(uuid, integer, jsonb),
-  public.load_turn(uuid, integer), public.check_story(uuid), public.asked_story(public.story_sessions),
+  public.load_turn(uuid, integer), public.check_story(uuid),
   public.ask_story(uuid, uuid, text, uuid), public.stories_of_talk(public.story_sessions, uuid, integer),
   public.told_stories(public.story_sessions, uuid), public.talk_look_up(uuid, uuid, text),
   public.project_for_talk(uuid), public.look_up_bible(uuid, text),

@@ -172,7 +172,8 @@ def test_what_the_built_in_templates_say_is_there_in_every_language(tmp_path: Pa
         (tmp_path / f"{name}.mjs").write_text((WEB.parent / "strings" / f"{name}.js").read_text())
     said = in_node(WORDS, None, tmp_path)[2]
     templates = load_library().all()
-    shown = {text for one in templates for text in (one.title, one.description, one.example_prompt)}
+    shown = {text for one in load_library().agents() for text in (one.title, one.description, one.greeting)}
+    shown |= {text for one in templates for text in (one.title, one.description, one.example_prompt)}
     for option in (option for one in templates for option in one.theme.options):
         shown |= {option.title, *option.values, *option.effects.values()}
     assert shown == set(said)

@@ -81,6 +81,54 @@ async def test_axe_finds_nothing_on_any_page(visitor: Visitor, page: Page, judge
         await judged(page, name)
 
 
+async def test_axe_finds_nothing_in_chats(page: Page, judged: Judged) -> None:
+    await page.goto("/chat")
+    await page.get_by_label("What is on your mind?").fill("My name is Alice. A lighthouse keeper hears the sea answer.")
+    await judged(page, "chat-new")
+    await page.keyboard.press("Enter")
+    await expect(page.locator('.turn:last-child:not(.mine)[data-is="kept"]')).to_be_visible()
+    await judged(page, "chat")
+    await page.get_by_role("button", name="Edit the message").click()
+    await judged(page, "chat-edit")
+    await page.goto("/chats")
+    await expect(page.locator(".chats .name")).to_be_visible()
+    await judged(page, "chats")
+
+
+async def test_axe_finds_nothing_in_projects(visitor: Visitor, page: Page, judged: Judged) -> None:
+    visitor.expected = ("404",)
+    await page.goto("/projects")
+    await page.get_by_role("button", name="New project").first.click()
+    await page.get_by_label("Name", exact=True).fill("The island")
+    await judged(page, "project-new")
+    await page.get_by_role("button", name="Make the project").click()
+    await page.wait_for_url("**/project/*")
+    project = page.url
+    await page.get_by_role("tab", name="Bible").click()
+    await page.get_by_role("button", name="Add an entry").click()
+    await judged(page, "entry")
+    await page.locator("dialog").get_by_label("Name", exact=True).fill("Ada")
+    await page.locator("dialog").get_by_label("Description").fill("She counts the ships.")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.locator(".lore li").first).to_contain_text("Ada")
+    for tab in ("Stories and chats", "Bible", "People", "Settings"):
+        await page.get_by_role("tab", name=tab).click()
+        await expect(page.get_by_role("tabpanel", name=tab).locator("p, li, label").first).to_be_visible()
+        await judged(page, f"project-{tab.split()[0].lower()}")
+    await page.get_by_role("tab", name="People").click()
+    await page.get_by_role("button", name="Make a link").click()
+    invitation = await page.get_by_label("The link. It is shown this once:").input_value()
+    for name, address in {
+        "projects": "/projects",
+        "invitation": invitation,
+        "no-invitation": "/invite/nothing",
+        "start-in-project": f"/?project={project.rpartition('/')[2]}",
+    }.items():
+        await page.goto(address)
+        await expect(page.locator("h1").first).to_be_visible()
+        await judged(page, name)
+
+
 async def test_axe_finds_nothing_for_admins_who_see_end_and_delete_a_session(
     visitor: Visitor, page: Page, service: Service, judged: Judged
 ) -> None:

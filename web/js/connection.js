@@ -40,6 +40,7 @@ export class Connection extends EventTarget {
     this._parts = parts;
     /** @type {Map<string, Watcher>} */
     this._watchers = new Map();
+    this._held = 0;
     /** @type {WebSocket | null} */
     this._socket = null;
     this._ready = false;
@@ -70,8 +71,42 @@ export class Connection extends EventTarget {
       if (this._watchers.get(sessionId) !== watcher) return;
       this._watchers.delete(sessionId);
       if (this._ready) this._send({ type: "session.detach", session_id: sessionId });
-      if (this._watchers.size === 0) this._end();
+      if (!this._wanted) this._end();
     };
+  }
+
+  /** Stays connected, with nothing to watch yet, until the returned function is called. */
+  hold() {
+    this._held += 1;
+    if (this.status === "idle" || this.status === "closed") this._connect();
+    let over = false;
+    return () => {
+      if (over) return;
+      over = true;
+      this._held -= 1;
+      if (!this._wanted) this._end();
+    };
+  }
+
+  get _wanted() {
+    return this._watchers.size > 0 || this._held > 0;
+  }
+
+  get isReady() {
+    return this._ready;
+  }
+
+  /**
+   * Sends a frame and answers whether it was. What comes of it is told as events: `refused` and `created` with the frame
+   * that has its `request_id`; and `done` once the service is through with it, where it names one.
+   * @param {{type: string, request_id?: string, [field: string]: unknown}} frame
+   */
+  send(frame) {
+    if (!this._ready) return false;
+    this._send(frame);
+    // Frames are taken one after the other: who answers this has taken that.
+    if (frame.request_id) this._send({ type: "ping", t: frame.request_id });
+    return true;
   }
 
   /** Asks for the whole of a session again. @param {string} sessionId */
@@ -83,7 +118,7 @@ export class Connection extends EventTarget {
   restart() {
     this._drop();
     this._refusedToken = false;
-    if (this._watchers.size) this._now();
+    if (this._wanted) this._now();
   }
 
   /** @param {string} sessionId @param {Watcher} watcher */
@@ -120,11 +155,15 @@ export class Connection extends EventTarget {
     if (frame.type === "ready") {
       if (!this._ready) this._begin(frame);
       else this._planRenewal();
+    } else if (frame.type === "pong" && typeof frame.t === "string") {
+      this.dispatchEvent(new CustomEvent("done", { detail: frame.t }));
     } else if (frame.type === "error") {
-      if (frame.session_id && frame.code !== "rate_limited") {
+      if (frame.request_id) this.dispatchEvent(new CustomEvent("refused", { detail: frame }));
+      else if (frame.session_id && frame.code !== "rate_limited") {
         this._watchers.get(frame.session_id)?.refused(new Refusal(frame.code, frame.message));
       }
     } else if (frame.session_id) {
+      if (frame.type === "session.created") this.dispatchEvent(new CustomEvent("created", { detail: frame }));
       this._watchers.get(frame.session_id)?.event(frame);
     }
   }
@@ -141,6 +180,7 @@ export class Connection extends EventTarget {
     this._planRenewal();
     this._tell("open");
     for (const [sessionId, watcher] of this._watchers) this._attach(sessionId, watcher);
+    this.dispatchEvent(new Event("ready"));
   }
 
   _planRenewal() {
@@ -174,7 +214,7 @@ export class Connection extends EventTarget {
       this._refuse(new Refusal("unauthorized", "", { status: 401 }));
     } else if (FINAL.has(code)) {
       this._refuse(new Refusal(code === 1009 ? "too_large" : "forbidden", ""));
-    } else if (this._watchers.size) {
+    } else if (this._wanted) {
       this._refusedToken = code === UNAUTHORIZED;
       if (code === TOO_MANY) this._attempt = Math.max(this._attempt, 5);
       this._later(code === UNAUTHORIZED ? 0 : null);
@@ -194,7 +234,7 @@ export class Connection extends EventTarget {
     if (socket !== this._socket) return;
     this._forget();
     hangUp(socket);
-    if (this._watchers.size) this._later();
+    if (this._wanted) this._later();
   }
 
   /** @param {number | null} [waitMs] */
@@ -207,7 +247,7 @@ export class Connection extends EventTarget {
   }
 
   _now() {
-    if (this._socket || !this._watchers.size) return;
+    if (this._socket || !this._wanted) return;
     this._attempt = 0;
     this._connect();
   }
@@ -217,7 +257,7 @@ export class Connection extends EventTarget {
     this._forget();
     hangUp(socket);
     clearTimeout(this._timers.retry);
-    if (this._watchers.size) this._tell("waiting");
+    if (this._wanted) this._tell("waiting");
   }
 
   _end() {

@@ -33,12 +33,15 @@ export function keep(name, value) {
   }
 }
 
-/** When another tab keeps something else under that name. @param {string} name @param {() => void} then */
+/** When another tab keeps something else under that name, until the returned function is called. @param {string} name @param {() => void} then */
 export function whenChanged(name, then) {
-  addEventListener("storage", (event) => {
+  /** @param {StorageEvent} event */
+  const changed = (event) => {
     if (event.key === PREFIX + name || event.key === null) {
       memory.delete(name);
       then();
     }
-  });
+  };
+  addEventListener("storage", changed);
+  return () => removeEventListener("storage", changed);
 }

@@ -7,14 +7,22 @@ import { EMPTY, reduce } from "./state.js";
 const HIDDEN_MS = 500;
 
 /**
- * @typedef {import("./state.js").State} State
+ * @template {{epoch: number, seq: number}} State
+ * @typedef {{empty: State, reduce: (state: State, event: any) => State}} Machine
+ */
+
+/** @type {Machine<import("./state.js").State>} */
+export const STORY = Object.freeze({ empty: EMPTY, reduce });
+
+/**
+ * @template {{epoch: number, seq: number}} State
  * @param {import("./connection.js").Connection} connection
  * @param {string} sessionId
- * @param {{draw: (state: State) => void, event?: (event: any, state: State) => void, refused: (error: any) => void}} view
+ * @param {{draw: (state: State) => void, event?: (event: any, state: State, before: State) => void, refused: (error: any) => void}} view
+ * @param {Machine<State>} machine
  */
-export function live(connection, sessionId, view) {
-  /** @type {State} */
-  let state = EMPTY;
+export function live(connection, sessionId, view, machine) {
+  let state = machine.empty;
   let planned = 0;
   let ended = false;
   const draw = () => {
@@ -28,12 +36,13 @@ export function live(connection, sessionId, view) {
     else requestAnimationFrame(draw);
   };
   const end = connection.watch(sessionId, {
-    position: () => (state === EMPTY ? null : { epoch: state.epoch, seq: state.seq }),
+    position: () => (state === machine.empty ? null : { epoch: state.epoch, seq: state.seq }),
     event: (event) => {
-      const next = reduce(state, event);
+      const before = state;
+      const next = machine.reduce(state, event);
       if (next === state) return;
       state = next;
-      view.event?.(event, state);
+      view.event?.(event, state, before);
       plan();
     },
     refused: view.refused,
@@ -43,6 +52,11 @@ export function live(connection, sessionId, view) {
       return state;
     },
     redraw: plan,
+    /** What a page has found out by another way. @param {(state: State) => State} change */
+    change(change) {
+      state = change(state);
+      plan();
+    },
     end() {
       ended = true;
       end();

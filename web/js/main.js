@@ -18,6 +18,12 @@ const ROUTES = [
   [/^\/$/, "start", () => import("./views/start.js")],
   [/^\/dashboard$/, "dashboard", () => import("./views/dashboard.js")],
   [/^\/sign-in$/, "signin", () => import("./views/signin.js")],
+  [/^\/chats$/, "chats", () => import("./views/chats.js")],
+  [/^\/chat$/, "chat-new", () => import("./views/chat-new.js")],
+  [/^\/chat\/([0-9a-f-]{36})$/i, "chat", () => import("./views/chat.js")],
+  [/^\/projects$/, "projects", () => import("./views/projects.js")],
+  [/^\/project\/([0-9a-f-]{36})$/i, "project", () => import("./views/project.js")],
+  [/^\/invite\/([^/]+)$/, "invite", () => import("./views/invite.js")],
   [/^\/s\/([0-9a-f-]{36})$/i, "session", () => import("./views/session.js")],
   [/^\/s\/([0-9a-f-]{36})\/read$/i, "read", () => import("./views/read.js")],
   [/^\/shared\/([^/]+)$/, "shared", () => import("./views/shared.js")],
@@ -37,6 +43,8 @@ function makeContext(config, signin) {
   let templates = null;
   /** @type {Promise<any[]> | null} */
   let models = null;
+  /** @type {Promise<any[]> | null} */
+  let agents = null;
   /** @type {Promise<Set<string>> | null} */
   let offered = null;
   const context = {
@@ -53,6 +61,8 @@ function makeContext(config, signin) {
       }
     },
     templates: () => (templates ??= lasting(request("GET", "/api/templates").then(inLanguage), () => (templates = null))),
+    /** Those that one can talk with. */
+    agents: () => (agents ??= lasting(request("GET", "/api/templates", { query: { kind: "chat" } }).then(agentsInLanguage), () => (agents = null))),
     models: () => (models ??= lasting(request("GET", "/api/models"), () => (models = null))),
     /** Whether this service has such a call. @param {string} method @param {string} path as in /openapi.json */
     async offers(method, path) {
@@ -94,6 +104,11 @@ async function calls() {
 /** @param {any[]} templates */
 const inLanguage = (templates) => templates.map((one) => ({
   ...one, title: translated(one.title), description: translated(one.description), example_prompt: translated(one.example_prompt),
+}));
+
+/** @param {any[]} agents */
+const agentsInLanguage = (agents) => agents.map((one) => ({
+  ...one, title: translated(one.title), description: translated(one.description), greeting: translated(one.greeting),
 }));
 
 /** What failed is asked for again next time. @template T @param {Promise<T>} promise @param {() => void} failed */
@@ -189,7 +204,7 @@ function drawTop() {
     h("a.brand", { href: "/", "aria-label": t("brand") },
       h("img", { src: "/studio/icons/storyloom.svg", alt: "", width: 28, height: 28 }), h("span", {}, "Storyloom")),
     h("nav", { "aria-label": t("nav") },
-      link("/", t("nav.new")), link("/dashboard", t("nav.dashboard")),
+      link("/", t("nav.new")), link("/dashboard", t("nav.dashboard")), link("/chats", t("chats")), link("/projects", t("projects")),
       tokens?.admin ? link("/admin", t("nav.admin")) : null),
     h("div.settings", {},
       h("label.visually-hidden", { for: "language" }, t("language")),

@@ -268,9 +268,10 @@ function withBreaks(text) {
  * Text that grows at its end: what is finished is left alone, and only the paragraph being written is touched.
  */
 export class Growing {
-  /** @param {HTMLElement} element */
-  constructor(element) {
+  /** @param {HTMLElement} element @param {{top?: number}} [options] as of `render` */
+  constructor(element, options = {}) {
     this.element = element;
+    this._top = options.top;
     this.text = "";
     this._open = 0;
     /** @type {ChildNode[]} nodes of the open paragraph */
@@ -299,10 +300,10 @@ export class Growing {
     for (const node of this._last) node.remove();
     this._last = [];
     if (end > this._open) {
-      this.element.append(render(text.slice(this._open, end), { from: this._open }));
+      this.element.append(render(text.slice(this._open, end), { top: this._top, from: this._open }));
       this._open = end;
     }
-    const rest = render(text.slice(this._open), { from: this._open });
+    const rest = render(text.slice(this._open), { top: this._top, from: this._open });
     this._last = [...rest.childNodes];
     this.element.append(rest);
   }

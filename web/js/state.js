@@ -172,8 +172,8 @@ function characters(text) {
   return count;
 }
 
-/** @param {string} text @param {number} count */
-function firstCharacters(text, count) {
+/** @param {string} text @param {number} count of Unicode code points */
+export function firstCharacters(text, count) {
   let index = 0;
   for (let seen = 0; seen < count && index < text.length; seen += 1) index += units(text, index);
   return text.slice(0, index);

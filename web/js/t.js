@@ -62,6 +62,12 @@ export const money = (usd) =>
 export const dateTime = (at) =>
   new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(at));
 
+/** The hour of what is of today, else the day as well. @param {string | number | Date} at */
+export function clock(at) {
+  const today = new Date(at).toDateString() === new Date().toDateString();
+  return today ? new Intl.DateTimeFormat(language, { timeStyle: "short" }).format(new Date(at)) : dateTime(at);
+}
+
 /** @param {string | number | Date} at */
 export function ago(at) {
   const seconds = (new Date(at).getTime() - Date.now()) / 1000;

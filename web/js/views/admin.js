@@ -7,7 +7,7 @@ import { barChart, dayChart } from "../parts/charts.js";
 import { tabs } from "../parts/tabs.js";
 import { ago, dateTime, money, number, t, tOr } from "../t.js";
 
-const STATUSES = ["active", "awaiting_approval", "paused", "completed", "failed", "cancelled", "expired"];
+const STATUSES = ["active", "waiting", "awaiting_approval", "paused", "completed", "failed", "cancelled", "expired"];
 const REFRESH_MS = 5000;
 const TYPED_MS = 300;
 

@@ -3,7 +3,7 @@
 
 import { stageName, statusName, stepName } from "../cast.js";
 import { h, icon, put, say, show } from "../dom.js";
-import { live } from "../live.js";
+import { STORY, live } from "../live.js";
 import { render } from "../markdown.js";
 import { Cast, Meter } from "../parts/cast.js";
 import { Composer } from "../parts/composer.js";
@@ -24,6 +24,7 @@ import { proseOf, settled, withWriting, words } from "../reading.js";
 import { FINISHED } from "../state.js";
 import { duration, money, t } from "../t.js";
 import { renameDialog } from "../parts/rename.js";
+import { Refusal } from "../rest.js";
 
 /** Within this of the end, whoever reads along is taken along. */
 const NEAR_PX = 160;
@@ -31,14 +32,32 @@ const NEAR_PX = 160;
 /** @param {import("../main.js").Context} context @param {string} id */
 export async function view(context, id) {
   const [session, templates] = await Promise.all([context.api("GET", `/sessions/${id}`), context.templates()]);
+  if (session.kind === "chat") {
+    context.go(`/chat/${id}`, { replace: true });
+    return { title: session.title, node: h("div", {}) };
+  }
   const template = templates.find((one) => one.name === session.template);
-  return new SessionView(context, id, session, template);
+  const project = session.project_id ? await projectOf(context, session.project_id) : null;
+  return new SessionView(context, id, session, template, project);
+}
+
+/** What the page says of the project; a story goes on without it. @param {import("../main.js").Context} context @param {string} id */
+async function projectOf(context, id) {
+  try {
+    return await context.api("GET", `/v1/projects/${id}`);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return null;
+  }
 }
 
 class SessionView {
-  /** @param {import("../main.js").Context} context @param {string} id @param {any} session @param {any} template */
-  constructor(context, id, session, template) {
+  /** @param {import("../main.js").Context} context @param {string} id @param {any} session @param {any} template @param {any} project */
+  constructor(context, id, session, template, project) {
     this.context = context;
+    this.project = project;
+    /** Who may only read a project takes no part in its stories. */
+    this.mayWrite = session.user_id === context.signin.tokens?.user_id || project?.role !== "viewer";
     this.id = id;
     this.template = template;
     this.title = session.title;
@@ -58,7 +77,7 @@ class SessionView {
       draw: (state) => this._draw(state),
       event: (event, state) => this._event(event, state),
       refused: (error) => this._refused(error),
-    });
+    }, STORY);
     this._onScroll = () => this._scrolled();
     addEventListener("scroll", this._onScroll, { passive: true });
     this._onStatus = () => this._connection();
@@ -115,11 +134,12 @@ class SessionView {
     put(this.node,
       h("header.session-head", {},
         h("div.titles", {},
-          h("div.title-row", {}, this.heading, this.rename),
+          h("div.title-row", {}, this.heading, this.mayWrite ? this.rename : null),
           h("p.meta", {}, this.status, this.queue,
             h("span", {}, this.template?.title ?? session.template),
             h("span", {}, session.model),
             h("span.id", {}, h("code", { title: t("session.id") }, this.id), copyButton(this.id, t("session.copy"))),
+            this.project ? h("a.of-project", { href: `/project/${this.project.id}`, dir: "auto" }, icon("folder"), this.project.name) : null,
             session.parent_session_id ? h("a", { href: `/s/${session.parent_session_id}` }, t("session.parent")) : null)),
         this.actions),
       this.link,
@@ -129,7 +149,7 @@ class SessionView {
           h("div.watch", {}, this.cast.node, this.meter.node),
           this.box)));
     context.offers("POST", "/sessions/{session_id}/rewrite").then((offered) => {
-      if (offered) this._passage = passageTool(this);
+      if (offered && this.mayWrite) this._passage = passageTool(this);
     }, () => null);
   }
 
@@ -256,7 +276,7 @@ class SessionView {
     this._plan(state, messages, pieces.length > 0);
     show(this.empty, !pieces.length && !this.plan.hasChildNodes());
     this.talk.draw(messages, partial, step);
-    this.composer.draw(state);
+    if (this.mayWrite) this.composer.draw(state);
     this.steps.draw(state);
     this._versions(state);
     if (end) this._toEnd();
@@ -285,20 +305,21 @@ class SessionView {
   _buttons(state) {
     const { context, id } = this;
     const over = FINISHED.includes(state.status);
+    const may = this.mayWrite;
     /** @param {string} action @param {string} words @param {string} sign @param {() => void} then @param {string} [kind] */
     const button = (action, words, sign, then, kind = "") =>
       h(`button.button.small${kind}`, { type: "button", data: { action }, on: { click: then } }, icon(sign), words);
     const found = [];
-    if (state.status === "active" && !state.pausing) found.push(button("pause", t("pause"), "pause", () => this.act("pause")));
-    if (["paused", "failed", "expired"].includes(state.status)) found.push(button("resume", t("resume"), "play", () => this.composer.resume(), ".primary"));
-    if (state.pausing) found.push(button("resume", t("pause.undo"), "play", () => this.act("resume")));
-    if (!over) found.push(button("cancel", t("cancel"), "stop", () => this._cancel()));
+    if (may && state.status === "active" && !state.pausing) found.push(button("pause", t("pause"), "pause", () => this.act("pause")));
+    if (may && ["paused", "failed", "expired"].includes(state.status)) found.push(button("resume", t("resume"), "play", () => this.composer.resume(), ".primary"));
+    if (may && state.pausing) found.push(button("resume", t("pause.undo"), "play", () => this.act("resume")));
+    if (may && !over) found.push(button("cancel", t("cancel"), "stop", () => this._cancel()));
     if (state.draft) {
       found.push(h("a.button.small", { href: `/s/${id}/read`, data: { action: "read" } }, icon("book"), t("read")));
-      if (state.status !== "active") found.push(button("edit", t("edit"), "edit", () => openEditor(this)));
+      if (may && state.status !== "active") found.push(button("edit", t("edit"), "edit", () => openEditor(this)));
       found.push(exportMenu(context, id));
-      found.push(button("share", t("share"), "share", () => openShares(context, id)));
-      found.push(button("fork", t("fork"), "fork", () => openFork(this, this.state.draft?.version ?? null)));
+      if (may) found.push(button("share", t("share"), "share", () => openShares(context, id)));
+      if (may) found.push(button("fork", t("fork"), "fork", () => openFork(this, this.state.draft?.version ?? null)));
     }
     // On a phone it stands below the whole text.
     found.push(button("panel", t("panel.to"), "down", () => {

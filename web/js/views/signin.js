@@ -22,6 +22,7 @@ function account(context, redraw) {
     h("h1", { tabindex: -1 }, t("account")),
     h("p", {}, tokens.email ? t("account.as", { name: tokens.email }) : t(tokens.anonymous ? "account.anonymous" : "account.local")),
     h("dl.facts", {}, h("dt", {}, t("account.id")), h("dd", {}, h("code", {}, tokens.user_id), copyButton(tokens.user_id, t("copy")))),
+    nameForm(context),
     signin.local ? h("section", {}, h("h2", {}, t("account.device")), h("p", {}, t("account.device.about")), copyButton(() => signin.key(), t("account.device.copy"), t("account.device.copy"))) : null,
     h("p", {}, h("a.button.primary", { href: "/dashboard" }, t("nav.dashboard")), " ",
       h("button.button", { type: "button", on: { click: async () => {
@@ -30,6 +31,25 @@ function account(context, redraw) {
         redraw();
       } } }, t("signout"))),
   ].filter((one) => one !== null);
+}
+
+/** As what the other members of a project see somebody. @param {import("../main.js").Context} context */
+function nameForm(context) {
+  const box = h("input", { id: "display-name", maxlength: 100, dir: "auto", autocomplete: "nickname" });
+  context.api("GET", "/v1/users/me").then((profile) => {
+    box.value ||= profile.display_name ?? "";
+  }, () => null);
+  return h("form", { on: { submit: async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    try {
+      await context.api("PATCH", "/v1/users/me", { body: { display_name: box.value.trim() || null } });
+      context.toast(t("account.named"));
+    } catch (error) {
+      context.tell(error);
+    }
+  } } },
+    h("div.field", {}, h("label", { for: "display-name" }, t("account.name")), h("div.row", {}, box, h("button.button", { type: "submit" }, t("save"))),
+      h("p.hint", {}, t("account.name.about"))));
 }
 
 /** @param {import("../main.js").Context} context @returns {Promise<Node[]>} */

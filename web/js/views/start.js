@@ -16,13 +16,18 @@ const ESTIMATE_MS = 350;
 
 /** @param {import("../main.js").Context} context */
 export async function view(context) {
-  const [templates, models] = await Promise.all([context.templates(), context.models()]);
-  const kept = recall(KEPT) ?? {};
+  const projectId = new URLSearchParams(location.search).get("project");
+  const [templates, models, project] = await Promise.all([
+    context.templates(), context.models(), projectId ? context.api("GET", `/v1/projects/${projectId}`) : null,
+  ]);
+  // What a project says of its stories comes before what was chosen for the last one.
+  const defaults = Object.entries(project?.defaults ?? {}).filter(([, value]) => value !== null);
+  const kept = { ...recall(KEPT), ...Object.fromEntries(defaults) };
   const chosen = templates.find((one) => one.name === kept.template) ?? templates.find((one) => one.default) ?? templates[0];
-  const form = new Form(context, templates, models, kept, chosen);
+  const form = new Form(context, templates, models, kept, chosen, project);
   const recent = h("section.recent", { hidden: true, "aria-labelledby": "recent" });
   if (context.signin.known) {
-    context.api("GET", "/sessions", { query: { limit: 3 } }).then((found) => {
+    context.api("GET", "/sessions", { query: { kind: "story", limit: 3 } }).then((found) => {
       if (!found.items.length) return;
       put(recent, h("h2", { id: "recent" }, t("start.recent")), storyList(context, found.items, templates).node,
         h("p", {}, h("a", { href: "/dashboard" }, t("start.all"))));
@@ -38,9 +43,10 @@ export async function view(context) {
 }
 
 class Form {
-  /** @param {import("../main.js").Context} context @param {any[]} templates @param {any[]} models @param {any} kept @param {any} chosen */
-  constructor(context, templates, models, kept, chosen) {
+  /** @param {import("../main.js").Context} context @param {any[]} templates @param {any[]} models @param {any} kept @param {any} chosen @param {any} project of which it is to be, null for none */
+  constructor(context, templates, models, kept, chosen, project) {
     this.context = context;
+    this.project = project;
     this.templates = templates;
     this.template = chosen;
     this.key = crypto.randomUUID();
@@ -95,6 +101,7 @@ class Form {
       input: () => this._changed(),
     } },
       h("h1", {}, t("start.title")),
+      project ? h("p.notice.row", {}, icon("folder"), h("span", {}, t("start.inProject"), " ", h("a", { href: `/project/${project.id}`, dir: "auto" }, project.name))) : null,
       h("label.visually-hidden", { for: "prompt" }, t("start.prompt")), this.prompt, this.trouble, this.examples,
       h("fieldset.templates", {}, h("legend", {}, t("start.template")), this.cards),
       h("fieldset.how", {}, h("legend", {}, t("start.how")),
@@ -209,7 +216,7 @@ class Form {
     this.button.disabled = true;
     try {
       if (!(await this.context.signedIn())) return;
-      const body = { prompt, template: this.template.name, config: this._values() };
+      const body = { prompt, template: this.template.name, config: this._values(), project_id: this.project?.id };
       const session = await this._sent(body);
       keep(KEPT, { ...recall(KEPT), prompt: "" });
       await this.context.go(`/s/${session.id}`);

@@ -52,6 +52,9 @@ _CITIES = words_of(
     "england wales france spain italy germany russia china japan india egypt greece brazil mexico canada australia "
     "kenya morocco africa asia europe america siberia manhattan brooklyn"
 )
+_WORLDS = words_of("mars venus jupiter pluto saturn neptune uranus europa titan antarctica")
+_PART = words_of("villain hero heroine protagonist antagonist character lead enemy rival star narrator person people somebody")
+"""What somebody is in a story and not in the world."""
 _BEINGS = words_of(
     "dragon unicorn griffin phoenix fairy elf goblin troll giant witch wizard robot ghost vampire mermaid dwarf orc alien "
     "werewolf superhero superheroine android cyborg demon angel god goddess monster zombie snowman golem spirit puppet "
@@ -98,14 +101,24 @@ def read(glimpsed: str, known: Known) -> Idea:
         if _UNHAPPY.match(line):
             firm.append(Fact("ending", "without a happy ending"))
             continue
-        told = _BEGINS.match(bare) or _THERE.match(bare)
-        if told and not _NO_IDEA.match(told[1]):
+        bare = _cased(bare)
+        told = _THERE.match(line) or _THERE.match(bare) or _BEGINS.match(bare)
+        if told and (told.re is _THERE or not _NO_IDEA.match(told[1])):
             begun = True
+            told = told.re.match(_cased(line)) or told
             bare = _IN_IT.sub("", re.sub(r"^this ", "a ", told[1], flags=re.IGNORECASE))
             _premise(bare, firm, known)
         elif not telling.asks(bare) and "?" not in sentence[-2:]:
             _parts(bare, firm, loose, known)
     return Idea(tuple(dict.fromkeys(firm)), tuple(dict.fromkeys(loose)), begun)
+
+
+_CITY = re.compile(rf"(?<=[a-z,] )(?:{'|'.join(sorted(_CITIES | _WORLDS))})(?![\w'-])")
+
+
+def _cased(text: str) -> str:
+    """With a capital at the names of places that are often written without."""
+    return _CITY.sub(lambda found: found[0].capitalize(), text)
 
 
 def _premise(bare: str, found: list[Fact], known: Known) -> None:
@@ -220,6 +233,8 @@ def _of_part(part: str, firm: list[Fact], loose: list[Fact], known: Known) -> No
             firm.append(Fact("place", place))
         return
     who = [] if known.who else _subject(bare)
+    if _value(who, "hero"):
+        firm += who
     place = "" if known.place else place_in(bare)
     if _place_alone(bare) and not who:
         loose.append(Fact("place", words.lowered(words.bare(bare, 140))))
@@ -288,13 +303,18 @@ def _role(text: str) -> str:
     one = told[at]
     head = one.words[-1]
     both = [one.words[-2].lower(), head.lower()] if len(one.words) > 1 else []
+    if head.lower() in _PART and len(one.words) == 1:
+        return ""
     if one.is_name or not (is_being(head) or both == ["private", "eye"]):
         return ""
     many = _MANY.match(text)
+    owner = " ".join(word.text for word in tags[told[0].start + bool(told[0].determiner) : one.start]) if at else ""
+    owner = "" if told[0].is_name else re.sub(r" (?='s?\b)", "", owner)
     if is_plural(head) and not one.determiner and not many:
         return ""
     run = [*([many[0].lower()] if many else []), *one.words]
-    return words.bare(" ".join(word if tag == "E" else word.lower() for word, tag in zip(run, ["N"] * bool(many) + list(one.tags), strict=True) if word.lower() not in ("two", "three") or many), 60)
+    named = [owner] if owner else []
+    return words.bare(" ".join(named + [word if tag == "E" else word.lower() for word, tag in zip(run, ["N"] * bool(many) + list(one.tags), strict=True) if word.lower() not in ("two", "three") or many]), 60)
 
 
 def _subject(text: str) -> list[Fact]:

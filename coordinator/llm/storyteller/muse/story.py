@@ -114,7 +114,7 @@ def lacks(memory: Memory) -> list[str]:
         "foe": memory.first("foe"),
         "tone": memory.first("tone"),
         "pages": memory.first("pages"),
-        "called": memory.first("hero") if memory.first("role") else "x",
+        "called": memory.first("hero") if memory.first("role") and not is_many(memory) else "x",
         "want": memory.first("want"),
         "ending": memory.first("ending"),
         "secret": memory.first("secret"),
@@ -139,12 +139,13 @@ def prompt(memory: Memory, spark: str = "") -> str:
     parts = _lead(memory, spark)
     told = " ".join(parts).lower()
     if hero and hero.lower() not in told:
-        parts.append(f"The protagonist is {_who(hero, role)}")
+        parts.append(f"The protagonist is {who_is(hero, role)}")
     she = {"she": True, "he": False}.get(memory.first("pronoun"))
     known = next((sex for sex in (figures.sex(role), figures.sex_of_name(hero)) if sex is not None), None)
-    if hero and she is not None and known is not None and known is not she:
+    spoken = re.search(r"\b(?:she|her|he|his|him)\b", f"{told} {memory.first('foe')} {memory.first('want')}".lower())
+    if hero and she is not None and (known is (not she) or (known is None and not spoken)):
         parts.append(f"{hero} is a {'woman' if she else 'man'}")
-    if memory.first("place") and _bare_where(memory.first("place")) not in told:
+    if memory.first("place") and bare_where(memory.first("place")) not in told:
         parts.append(f"It is set {_full_where(memory.first('place'))}")
     subject = hero or (f"the {role}" if role else "the protagonist")
     many = is_many(memory)
@@ -160,7 +161,7 @@ def prompt(memory: Memory, spark: str = "") -> str:
         parts.append(f"{words.lifted(subject)} keep{'' if many else 's'} a secret: {memory.first('secret')}")
     parts += [words.lifted(kept) for kept in memory.all("kept")[-4:]]
     if memory.first("ending"):
-        parts.append(f"It ends {_ending(memory.first('ending'))}")
+        parts.append(f"It ends {ending_said(memory.first('ending'))}")
     if memory.first("tone"):
         parts.append(f"Tone: {memory.first('tone')}")
     parts += [words.lifted(wish) for wish in memory.all("wish")[-4:]]
@@ -178,13 +179,22 @@ def is_many(memory: Memory) -> bool:
     return not memory.first("hero") and bool(re.match(r"(?:two|three|four|five|six|seven|some|many|several) ", role))
 
 
-def _who(hero: str, role: str) -> str:
+def with_article(role: str) -> str:
+    """`a clockmaker`, `the smallest dragon`, `two sisters`; empty for nobody."""
+    if not role or re.match(r"(?:an?|the|my|our|her|his|two|three|four|five|six|seven|some|many|several) ", role):
+        return role
+    first = role.split()[0].lower()
+    only = first in ("last", "first", "only") or (first.endswith("est") and len(first) > 5)
+    return f"the {role}" if only else seedwork.article(role)
+
+
+def who_is(hero: str, role: str) -> str:
     """`Brann, a clockmaker`, `a clockmaker`, `two sisters`."""
-    what = role if not role or re.match(r"(?:an?|the|my|two|three|four|five|six|seven|some|many) ", role) else seedwork.article(role)
+    what = with_article(role)
     return f"{hero}, {what}" if hero and role else hero or what
 
 
-def _bare_where(place: str) -> str:
+def bare_where(place: str) -> str:
     """A place without the `in a` before it, small: what tells whether a sentence has it."""
     return re.sub(r"^(?:[a-z]{2,9} )?(?:an?|the) ", "", _full_where(place).lower())
 
@@ -192,18 +202,19 @@ def _bare_where(place: str) -> str:
 def _lead(memory: Memory, spark: str) -> list[str]:
     """The first sentence or two."""
     hero, role, place = memory.first("hero"), memory.first("role"), memory.first("place")
-    premise, who = memory.first("premise").rstrip(" .!"), _who(memory.first("hero"), memory.first("role"))
+    premise, who = memory.first("premise").rstrip(" .!"), who_is(memory.first("hero"), memory.first("role"))
     where = _full_where(place) if place else ""
     lives = f"{words.lifted(who)}{',' if hero and role else ''} live{'' if is_many(memory) else 's'} {where}" if where else ""
     if not premise:
         if who:
-            return [lives or (f"{hero} is {_who('', role)}" if hero and role else f"A story about {who}")]
-        return [spark] if spark and not place and not memory.first("foe") else []
+            return [lives or (f"{hero} is {who_is('', role)}" if hero and role else f"A story about {who}")]
+        told = place or any(memory.first(key) for key in ("foe", "want", "secret", "event", "person"))
+        return [spark] if spark and not told else []
     acts = _acting(premise, who, hero, role, where)
     if acts:
         return [acts] if len(acts.split()) <= _LONGEST_LEAD else [lives, words.lifted(premise)] if lives else [acts]
-    there = not where or _bare_where(place) in premise.lower()
-    if settling.is_clause(premise):
+    there = not where or bare_where(place) in premise.lower()
+    if settling.is_clause(premise) or seedwork.read(f"{words.lifted(premise)}.").clause:
         named = not hero or hero.lower() in premise.lower()
         return [words.lifted(premise)] if named and there else [lives or f"The protagonist is {who}" if who else "", words.lifted(premise)]
     told = f"A story about {words.lowered(premise)}"
@@ -220,7 +231,7 @@ def _acting(premise: str, who: str, hero: str, role: str, where: str) -> str:
         return ""
     bare_role = re.sub(r"^(?:an?|the|my) ", "", role)
     head = re.match(
-        rf"(?:(?:an?|the|my|this) )?(?:[a-z]+ )?{re.escape(bare_role)}(?:,? (?:called|named) [A-Z][\w'-]{{1,20}}(?: [A-Z][\w'-]{{1,20}}){{0,3}})?",
+        rf"(?:(?:an?|the|my|this) )?(?:[a-z]+ )?{re.escape(bare_role)}(?:,? (?:called|named) (?-i:[^\W\d_a-z])[\w'-]{{0,20}}(?: (?-i:[A-Z])[\w'-]{{1,20}}){{0,3}})?",
         premise,
         re.IGNORECASE,
     ) or (re.match(rf"{re.escape(hero)}(?:(?: is|,) (?:an?|the) {re.escape(bare_role)})?", premise, re.IGNORECASE) if hero else None)
@@ -237,7 +248,7 @@ def _acting(premise: str, who: str, hero: str, role: str, where: str) -> str:
     told = _ACTS.match(rest)
     if told is None or not _is_verb(told[1].split()[0]):
         return ""
-    at = "" if not where or _bare_where(where) in rest.lower() else f" {where}"
+    at = "" if not where or bare_where(where) in rest.lower() else f" {where}"
     aside = "," if hero else ""
     return words.lifted(f"{who}{at}{aside} {told[1]}")
 
@@ -264,7 +275,9 @@ def _full_where(place: str) -> str:
     return lowered if _where(place) == words.lowered(_short(place, 70)) else f"in {lowered}"
 
 
-def _ending(ending: str) -> str:
+def ending_said(ending: str) -> str:
+    if re.fullmatch(r"(?:[a-z-]{2,20} ){0,3}end(?:ing)?", ending, re.IGNORECASE) and not ending.lower().startswith("with"):
+        return f"with {ending if re.match('(?:an?|the) ', ending) else seedwork.article(ending)}"
     return (
         ending if re.match(r"(?:with|without|when|in|on|badly|well|happily|sadly|where|as|by)\b", ending) else f"so: {ending}"
     )
@@ -327,7 +340,7 @@ def recap(memory: Memory) -> list[str]:
     if memory.first("pages"):
         found.append(f"it takes {memory.first('pages')} page{'s' if memory.first('pages') != '1' else ''}")
     if memory.first("ending"):
-        found.append(f"it ends {_ending(memory.first('ending'))}")
+        found.append(f"it ends {ending_said(memory.first('ending'))}")
     if memory.first("title"):
         found.append(f"it is called “{memory.first('title')}”")
     for one in memory.all("person")[-4:]:

@@ -84,12 +84,12 @@ def _summed(turn: Turn, keys: list[str]) -> str:
     premise = words.lowered(words.bare(turn.changed("premise"), 160))
     who = story.who_is(memory.first("hero"), memory.first("role"))
     begins = bool({"hero", "role", "premise"} & set(core))
-    first = premise or (who if begins else slots["hero_or"])
-    parts = [first]
+    first = premise or (who if begins else slots["the_hero"])
+    parts = [first] if first else []
     if turn.changed("hero") and memory.first("hero").lower() not in first.lower():
         parts = [f"{who}: {first}"]
     if turn.changed("place") and story.bare_where(memory.first("place")) not in first.lower():
-        parts[0] += f", {slots['place']}"
+        parts = [f"{parts[0]}, {slots['place']}" if parts else slots["place"]]
     if turn.changed("foe") and turn.changed("foe").lower() not in first.lower():
         parts.append(f"against {slots['him']}, {words.lowered(words.bare(memory.first('foe'), 120))}")
     if turn.changed("want") and re.sub(r"^to ", "", turn.changed("want").lower()) not in first.lower():
@@ -104,7 +104,12 @@ def _summed(turn: Turn, keys: list[str]) -> str:
         parts.append(f"ending {story.ending_said(memory.first('ending'))}")
     if turn.changed("title"):
         parts.append(f"called “{words.bare(memory.first('title'), 80)}”")
-    if not begins and not {"place", "foe", "want"} & set(core):
+    if (
+        not core
+        or (len(core) == 1 and not {"tone", "pages", "kind"} & set(keys))
+        or "event" in keys
+        or "person" in keys
+    ):
         return ""
     both = {"hero", "role"} <= set(keys) and len(parts) == 1 and not premise and "place" not in core
     plain = len(parts) == 1 and (parts[0] == premise or len(core) == 1)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from coordinator.llm.storyteller import figures
 from coordinator.llm.storyteller import lexicon as lx
-from coordinator.llm.storyteller.muse import names, settling, shapes, telling, words
+from coordinator.llm.storyteller.muse import heroes, names, settling, shapes, telling, words
 from coordinator.llm.storyteller.muse.fact import Fact, pattern
 from coordinator.llm.storyteller.muse.sets import words_of
 from coordinator.llm.storyteller.tagger import Word, is_plural, tagged
@@ -53,8 +53,6 @@ _CITIES = words_of(
     "kenya morocco africa asia europe america siberia manhattan brooklyn"
 )
 _WORLDS = words_of("mars venus jupiter pluto saturn neptune uranus europa titan antarctica")
-_PART = words_of("villain hero heroine protagonist antagonist character lead enemy rival star narrator person people somebody")
-"""What somebody is in a story and not in the world."""
 _BEINGS = words_of(
     "dragon unicorn griffin phoenix fairy elf goblin troll giant witch wizard robot ghost vampire mermaid dwarf orc alien "
     "werewolf superhero superheroine android cyborg demon angel god goddess monster zombie snowman golem spirit puppet "
@@ -88,12 +86,15 @@ class Idea:
     loose: tuple[Fact, ...] = ()
     begun: bool = False
     """Whether it stands after words such as `I want to write about`."""
+    rest: tuple[str, ...] = ()
+    """What else it says that is no part of these and that no pattern reads."""
 
 
 def read(glimpsed: str, known: Known) -> Idea:
     """The idea in a message, as far as one can tell by its words; takes what `words.glimpse` gave."""
     firm: list[Fact] = []
     loose: list[Fact] = []
+    rest: list[str] = []
     begun = False
     for sentence in words.sentences(glimpsed)[:MOST]:
         line = " ".join(sentence.split()).strip(" .!?,…")
@@ -107,10 +108,14 @@ def read(glimpsed: str, known: Known) -> Idea:
             begun = True
             told = told.re.match(_cased(line)) or told
             bare = _IN_IT.sub("", re.sub(r"^this ", "a ", told[1], flags=re.IGNORECASE))
-            _premise(bare, firm, known)
+            rest += _premise(bare, firm, known)
         elif not telling.asks(bare) and "?" not in sentence[-2:]:
-            _parts(bare, firm, loose, known)
-    return Idea(tuple(dict.fromkeys(firm)), tuple(dict.fromkeys(loose)), begun)
+            rest += _parts(bare, firm, loose, known)
+        else:
+            continue
+        if any(fact.key in ("hero", "role") for fact in (*firm, *loose)):
+            known = replace(known, who=True)
+    return Idea(tuple(dict.fromkeys(firm)), tuple(dict.fromkeys(loose)), begun, tuple(rest))
 
 
 _CITY = re.compile(rf"(?<=[a-z,] )(?:{'|'.join(sorted(_CITIES | _WORLDS))})(?![\w'-])")
@@ -121,8 +126,8 @@ def _cased(text: str) -> str:
     return _CITY.sub(lambda found: found[0].capitalize(), text)
 
 
-def _premise(bare: str, found: list[Fact], known: Known) -> None:
-    """All of what stands after `I want to write about`."""
+def _premise(bare: str, found: list[Fact], known: Known) -> list[str]:
+    """All of what stands after `I want to write about`; answers what of it is not read."""
     if wished := _FOR.search(bare):
         found.append(Fact("wish", wished[1]))
         bare = bare[: wished.start()]
@@ -135,14 +140,14 @@ def _premise(bare: str, found: list[Fact], known: Known) -> None:
         found.append(Fact("place", place))
     if want := _WHO_MUST.search(head):
         found.append(Fact("want", words.bare(f"to {want[1]}", 140)))
-    for part in parts[1:]:
-        _of_part(part, more, more, Known(who=True, foe=known.foe))
+    rest = [part for part in parts[1:] if not _of_part(part, more, more, Known(who=True, foe=known.foe))]
     told = words.bare(head, LONGEST)
     if not who and _place_alone(head):
         found.append(Fact("place", words.lowered(told)))
     elif not who or says_more(told, _value(who, "hero"), _value(who, "role"), place):
         found.insert(0, Fact("premise", told))
     found += more
+    return rest
 
 
 def _value(found: list[Fact], key: str) -> str:
@@ -154,16 +159,21 @@ def says_more(premise: str, hero: str, role: str, place: str) -> bool:
     left = premise.lower()
     for known in (place, hero, role):
         left = left.replace(known.lower(), " ") if known else left
-    rest = re.sub(r"\b(?:an?|the|called|named|is|who|lives?|in|on|at|of|my|our|two|three|and|there|story|about)\b|\W", " ", left)
+    rest = re.sub(
+        r"\b(?:an?|the|called|named|is|who|lives?|in|on|at|of|my|our|two|three|and|there|story|about)\b|\W", " ", left
+    )
     return bool(rest.split())
 
 
-def _parts(bare: str, firm: list[Fact], loose: list[Fact], known: Known) -> None:
-    parts = _split(bare)
-    for part in parts:
-        _of_part(part, firm, loose, known)
+def _parts(bare: str, firm: list[Fact], loose: list[Fact], known: Known) -> list[str]:
+    """The parts of a sentence that is begun by no such words; answers those that are not read."""
+    rest = []
+    for part in _split(bare):
+        if not _of_part(part, firm, loose, known):
+            rest.append(part)
         if any(fact.key in ("hero", "role") for fact in (*firm, *loose)):
-            known = Known(True, known.place, known.foe, known.premise)
+            known = replace(known, who=True)
+    return rest
 
 
 def _split(bare: str) -> list[str]:
@@ -183,6 +193,12 @@ def _is_like(piece: str) -> bool:
     return len(bare) < 60 and bool(shapes.tone_of(bare) or shapes.pages_of(bare) or _UNHAPPY.match(bare))
 
 
+_WHEN = re.compile(
+    r"^(?:(?:every|each|one|that|this) [a-z]{3,9}|at (?:night|dawn|noon|midnight)|now|suddenly|then|tonight|today|soon),? ",
+    re.IGNORECASE,
+)
+
+
 def _alone(piece: str) -> bool:
     """Whether a piece is a clause of its own, with who does it, or a place."""
     bare = piece.strip()
@@ -190,7 +206,7 @@ def _alone(piece: str) -> bool:
         return is_place(re.sub(r"^(?:set |it plays |it's set )", "", bare, flags=re.IGNORECASE))
     if re.match(r"(?:set it|make it|call it|no |without )", bare, re.IGNORECASE):
         return True
-    tags = tagged(bare[:160])
+    tags = tagged(_WHEN.sub("", bare[:160]))
     told = figures.phrases(tags)
     if tags and tags[0].lower in ("she", "he", "they", "it", "someone", "somebody", "everyone", "nobody"):
         return True
@@ -202,7 +218,14 @@ def _alone(piece: str) -> bool:
     )
 
 
-def _of_part(part: str, firm: list[Fact], loose: list[Fact], known: Known) -> None:
+def _of_part(part: str, firm: list[Fact], loose: list[Fact], known: Known) -> bool:
+    """Whether a part tells something, here or by the patterns of `telling`."""
+    before = len(firm) + len(loose)
+    _take_part(part, firm, loose, known)
+    return len(firm) + len(loose) > before or bool(telling.facts(part))
+
+
+def _take_part(part: str, firm: list[Fact], loose: list[Fact], known: Known) -> None:
     bare = _LEAD.sub("", part).strip(" ,") or part
     if len(bare.split()) <= 9:
         if _UNHAPPY.match(part):
@@ -214,7 +237,11 @@ def _of_part(part: str, firm: list[Fact], loose: list[Fact], known: Known) -> No
     if foe := foe_in(bare, known):
         firm.append(Fact("foe", foe))
         who = re.split(r",? (?:is|are|was|were|gets|get|being) ", bare, maxsplit=1)[0]
-        firm += [] if known.who or re.match(r"(?:she|he|they)\b", who, re.IGNORECASE) or not _HUNTED.match(bare) else _named(who)
+        firm += (
+            []
+            if known.who or re.match(r"(?:she|he|they)\b", who, re.IGNORECASE) or not _HUNTED.match(bare)
+            else _named(who)
+        )
         if _HUNTED.match(bare) and (place := place_in(who)):
             firm.append(Fact("place", place))
         return
@@ -228,9 +255,11 @@ def _of_part(part: str, firm: list[Fact], loose: list[Fact], known: Known) -> No
         firm += [*_subject(told[1]), Fact("foe", words.bare(told[2], 140))]
         return
     if not known.who and (named := _named(bare)):
+        place = place_in(bare)
         firm += named
-        if place := place_in(bare):
-            firm.append(Fact("place", place))
+        firm += [Fact("place", place)] if place else []
+        if says_more(bare, _value(named, "hero"), _value(named, "role"), place):
+            firm.append(Fact("premise", words.bare(bare, LONGEST)))
         return
     who = [] if known.who else _subject(bare)
     if _value(who, "hero"):
@@ -303,7 +332,7 @@ def _role(text: str) -> str:
     one = told[at]
     head = one.words[-1]
     both = [one.words[-2].lower(), head.lower()] if len(one.words) > 1 else []
-    if head.lower() in _PART and len(one.words) == 1:
+    if head.lower() in heroes.PARTS and len(one.words) == 1:
         return ""
     if one.is_name or not (is_being(head) or both == ["private", "eye"]):
         return ""
@@ -314,7 +343,17 @@ def _role(text: str) -> str:
         return ""
     run = [*([many[0].lower()] if many else []), *one.words]
     named = [owner] if owner else []
-    return words.bare(" ".join(named + [word if tag == "E" else word.lower() for word, tag in zip(run, ["N"] * bool(many) + list(one.tags), strict=True) if word.lower() not in ("two", "three") or many]), 60)
+    return words.bare(
+        " ".join(
+            named
+            + [
+                word if tag == "E" else word.lower()
+                for word, tag in zip(run, ["N"] * bool(many) + list(one.tags), strict=True)
+                if word.lower() not in ("two", "three") or many
+            ]
+        ),
+        60,
+    )
 
 
 def _subject(text: str) -> list[Fact]:
@@ -408,7 +447,11 @@ def _unyears(text: str) -> str:
 def is_place(text: str) -> bool:
     """Whether words are a place and nothing else, with where it lies: `in a town under a frozen sea`."""
     bare = re.sub(r"^(?:set |maybe |perhaps |somewhere )", "", text.strip(), flags=re.IGNORECASE)
-    told = re.match(r"(in|on|at|under|aboard|inside|beneath|near|below|above|behind|beyond|within|outside|deep) (.{2,130})$", bare, re.IGNORECASE)
+    told = re.match(
+        r"(in|on|at|under|aboard|inside|beneath|near|below|above|behind|beyond|within|outside|deep) (.{2,130})$",
+        bare,
+        re.IGNORECASE,
+    )
     if told is None or _NOWHERE.match(bare) or len(bare.split()) > 24:
         return False
     tags = tagged(_DECADE.sub("old", told[2]))
@@ -420,9 +463,15 @@ def is_place(text: str) -> bool:
     if re.fullmatch(r"(?:the year )?\d{3,4}(?: (?:ad|bc))?", told[2].lower()):
         return True
     return any(
-        {one.words[-1].lower(), figures.singular(one.words[-1])} & (lx.PLACES | _PLACES | _CITIES) or (one.is_name and not names.is_known(one.words[-1]))
+        {one.words[-1].lower(), figures.singular(one.words[-1])} & (lx.PLACES | _PLACES | _CITIES)
+        or (one.is_name and not names.is_known(one.words[-1]))
         for one in phrases
-    ) or (told[1].lower() not in ("at",) and bool(phrases) and phrases[0].determiner in ("a", "an") and len(phrases[0].words) > 1)
+    ) or (
+        told[1].lower() not in ("at",)
+        and bool(phrases)
+        and phrases[0].determiner in ("a", "an")
+        and len(phrases[0].words) > 1
+    )
 
 
 _NOWHERE = pattern("nowhere")

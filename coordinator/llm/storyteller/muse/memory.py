@@ -8,7 +8,18 @@ from dataclasses import dataclass, replace
 
 from coordinator.chat.talk import Said
 from coordinator.llm.storyteller import figures
-from coordinator.llm.storyteller.muse import hearing, heroes, ideas, mending, names, offers, settling, slips, telling, words
+from coordinator.llm.storyteller.muse import (
+    hearing,
+    heroes,
+    ideas,
+    mending,
+    names,
+    offers,
+    settling,
+    slips,
+    telling,
+    words,
+)
 from coordinator.llm.storyteller.muse.fact import Fact
 from coordinator.llm.storyteller.muse.hearing import Heard
 from coordinator.llm.storyteller.muse.sets import words_of
@@ -235,8 +246,13 @@ class Memory:
         for fact in self._fresh(idea.loose) if found and question not in ("who", "foe") else ():
             if fact.key != "premise":
                 self.take(fact)
+        if found or idea.loose:
+            for part in idea.rest if self.changes else ():
+                self._narrated(part)
         self._by_pronouns(glimpsed)
-        told = [key for key, _ in self.changes if key != "pronoun"]
+        told = [key for key, _ in self.changes if key not in ("pronoun", "event", "told")] or [
+            key for key, _ in self.changes if key != "pronoun"
+        ]
         if told:
             self.last_key = told[-1]
         return idea.begun and bool(told)

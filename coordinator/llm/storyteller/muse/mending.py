@@ -31,13 +31,28 @@ _NAME = re.compile(
     r"(?: instead| rather| please| then)?$",
     re.IGNORECASE,
 )
-_NOT_BUT = re.compile(r"^not (?:in |on |at )?(.{2,60}?)(?:,| -|;|:)? (?:but |it's |rather |make it )?(.{2,60})$", re.IGNORECASE)
-_COMMA = re.compile(r"^not (?:in |on |at )?([^,;]{2,60})[,;] ?(?:but |it's |rather |make it )?(?:in |on |at )?(.{2,60})$", re.IGNORECASE)
-_BUT_NOT = re.compile(r"^(?:in |on |make it |it's |it should be )?(.{2,60}?)(?:,? not |,? instead of |,? rather than )(?:in |on )?(.{2,60})$", re.IGNORECASE)
-_TO = re.compile(r"^(?:please )?(?:change|replace|turn) (?:the )?(.{2,60}?) (?:to|into|with|by) (.{2,60})$", re.IGNORECASE)
-_PLACE = re.compile(r"^(?:it's |it is |make it |rather )?((?:in|on|at|under|aboard|inside) .{2,80}?)(?: instead| rather| please)?$", re.IGNORECASE)
+_NOT_BUT = re.compile(
+    r"^not (?:in |on |at )?(.{2,60}?)(?:,| -|;|:)? (?:but |it's |rather |make it )?(.{2,60})$", re.IGNORECASE
+)
+_COMMA = re.compile(
+    r"^not (?:in |on |at )?([^,;]{2,60})[,;] ?(?:but |it's |rather |make it )?(?:in |on |at )?(.{2,60})$", re.IGNORECASE
+)
+_BUT_NOT = re.compile(
+    r"^(?:in |on |make it |it's |it should be )?(.{2,60}?)(?:,? not |,? instead of |,? rather than )(?:in |on )?(.{2,60})$",
+    re.IGNORECASE,
+)
+_TO = re.compile(
+    r"^(?:please )?(?:change|replace|turn) (?:the )?(.{2,60}?) (?:to|into|with|by) (.{2,60})$", re.IGNORECASE
+)
+_PLACE = re.compile(
+    r"^(?:it's |it is |make it |rather )?((?:in|on|at|under|aboard|inside) .{2,80}?)(?: instead| rather| please)?$",
+    re.IGNORECASE,
+)
 _ARTICLE = re.compile(r"^(?:an?|the|his|her) ", re.IGNORECASE)
-_SLOTS = re.compile(r"^(?:end(?:ing)?|title|place|setting|villain|antagonist|tone|mood|hero(?:ine)?|protagonist|length|name)$", re.IGNORECASE)
+_SLOTS = re.compile(
+    r"^(?:end(?:ing)?|title|place|setting|villain|antagonist|tone|mood|hero(?:ine)?|protagonist|length|name)$",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +74,11 @@ def of(glimpsed: str, someone: bool) -> Mended | None:
         return None
     bare = _LEAD.sub("", line)
     denied = bare != line
-    if someone and (told := _SEX.match(bare)) and (denied or re.match(r"(?:please |make|turn|let)", bare, re.IGNORECASE) or "not" in bare):
+    if (
+        someone
+        and (told := _SEX.match(bare))
+        and (denied or re.match(r"(?:please |make|turn|let)", bare, re.IGNORECASE) or "not" in bare)
+    ):
         word = told[2].lower()
         extra = told[1].split()
         role = told[1] if len(extra) > 1 and word in ("girl", "boy", "woman", "man") else ""

@@ -23,7 +23,9 @@ _SLIPS = {
     "brohter": "brother", "sitser": "sister", "kindom": "kingdom", "castel": "castle", "vilage": "village",
     "somthing": "something", "smth": "something", "ppl": "people", "bout": "about", "u": "you", "ur": "your",
 }  # fmt: skip
-_SLIP = re.compile(rf"(?<![\w'-])(?:{'|'.join(map(re.escape, _SLIPS))}|its(?= (?:about|an?|set|called)\b))(?![\w'-])", re.I)
+_SLIP = re.compile(
+    rf"(?<![\w'-])(?:{'|'.join(map(re.escape, _SLIPS))}|its(?= (?:about|an?|set|called)\b))(?![\w'-])", re.I
+)
 
 
 def mended(text: str) -> str:

@@ -9,6 +9,7 @@ from coordinator.llm.storyteller import banks, figures, seedwork, verbs
 from coordinator.llm.storyteller.muse import settling, words
 from coordinator.llm.storyteller.muse.fact import pattern
 from coordinator.llm.storyteller.muse.memory import Memory
+from coordinator.llm.storyteller.tagger import is_plural
 
 CORE = ("who", "where", "foe", "tone", "pages")
 """What a story lacks before it can be told, in the order in which it is asked for."""
@@ -153,7 +154,7 @@ def prompt(memory: Memory, spark: str = "") -> str:
     if want and re.sub(r"^to ", "", want.lower()) not in told:
         parts.append(f"{words.lifted(subject)} want{'' if many else 's'} {want}")
     if foe and foe.lower() not in told:
-        parts.append(_against(subject, foe, many))
+        parts.append(_against(subject, foe))
     parts += [words.lifted(event) for event in memory.all("event")[-5:] if event.lower() not in told]
     if memory.all("person"):
         parts.append("Also in it: " + "; ".join(one.replace(": ", ", ", 1) for one in memory.all("person")[-6:]))
@@ -204,7 +205,11 @@ def _lead(memory: Memory, spark: str) -> list[str]:
     hero, role, place = memory.first("hero"), memory.first("role"), memory.first("place")
     premise, who = memory.first("premise").rstrip(" .!"), who_is(memory.first("hero"), memory.first("role"))
     where = _full_where(place) if place else ""
-    lives = f"{words.lifted(who)}{',' if hero and role else ''} live{'' if is_many(memory) else 's'} {where}" if where else ""
+    lives = (
+        f"{words.lifted(who)}{',' if hero and role else ''} live{'' if is_many(memory) else 's'} {where}"
+        if where
+        else ""
+    )
     if not premise:
         if who:
             return [lives or (f"{hero} is {who_is('', role)}" if hero and role else f"A story about {who}")]
@@ -216,9 +221,19 @@ def _lead(memory: Memory, spark: str) -> list[str]:
     there = not where or bare_where(place) in premise.lower()
     if settling.is_clause(premise) or seedwork.read(f"{words.lifted(premise)}.").clause:
         named = not hero or hero.lower() in premise.lower()
-        return [words.lifted(premise)] if named and there else [lives or f"The protagonist is {who}" if who else "", words.lifted(premise)]
+        return (
+            [words.lifted(premise)]
+            if named and there
+            else [lives or f"The protagonist is {who}" if who else "", words.lifted(premise)]
+        )
     told = f"A story about {words.lowered(premise)}"
-    return [told] if not who or (there and (not hero or hero.lower() in premise.lower())) else [lives, told] if lives else [told]
+    return (
+        [told]
+        if not who or (there and (not hero or hero.lower() in premise.lower()))
+        else [lives, told]
+        if lives
+        else [told]
+    )
 
 
 _ACTS = re.compile(r"^,? ?(?:(?:who|that) )?([a-z]{2,20}(?:n't|'t)?\b.*)$")
@@ -234,7 +249,11 @@ def _acting(premise: str, who: str, hero: str, role: str, where: str) -> str:
         rf"(?:(?:an?|the|my|this) )?(?:[a-z]+ )?{re.escape(bare_role)}(?:,? (?:called|named) (?-i:[^\W\d_a-z])[\w'-]{{0,20}}(?: (?-i:[A-Z])[\w'-]{{1,20}}){{0,3}})?",
         premise,
         re.IGNORECASE,
-    ) or (re.match(rf"{re.escape(hero)}(?:(?: is|,) (?:an?|the) {re.escape(bare_role)})?", premise, re.IGNORECASE) if hero else None)
+    ) or (
+        re.match(rf"{re.escape(hero)}(?:(?: is|,) (?:an?|the) {re.escape(bare_role)})?", premise, re.IGNORECASE)
+        if hero
+        else None
+    )
     if head is None:
         return ""
     rest = premise[head.end() :]
@@ -263,11 +282,13 @@ _AUXILIARY = frozenset(
 )
 
 
-def _against(subject: str, foe: str, many: bool) -> str:
+def _against(subject: str, foe: str) -> str:
     """`Against Brann stands his brother, who wants to sell the clock`."""
     if settling.is_clause(foe) and not re.match(r"[^,]{2,60}, (?:who|which) ", foe):
         return f"What stands against {subject}: {words.lowered(foe)}"
-    return f"Against {subject} stands {words.lowered(foe)}"
+    head = re.split(r",| (?:who|which|that|with|from|of|in|on) ", foe, maxsplit=1)[0].split()
+    stand = "stand" if " and " in foe or (head and is_plural(head[-1])) else "stands"
+    return f"Against {subject} {stand} {words.lowered(foe)}"
 
 
 def _full_where(place: str) -> str:
@@ -276,10 +297,14 @@ def _full_where(place: str) -> str:
 
 
 def ending_said(ending: str) -> str:
-    if re.fullmatch(r"(?:[a-z-]{2,20} ){0,3}end(?:ing)?", ending, re.IGNORECASE) and not ending.lower().startswith("with"):
+    if re.fullmatch(r"(?:[a-z-]{2,20} ){0,3}end(?:ing)?", ending, re.IGNORECASE) and not ending.lower().startswith(
+        "with"
+    ):
         return f"with {ending if re.match('(?:an?|the) ', ending) else seedwork.article(ending)}"
     return (
-        ending if re.match(r"(?:with|without|when|in|on|badly|well|happily|sadly|where|as|by)\b", ending) else f"so: {ending}"
+        ending
+        if re.match(r"(?:with|without|when|in|on|badly|well|happily|sadly|where|as|by)\b", ending)
+        else f"so: {ending}"
     )
 
 

@@ -160,7 +160,7 @@ def _of_clauses(sentence: str) -> list[Fact]:
             _LEAD.sub("", whole).strip(" ,") or whole,
         )
         if wished := _WISH.match(whole):
-            found.append(Fact("wish", words.bare(wished[0], 80)))
+            found.append(Fact("wish", words.bare(re.sub(r",? please$", "", wished[0]), 80)))
         elif clause and (refused := writers.refused(clause)):
             found.append(refused)
         elif found and found[-1].key == "not name" and (named := writers.INSTEAD.match(clause)):

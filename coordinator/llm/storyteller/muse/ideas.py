@@ -1,4 +1,4 @@
-"""What a writer's idea is made of, however it is begun: whom it is about, where, against whom, and to what end. Pure."""
+"""What a writer's idea is made of, however it is begun: whom it is about, where, against whom, to what end. Pure."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from coordinator.llm.storyteller import figures
 from coordinator.llm.storyteller import lexicon as lx
-from coordinator.llm.storyteller.muse import heroes, names, settling, shapes, telling, words
+from coordinator.llm.storyteller.muse import heroes, names, places, shapes, telling, words
 from coordinator.llm.storyteller.muse.fact import Fact, pattern
 from coordinator.llm.storyteller.muse.sets import words_of
-from coordinator.llm.storyteller.tagger import Word, is_plural, tagged
+from coordinator.llm.storyteller.tagger import is_plural, tagged
 
 MOST = 6
 """Sentences of a message that are read for an idea."""
@@ -33,37 +33,13 @@ _FOR = pattern("for")
 _CALLED = re.compile(r"^(.{2,90}?),? (?:called|named|by the name of) (.{1,80})$", re.IGNORECASE)
 _IN_IT = re.compile(r" (?:in it|as (?:the|a) (?:hero|lead|main character))$", re.IGNORECASE)
 _JOINTS = re.compile(r"([,;] | - |,? (?:and|but|while|though) )")
-_LOCAL = words_of(
-    "in on at under aboard inside beneath above near below underneath behind beyond outside within by off on across atop"
-)
-_LINKS = _LOCAL | words_of("of with without between around along among from")
-_PLACES = words_of(
-    "mars submarine alps basement cellar attic ice asylum circus fair train bunker trench oasis swamp marsh jungle "
-    "tundra steppe orbit moonbase commune orphanage cathedral tavern pub cafe café restaurant carnival arctic antarctica "
-    "europa venus jupiter pluto rooftop sewer sewers subway metro underworld heaven hell limbo dungeon wasteland "
-    "suburb suburbs dome colony outback prairie ranch world realm land country continent county district quarter zeppelin "
-    "airship starship caravan boat raft elevator lift mall supermarket diner motel gym barn stable meadow cliff coast"
-)
-_CITIES = words_of(
-    "lisbon paris london berlin rome venice madrid vienna prague tokyo kyoto chicago boston moscow dublin edinburgh cairo "
-    "istanbul athens delhi mumbai shanghai beijing seoul lagos nairobi havana lima bogota toronto montreal sydney melbourne "
-    "amsterdam brussels oslo stockholm helsinki copenhagen warsaw budapest lyon marseille naples florence milan seville "
-    "barcelona porto hamburg munich zurich geneva texas california alaska iceland norway sweden finland ireland scotland "
-    "england wales france spain italy germany russia china japan india egypt greece brazil mexico canada australia "
-    "kenya morocco africa asia europe america siberia manhattan brooklyn"
-)
-_WORLDS = words_of("mars venus jupiter pluto saturn neptune uranus europa titan antarctica")
-_BEINGS = words_of(
-    "dragon unicorn griffin phoenix fairy elf goblin troll giant witch wizard robot ghost vampire mermaid dwarf orc alien "
-    "werewolf superhero superheroine android cyborg demon angel god goddess monster zombie snowman golem spirit puppet "
-    "kid guy teen teenager baby twin spy hacker astronaut samurai ninja viking cowboy gladiator mouse rat goose fox cat dog"
-)
 _MILD = words_of(
-    "play help go come be see learn eat sleep dance visit know talk speak sing paint write live join meet thank protect save"
+    "play help go come be see learn eat sleep dance visit know talk speak sing paint write live join meet "
+    "thank protect save"
 )
 _NOBODY = words_of(
-    "it that this there what who which everything nothing something anything i you we us me here today tonight "
-    "tomorrow now then story tale idea plot title ending name time tone"
+    "it that this there what who which everything nothing something anything i you we us me here today "
+    "tonight tomorrow now then story tale idea plot title ending name time tone"
 )
 _MANY = re.compile(r"(?:two|three|four|five|six|seven|some|many|several)\b", re.IGNORECASE)
 
@@ -102,11 +78,11 @@ def read(glimpsed: str, known: Known) -> Idea:
         if _UNHAPPY.match(line):
             firm.append(Fact("ending", "without a happy ending"))
             continue
-        bare = _cased(bare)
+        bare = places.cased(bare)
         told = _THERE.match(line) or _THERE.match(bare) or _BEGINS.match(bare)
         if told and (told.re is _THERE or not _NO_IDEA.match(told[1])):
             begun = True
-            told = told.re.match(_cased(line)) or told
+            told = told.re.match(places.cased(line)) or told
             bare = _IN_IT.sub("", re.sub(r"^this ", "a ", told[1], flags=re.IGNORECASE))
             rest += _premise(bare, firm, known)
         elif not telling.asks(bare) and "?" not in sentence[-2:]:
@@ -116,14 +92,6 @@ def read(glimpsed: str, known: Known) -> Idea:
         if any(fact.key in ("hero", "role") for fact in (*firm, *loose)):
             known = replace(known, who=True)
     return Idea(tuple(dict.fromkeys(firm)), tuple(dict.fromkeys(loose)), begun, tuple(rest))
-
-
-_CITY = re.compile(rf"(?<=[a-z,] )(?:{'|'.join(sorted(_CITIES | _WORLDS))})(?![\w'-])")
-
-
-def _cased(text: str) -> str:
-    """With a capital at the names of places that are often written without."""
-    return _CITY.sub(lambda found: found[0].capitalize(), text)
 
 
 def _premise(bare: str, found: list[Fact], known: Known) -> list[str]:
@@ -136,13 +104,13 @@ def _premise(bare: str, found: list[Fact], known: Known) -> list[str]:
     more: list[Fact] = []
     who = _subject(head)
     found += who
-    if place := place_in(head):
+    if place := places.place_in(head):
         found.append(Fact("place", place))
     if want := _WHO_MUST.search(head):
         found.append(Fact("want", words.bare(f"to {want[1]}", 140)))
     rest = [part for part in parts[1:] if not _of_part(part, more, more, Known(who=True, foe=known.foe))]
     told = words.bare(head, LONGEST)
-    if not who and _place_alone(head):
+    if not who and places.is_named(head):
         found.append(Fact("place", words.lowered(told)))
     elif not who or says_more(told, _value(who, "hero"), _value(who, "role"), place):
         found.insert(0, Fact("premise", told))
@@ -194,7 +162,8 @@ def _is_like(piece: str) -> bool:
 
 
 _WHEN = re.compile(
-    r"^(?:(?:every|each|one|that|this) [a-z]{3,9}|at (?:night|dawn|noon|midnight)|now|suddenly|then|tonight|today|soon),? ",
+    r"^(?:(?:every|each|one|that|this) [a-z]{3,9}|at (?:night|dawn|noon|midnight)|now|suddenly|then|tonight|today|"
+    r"soon),? ",
     re.IGNORECASE,
 )
 
@@ -203,7 +172,7 @@ def _alone(piece: str) -> bool:
     """Whether a piece is a clause of its own, with who does it, or a place."""
     bare = piece.strip()
     if re.match(r"(?:set |it plays |it's set )?(?:in|on|at|under|aboard|inside) ", bare, re.IGNORECASE):
-        return is_place(re.sub(r"^(?:set |it plays |it's set )", "", bare, flags=re.IGNORECASE))
+        return places.is_place(re.sub(r"^(?:set |it plays |it's set )", "", bare, flags=re.IGNORECASE))
     if re.match(r"(?:set it|make it|call it|no |without )", bare, re.IGNORECASE):
         return True
     tags = tagged(_WHEN.sub("", bare[:160]))
@@ -242,20 +211,20 @@ def _take_part(part: str, firm: list[Fact], loose: list[Fact], known: Known) -> 
             if known.who or re.match(r"(?:she|he|they)\b", who, re.IGNORECASE) or not _HUNTED.match(bare)
             else _named(who)
         )
-        if _HUNTED.match(bare) and (place := place_in(who)):
+        if _HUNTED.match(bare) and (place := places.place_in(who)):
             firm.append(Fact("place", place))
         return
     if told := _MUST.match(bare):
         firm.append(Fact("want", words.bare(f"to {told[1]}", 140)))
         return
-    if is_place(bare):
+    if places.is_place(bare):
         firm.append(Fact("place", words.lowered(words.bare(re.sub(r"^set ", "", bare, flags=re.IGNORECASE), 140))))
         return
     if told := _VERSUS.match(bare):
         firm += [*_subject(told[1]), Fact("foe", words.bare(told[2], 140))]
         return
     if not known.who and (named := _named(bare)):
-        place = place_in(bare)
+        place = places.place_in(bare)
         firm += named
         firm += [Fact("place", place)] if place else []
         if says_more(bare, _value(named, "hero"), _value(named, "role"), place):
@@ -264,8 +233,8 @@ def _take_part(part: str, firm: list[Fact], loose: list[Fact], known: Known) -> 
     who = [] if known.who else _subject(bare)
     if _value(who, "hero"):
         firm += who
-    place = "" if known.place else place_in(bare)
-    if _place_alone(bare) and not who:
+    place = "" if known.place else places.place_in(bare)
+    if places.is_named(bare) and not who:
         loose.append(Fact("place", words.lowered(words.bare(bare, 140))))
     elif who or (place and not known.premise):
         if says_more(bare, _value(who, "hero"), _value(who, "role"), place):
@@ -292,17 +261,11 @@ def foe_in(clause: str, known: Known) -> str:
     if (told := _OPPOSED.match(clause)) and (told[3] is None or told[3].lower() not in _MILD):
         subject = words.lowered(words.bare(told[1], 60))
         if re.match(r"(?:his|her|their|my|some(?:one|body)|every(?:one|body)|the|an?) ?", subject, re.IGNORECASE):
-            people = re.match(r"(?:some|every|no)", subject) or is_being(subject.split()[-1])
+            people = re.match(r"(?:some|every|no)", subject) or places.is_being(subject.split()[-1])
             return f"{subject}, {'who' if people else 'which'} {words.bare(told[2], 90)}"
     if (told := _COMING.match(clause)) and known.who and not known.foe:
         return words.lowered(words.bare(told[1], 90))
     return ""
-
-
-def is_being(word: str) -> bool:
-    lower = word.lower()
-    one = figures.singular(lower)
-    return figures.is_person(lower) or {lower, one} & (lx.ANIMALS | _BEINGS) != set()
 
 
 def _named(bare: str) -> list[Fact]:
@@ -334,7 +297,7 @@ def _role(text: str) -> str:
     both = [one.words[-2].lower(), head.lower()] if len(one.words) > 1 else []
     if head.lower() in heroes.PARTS and len(one.words) == 1:
         return ""
-    if one.is_name or not (is_being(head) or both == ["private", "eye"]):
+    if one.is_name or not (places.is_being(head) or both == ["private", "eye"]):
         return ""
     many = _MANY.match(text)
     owner = " ".join(word.text for word in tags[told[0].start + bool(told[0].determiner) : one.start]) if at else ""
@@ -365,9 +328,9 @@ def _subject(text: str) -> list[Fact]:
         return [*([Fact("hero", name)] if name else []), Fact("role", role)]
     if named := _named(text):
         return named
-    if apposed := re.match(r"((?:an?|the|this) [^,]{2,50}), ([A-Z][\w'-]{1,20}(?: [A-Z][\w'-]{1,20})?)(?=,|$)", text):
-        if role := _role(apposed[1]):
-            return [Fact("hero", names.cleaned(apposed[2])), Fact("role", role)]
+    apposed = re.match(r"((?:an?|the|this) [^,]{2,50}), ([A-Z][\w'-]{1,20}(?: [A-Z][\w'-]{1,20})?)(?=,|$)", text)
+    if apposed and (role := _role(apposed[1])):
+        return [Fact("hero", names.cleaned(apposed[2])), Fact("role", role)]
     if role := _role(text):
         return [Fact("role", role)]
     return []
@@ -380,111 +343,3 @@ def _first_name(tail: str) -> str:
         return tokens[0].strip(",.;")
     taken = re.match(r"(?:[A-Z][\w'.-]{0,20}(?: |$|(?=,))){1,4}", tail)
     return taken[0] if taken else tail
-
-
-# Places
-
-
-def _local(word: Word) -> bool:
-    return word.lower in _LOCAL
-
-
-def _is_where(phrase: figures.Phrase) -> bool:
-    head = phrase.words[-1].lower()
-    one = figures.singular(head)
-    if {head, one} & (lx.PLACES | _PLACES | _CITIES):
-        return True
-    return phrase.is_name and phrase.before in ("in", "near", "at", "on", "under") and not names.is_known(head)
-
-
-def place_in(text: str) -> str:
-    """Where something is, in a sentence's own words: `in a town under a frozen sea`; empty where it says no place."""
-    tags = tagged(_years(text)[:LONGEST])
-    told = figures.phrases(tags)
-    for at, phrase in enumerate(told):
-        if phrase.before in _LOCAL and _is_where(phrase) and _own(tags, phrase):
-            start = max(0, phrase.start - 1)
-            end = _chained(tags, told, at)
-            where = " ".join(word.text for word in tags[start:end])
-            where = re.sub(r" ([,'’])", r"\1", where)
-            if end < len(tags) and tags[end].lower == "where":
-                where += " " + " ".join(word.text for word in tags[end:])
-                where = re.sub(r" ([,'’])", r"\1", where)
-            return words.bare(_unyears(where), 140)
-    return ""
-
-
-def _own(tags: list[Word], phrase: figures.Phrase) -> bool:
-    """Whether the preposition stands right before the phrase."""
-    return phrase.start > 0 and _local(tags[phrase.start - 1])
-
-
-def _chained(tags: list[Word], told: tuple[figures.Phrase, ...] | list[figures.Phrase], at: int) -> int:
-    """Where the place ends that begins at a phrase: `a town` goes on `under a frozen sea`."""
-    end = told[at].end
-    for phrase in told[at + 1 :]:
-        if phrase.start == end and phrase.is_name:
-            end = phrase.end
-        elif phrase.start == end + 1 and tags[end].lower in _LINKS and not is_being(phrase.words[-1]):
-            end = phrase.end
-        else:
-            break
-    return end
-
-
-_DECADE = re.compile(r"\b(1[0-9]|20)(\d)0s\b")
-
-
-def _years(text: str) -> str:
-    """`1920s` as one word without figures, which the tagger would part: `Decadeten2` is undone by `_unyears`."""
-    return _DECADE.sub(lambda found: f"Decade{'x' * (int(found[1]) - 9)}{'y' * int(found[2])}z", text)
-
-
-def _unyears(text: str) -> str:
-    return re.sub(r"Decade(x{1,11})(y{0,9})z", lambda found: f"{len(found[1]) + 9}{len(found[2])}0s", text)
-
-
-def is_place(text: str) -> bool:
-    """Whether words are a place and nothing else, with where it lies: `in a town under a frozen sea`."""
-    bare = re.sub(r"^(?:set |maybe |perhaps |somewhere )", "", text.strip(), flags=re.IGNORECASE)
-    told = re.match(
-        r"(in|on|at|under|aboard|inside|beneath|near|below|above|behind|beyond|within|outside|deep) (.{2,130})$",
-        bare,
-        re.IGNORECASE,
-    )
-    if told is None or _NOWHERE.match(bare) or len(bare.split()) > 24:
-        return False
-    tags = tagged(_DECADE.sub("old", told[2]))
-    parts = [word for word in tags if word.tag in ("V", "M")]
-    relative = next((at for at, word in enumerate(tags) if word.tag == "W"), len(tags))
-    if any(word in parts for word in tags[:relative]):
-        return False
-    phrases = figures.phrases(tags[:relative])
-    if re.fullmatch(r"(?:the year )?\d{3,4}(?: (?:ad|bc))?", told[2].lower()):
-        return True
-    return any(
-        {one.words[-1].lower(), figures.singular(one.words[-1])} & (lx.PLACES | _PLACES | _CITIES)
-        or (one.is_name and not names.is_known(one.words[-1]))
-        for one in phrases
-    ) or (
-        told[1].lower() not in ("at",)
-        and bool(phrases)
-        and phrases[0].determiner in ("a", "an")
-        and len(phrases[0].words) > 1
-    )
-
-
-_NOWHERE = pattern("nowhere")
-
-
-def _place_alone(text: str) -> bool:
-    """`an abandoned hotel in the alps`, `a small town where nobody can sleep`."""
-    tags = tagged(text[:LONGEST])
-    told = figures.phrases(tags)
-    if not told or told[0].start != 0 or len(text.split()) > 20:
-        return False
-    head = {told[0].words[-1].lower(), figures.singular(told[0].words[-1])}
-    end = told[0].end
-    after = tags[end] if end < len(tags) else None
-    fits = after is None or after.lower == "where" or after.lower in _LINKS
-    return bool(head & (lx.PLACES | _PLACES)) and fits and not settling.is_clause(text)

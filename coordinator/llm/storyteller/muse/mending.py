@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from coordinator.llm.storyteller import figures
-from coordinator.llm.storyteller.muse import ideas, names, words
+from coordinator.llm.storyteller.muse import names, places, words
 
 LONGEST = 160
 _LEAD = re.compile(
@@ -15,20 +15,21 @@ _LEAD = re.compile(
     re.IGNORECASE,
 )
 _SEX = re.compile(
-    r"^(?:(?:please )?(?:make|turn|let) (?:him|her|it|them|the hero|the protagonist|the main character|[A-Z][\w'-]{1,20})"
-    r"(?: into| be)?|(?:he|she|it|the hero|[A-Z][\w'-]{1,20})(?:'s| is| should be| must be| has to be)(?: actually| rather)?)"
-    r" (?:an? )?((?:[a-z]{3,12} )?(woman|man|girl|boy|female|male|lady|she|he))(?:,? (?:not|instead|rather|please|actually)\b.{0,40})?$",
+    r"^(?:(?:please )?(?:make|turn|let) (?:him|her|it|them|the hero|the protagonist|the main character|"
+    r"[A-Z][\w'-]{1,20})(?: into| be)?|(?:he|she|it|the hero|[A-Z][\w'-]{1,20})(?:'s| is| should be| must be|"
+    r" has to be)(?: actually| rather)?) (?:an? )?((?:[a-z]{3,12} )?(woman|man|girl|boy|female|male|lady|she|he))"
+    r"(?:,? (?:not|instead|rather|please|actually)\b.{0,40})?$",
     re.IGNORECASE,
 )
 _ROLE = re.compile(
-    r"^(?:(?:please )?(?:make|turn) (?:him|her|it|them|the hero)(?: into)?|(?:he|she)(?:'s| is| should be)(?: actually| rather)?)"
-    r" (an? [a-z' -]{2,40}?)(?:,? (?:instead|rather|please|actually|not an? [a-z ]{2,30}))?$",
+    r"^(?:(?:please )?(?:make|turn) (?:him|her|it|them|the hero)(?: into)?|(?:he|she)(?:'s| is| should be)(?: actually|"
+    r" rather)?) (an? [a-z' -]{2,40}?)(?:,? (?:instead|rather|please|actually|not an? [a-z ]{2,30}))?$",
     re.IGNORECASE,
 )
 _NAME = re.compile(
     r"^(?:(?:please )?(?:change|make|set) (?:his|her|their|the hero's|the) name(?: be| to| into)?|(?:please )?"
-    r"(?:rename|re-name) (?:him|her|them|the hero)(?: to| as| into)?|(?:let's )?call (?:him|her|them|the hero)) (.{1,60}?)"
-    r"(?: instead| rather| please| then)?$",
+    r"(?:rename|re-name) (?:him|her|them|the hero)(?: to| as| into)?|(?:let's )?call (?:him|her|them|the hero)) "
+    r"(.{1,60}?)(?: instead| rather| please| then)?$",
     re.IGNORECASE,
 )
 _NOT_BUT = re.compile(
@@ -38,7 +39,8 @@ _COMMA = re.compile(
     r"^not (?:in |on |at )?([^,;]{2,60})[,;] ?(?:but |it's |rather |make it )?(?:in |on |at )?(.{2,60})$", re.IGNORECASE
 )
 _BUT_NOT = re.compile(
-    r"^(?:in |on |make it |it's |it should be )?(.{2,60}?)(?:,? not |,? instead of |,? rather than )(?:in |on )?(.{2,60})$",
+    r"^(?:in |on |make it |it's |it should be )?(.{2,60}?)(?:,? not |,? instead of |,? rather than )"
+    r"(?:in |on )?(.{2,60})$",
     re.IGNORECASE,
 )
 _TO = re.compile(
@@ -87,7 +89,7 @@ def of(glimpsed: str, someone: bool) -> Mended | None:
         return Mended(name=name)
     if someone and (told := _ROLE.match(bare)) and (denied or re.match(r"(?:please |make|turn)", bare, re.IGNORECASE)):
         head = told[1].split()[-1]
-        if figures.is_person(head) or ideas.is_being(head):
+        if figures.is_person(head) or places.is_being(head):
             return Mended(role=words.bare(_ARTICLE.sub("", told[1]), 60))
     if told := _COMMA.match(bare) or _NOT_BUT.match(bare):
         return Mended(*_both(told[1], told[2]))
@@ -95,7 +97,7 @@ def of(glimpsed: str, someone: bool) -> Mended | None:
         return None if _SLOTS.match(told[1]) else Mended(*_both(told[1], told[2]))
     if len(bare) < 80 and (told := _BUT_NOT.match(bare)):
         return Mended(*_both(told[2], told[1]))
-    if denied and (told := _PLACE.match(bare)) and ideas.is_place(told[1]):
+    if denied and (told := _PLACE.match(bare)) and places.is_place(told[1]):
         return Mended(place=told[1])
     return None
 

@@ -9,6 +9,7 @@ from coordinator.llm.storyteller import banks, figures, seedwork, verbs
 from coordinator.llm.storyteller.muse import settling, words
 from coordinator.llm.storyteller.muse.fact import pattern
 from coordinator.llm.storyteller.muse.memory import Memory
+from coordinator.llm.storyteller.muse.sets import words_of
 from coordinator.llm.storyteller.tagger import is_plural
 
 CORE = ("who", "where", "foe", "tone", "pages")
@@ -136,7 +137,7 @@ def is_enough(memory: Memory) -> bool:
 def prompt(memory: Memory, spark: str = "") -> str:
     """The story in sentences, at most MOST_PROMPT characters: first whom it is about and where, in one that can be said
     of them, then all else that was agreed, in the writer's own words as far as they go."""
-    hero, role, premise = memory.first("hero"), memory.first("role"), memory.first("premise")
+    hero, role = memory.first("hero"), memory.first("role")
     parts = _lead(memory, spark)
     told = " ".join(parts).lower()
     if hero and hero.lower() not in told:
@@ -239,6 +240,9 @@ def _lead(memory: Memory, spark: str) -> list[str]:
 _ACTS = re.compile(r"^,? ?(?:(?:who|that) )?([a-z]{2,20}(?:n't|'t)?\b.*)$")
 
 
+_PROPER = r"(?-i:[^\W\d_a-z])[\w'-]{0,20}(?: (?-i:[A-Z])[\w'-]{1,20}){0,3}"
+
+
 def _acting(premise: str, who: str, hero: str, role: str, where: str) -> str:
     """A premise that begins with the hero as a sentence that says their name and where they are: `a nun who robs
     trains` is `Ida, a nun in Naples, robs trains`; empty where it can't be said so."""
@@ -246,14 +250,13 @@ def _acting(premise: str, who: str, hero: str, role: str, where: str) -> str:
         return ""
     bare_role = re.sub(r"^(?:an?|the|my) ", "", role)
     head = re.match(
-        rf"(?:(?:an?|the|my|this) )?(?:[a-z]+ )?{re.escape(bare_role)}(?:,? (?:called|named) (?-i:[^\W\d_a-z])[\w'-]{{0,20}}(?: (?-i:[A-Z])[\w'-]{{1,20}}){{0,3}})?",
+        rf"(?:(?:an?|the|my|this) )?(?:[a-z]+ )?{re.escape(bare_role)}(?:,? (?:called|named) {_PROPER})?",
         premise,
         re.IGNORECASE,
-    ) or (
-        re.match(rf"{re.escape(hero)}(?:(?: is|,) (?:an?|the) {re.escape(bare_role)})?", premise, re.IGNORECASE)
-        if hero
-        else None
     )
+    if head is None and hero:
+        named = rf"{re.escape(hero)}(?:(?: is|,) (?:an?|the) {re.escape(bare_role)})?"
+        head = re.match(named, premise, re.IGNORECASE)
     if head is None:
         return ""
     rest = premise[head.end() :]
@@ -277,8 +280,9 @@ def _is_verb(word: str) -> bool:
     return word.lower() in _AUXILIARY or "third" in forms or "past" in forms or "base" in forms
 
 
-_AUXILIARY = frozenset(
-    "is are was were has have had must can can't cannot will won't would could couldn't does doesn't did didn't do don't".split()
+_AUXILIARY = words_of(
+    "is are was were has have had must can can't cannot will won't would could couldn't does doesn't did didn't do "
+    "don't"
 )
 
 

@@ -8,6 +8,7 @@ from coordinator.llm.storyteller import figures
 from coordinator.llm.storyteller import lexicon as lx
 from coordinator.llm.storyteller.muse import names, shapes, words
 from coordinator.llm.storyteller.muse.fact import Fact, pattern
+from coordinator.llm.storyteller.muse.sets import words_of
 
 _ROLE = pattern("role")
 
@@ -18,6 +19,10 @@ _APPOSED = re.compile(
 
 _BARE_ROLE = pattern("bare-role")
 
+PARTS = words_of(
+    "villain hero heroine protagonist antagonist character lead enemy rival star narrator person people somebody"
+)
+"""What somebody is in a story and not in its world."""
 _SUBJECT = re.compile(r"^([^\W\d_a-z][\w'\-]{1,30})(?: [a-z]{2,16}(?:s|ed)?\b)")
 
 
@@ -61,7 +66,7 @@ def who(text: str, narrow: bool = True) -> list[Fact]:
 
 def _figure(text: str) -> list[Fact]:
     """Whom the storyteller's own reading of people finds before anybody else."""
-    living = [one for one in figures.find(text[:300]) if not one.gone and not one.many]
+    living = [one for one in figures.find(text[:300]) if not one.gone and not one.many and one.role not in PARTS]
     lead = next((one for one in living if one.name), None) or next((one for one in living if not one.owned), None)
     if lead is None:
         return []

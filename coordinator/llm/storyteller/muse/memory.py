@@ -8,7 +8,18 @@ from dataclasses import dataclass, replace
 
 from coordinator.chat.talk import Said
 from coordinator.llm.storyteller import figures
-from coordinator.llm.storyteller.muse import hearing, heroes, names, offers, settling, telling, words
+from coordinator.llm.storyteller.muse import (
+    hearing,
+    heroes,
+    ideas,
+    mending,
+    names,
+    offers,
+    settling,
+    slips,
+    telling,
+    words,
+)
 from coordinator.llm.storyteller.muse.fact import Fact
 from coordinator.llm.storyteller.muse.hearing import Heard
 from coordinator.llm.storyteller.muse.sets import words_of
@@ -135,7 +146,7 @@ class Memory:
         """Takes up a message, of which `most` characters are read, and answers what it asks."""
         if said.speaker == "assistant":
             return self._hear_self(said)
-        glimpsed = words.glimpse(said.text, most)
+        glimpsed = slips.mended(words.glimpse(said.text, most))
         asked = hearing.heard(glimpsed)
         self.changes = ()
         if asked[0].kind == "service":
@@ -145,7 +156,8 @@ class Memory:
         before = dict(self.known)
         if not self._forgotten(asked, said.author):
             self._before = before
-            self._take(glimpsed, asked, said.author)
+            if self._take(glimpsed, asked, said.author):
+                asked = tuple(replace(one, kind="", asks=False) if one.kind in _VAGUE else one for one in asked)
         if "service" not in kinds:
             self.drop("asked")
             self._offer_kept(asked)
@@ -215,7 +227,53 @@ class Memory:
                 if re.search(rf"\b{re.escape(bare)}\b", value.lower()):
                     self.drop(key, value)
 
-    def _take(self, glimpsed: str, asked: tuple[Heard, ...], author: str | None) -> None:
+    def _take(self, glimpsed: str, asked: tuple[Heard, ...], author: str | None) -> bool:
+        """Takes up what a message tells. Whether it is an idea that was put as a question: `how about a baker …?`"""
+        if self._put_right(glimpsed, author):
+            return True
+        idea = self._idea(glimpsed, asked)
+        found = self._found(glimpsed, idea)
+        question = self.first("asked")
+        if found:
+            for fact in found:
+                self.take(
+                    replace(fact, value=f"{fact.value}{_kin(glimpsed)}") if fact.key == "called" else fact, author
+                )
+        elif (mended := _correction(glimpsed)) and self._mend(mended, author):
+            return False
+        else:
+            self._taken_up(glimpsed, asked, idea.loose)
+        for fact in self._fresh(idea.loose) if found and question not in ("who", "foe") else ():
+            if fact.key != "premise":
+                self.take(fact)
+        if found or idea.loose:
+            for part in idea.rest if self.changes else ():
+                self._narrated(part)
+        self._by_pronouns(glimpsed)
+        told = [key for key, _ in self.changes if key not in ("pronoun", "event", "told")] or [
+            key for key, _ in self.changes if key != "pronoun"
+        ]
+        if told:
+            self.last_key = told[-1]
+        return idea.begun and bool(told)
+
+    def _idea(self, glimpsed: str, asked: tuple[Heard, ...]) -> ideas.Idea:
+        """The idea in a message, where it is not an order or a question about something else."""
+        if len(glimpsed) > MOST or any(one.kind not in _OPEN for one in asked):
+            return ideas.Idea()
+        known = ideas.Known(
+            bool(self.first("hero") or self.first("role")),
+            bool(self.first("place")),
+            bool(self.first("foe")),
+            bool(self.first("premise")),
+        )
+        idea = ideas.read(glimpsed, known)
+        if any(one.kind in _VAGUE for one in asked) and not any(fact.key in ("role", "place") for fact in idea.firm):
+            return ideas.Idea()
+        return idea
+
+    def _found(self, glimpsed: str, idea: ideas.Idea) -> tuple[Fact, ...]:
+        """What a message tells by patterns, and what its idea tells besides."""
         found = telling.facts(glimpsed)
         question = self.first("asked")
         if (
@@ -233,19 +291,87 @@ class Memory:
                 *(fact for fact in settling.settled("who", words.sentences(glimpsed)[0]) if fact.key == "role"),
                 *found,
             )
-        if found:
-            for fact in found:
-                self.take(
-                    replace(fact, value=f"{fact.value}{_kin(glimpsed)}") if fact.key == "called" else fact, author
-                )
-        elif (mended := _correction(glimpsed)) and self._mend(mended, author):
-            return
-        else:
-            self._taken_up(glimpsed, asked)
-        self._by_pronouns(glimpsed)
-        told = [key for key, _ in self.changes if key != "pronoun"]
-        if told:
-            self.last_key = told[-1]
+        firm = self._fresh(idea.firm)
+        heroes_of = {fact.value for fact in firm if fact.key == "hero"}
+        if heroes_of or (idea.begun and firm):
+            # Who is told of first is whom it is about, and nobody that is met on the way.
+            found = tuple(
+                fact
+                for fact in found
+                if not (fact.key == "person" and (fact.value.split(": ")[0] in heroes_of or not self.has_story))
+                and fact.key != "wanted"
+            )
+        named = {fact.key for fact in firm}
+        better = named & {"role", "hero", "place", "foe", "premise", "want"}
+        kept = [fact for fact in found if fact.key not in better or fact.key == "premise"]
+        if any(fact.key == "ending" for fact in firm):
+            kept = [fact for fact in kept if fact.key != "wish" or "ending" not in fact.value]
+        if idea.begun and firm:
+            kept = [fact for fact in kept if fact.key != "premise"]
+        elif any(fact.key == "premise" for fact in kept):
+            firm = tuple(fact for fact in firm if fact.key != "premise")
+        return (*kept, *firm)
+
+    def _fresh(self, told: tuple[Fact, ...]) -> tuple[Fact, ...]:
+        """Of an idea what does not take the place of something that was settled before."""
+        found = []
+        for fact in told:
+            there = self.first(fact.key) if fact.key in KEYS else ""
+            who = self.first("hero") or self.first("role")
+            if fact.key in ("hero", "role") and who:
+                continue
+            if fact.key == "foe" and there and self.first("asked") != "foe":
+                joined = f"{there}, and {fact.value}"
+                found.append(Fact("foe", joined) if len(joined) < 140 and there not in fact.value else fact)
+            elif fact.key == "premise" and there:
+                found.append(Fact("event", fact.value))
+            else:
+                found.append(fact)
+        return tuple(found)
+
+    def _put_right(self, glimpsed: str, author: str | None) -> bool:
+        """Corrections in so many words: `not Chicago, Boston`, `make him a woman`, `change his name to Otto`."""
+        told = mending.of(glimpsed, bool(self.first("hero") or self.first("role")))
+        if told is None:
+            return False
+        if told.she is not None:
+            self._turned(told.she)
+        if told.role:
+            self.take(Fact("role", told.role), author)
+        if told.name:
+            self.take(Fact("hero", told.name), author)
+        if told.place:
+            if not self.first("place"):
+                return False
+            self.take(Fact("place", told.place), author)
+        if told.old:
+            return self._replaced(told.old, told.new)
+        return True
+
+    def _turned(self, she: bool) -> None:
+        """The hero is a woman from now on, or a man, in all that was told as well."""
+        self._changed("pronoun", ("she" if she else "he",))
+        for key in ("premise", "foe", "want", "secret", "ending", "event", "person"):
+            if self.all(key):
+                self.known[key] = tuple(mending.turned(value, she)[: KEYS[key].longest] for value in self.all(key))
+        self.changes = (*self.changes, ("made", "a woman" if she else "a man"))
+
+    def _replaced(self, old: str, new: str) -> bool:
+        """Other words in the place of some that were told; whether there were such."""
+        word = re.compile(rf"(?<!\w){re.escape(old)}(?!\w)", re.IGNORECASE)
+        if self.first("hero") and word.fullmatch(self.first("hero")):
+            name = names.name_in(new)
+            if name:
+                self._rename(name)
+            return bool(name)
+        gone = False
+        for key in ("place", "role", "foe", "want", "title", "tone", "ending", "secret", "premise", "event", "person"):
+            if any(word.search(value) for value in self.all(key)):
+                kept = tuple(word.sub(lambda _: new, value)[: KEYS[key].longest] for value in self.all(key))
+                self._changed(key, kept)
+                self.changes = (*self.changes, (key, kept[-1]))
+                gone = True
+        return gone
 
     def _by_pronouns(self, glimpsed: str) -> None:
         """Whether the hero is a she or a he, where a message speaks of them and of nobody else."""
@@ -332,7 +458,7 @@ class Memory:
             return True
         return False
 
-    def _taken_up(self, glimpsed: str, asked: tuple[Heard, ...]) -> None:
+    def _taken_up(self, glimpsed: str, asked: tuple[Heard, ...], loose: tuple[Fact, ...] = ()) -> None:
         """What is told by no pattern: a choice among what was offered, an answer to what was asked, or what happens."""
         kinds = [one.kind for one in asked]
         offered, sort, question = self.all("offered"), self.first("sort"), self.first("asked")
@@ -342,9 +468,17 @@ class Memory:
             return
         if kinds != [""] * len(kinds) or any(one.asks for one in asked):
             return
+        if loose and question not in ("who", "where", "foe", "want", "ending", "secret", "called"):
+            for fact in self._fresh(loose):
+                self.take(fact)
+            return
         question = question or ("" if self.has_story else "start")
         if question and (answer := settling.settled(question, glimpsed)):
-            for fact in answer:
+            for fact in (*answer, *(one for one in self._fresh(loose) if question == "who" and one.key != "premise")):
+                self.take(fact)
+            return
+        if loose and (fresh := self._fresh(loose)):
+            for fact in fresh:
                 self.take(fact)
             return
         if question in ("tone", "pages") and (named := settling.settled("start", glimpsed)):
@@ -393,7 +527,8 @@ class Memory:
                     if fact.key == "premise" or not self.first(fact.key):
                         self.take(fact)
             else:
-                self.put("event" if settling.acts(sentence) else "told", words.bare(sentence, 160))
+                tells = settling.acts(sentence) or (self.has_story and count >= 4 and settling.is_clause(sentence))
+                self.put("event" if tells else "told", words.bare(sentence, 160))
 
     def _offer_kept(self, asked: tuple[Heard, ...]) -> None:
         """What kind of thing is going to be offered, so that what is chosen of it is known for what it is."""
@@ -464,6 +599,10 @@ class Memory:
         return memory
 
 
+_OPEN = words_of("ask judge hello how-are-you praise accept surprise-me idea help thanks mood") | {""}
+"""What else a message may ask that tells an idea."""
+_VAGUE = words_of("ask judge")
+"""What an idea sounds like that is put as a question."""
 _OF_TALE = STORY | {"wanted", "asked", "sort", "proposed", "kept", "told", "offered"}
 _WORDS = {
     "hero": "hero",

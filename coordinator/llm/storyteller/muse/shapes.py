@@ -72,6 +72,12 @@ _TONES = words_of(
 
 def tone_of(text: str) -> str:
     """The words for how it should feel, where they are nothing else: `dark but hopeful`."""
+    text = re.sub(
+        r"^(?:tone|mood|style|feel|feeling|atmosphere) ?: ?|,? please$",
+        "",
+        text[:200].strip(" .!"),
+        flags=re.IGNORECASE,
+    )
     told = words.bare(re.sub(r",? ?(?:and )?(?:about|around)?\s{0,3}$", "", PAGES.sub("", text).strip(" ,.")), 80)
     plain = re.findall(r"[a-z][a-z\-]*", told.lower())
     known = [word for word in plain if word in _TONES]

@@ -118,6 +118,11 @@ def facts(glimpsed: str) -> tuple[Fact, ...]:
 _REQUEST = pattern("request")
 
 
+def asks(clause: str) -> bool:
+    """Whether a clause begins as a question or an order does."""
+    return _ASKS.match(clause) is not None
+
+
 def _before_question(sentence: str) -> str:
     """What is told before the question in one sentence: `my name is Bob, what's yours?`"""
     parts = re.split(r",\s+(?=(?:what|who|where|how|when|why|and you|can|could|do|is|are)\b)", sentence, maxsplit=1)
@@ -136,6 +141,9 @@ def _of_sentence(sentence: str) -> list[Fact]:
     note = kept(sentence)
     if note:
         return [Fact("kept", note), *_of_clauses(note)]
+    line = _LEAD.sub("", " ".join(sentence.split())).strip(" .!")
+    if told := re.match(r"(?:the )?title ?: ?(.{2,80})$", line, re.IGNORECASE):
+        return [Fact("title", words.bare(told[1], 80))]
     whole = _story_of(sentence)
     return whole or _of_clauses(sentence)
 
@@ -152,7 +160,7 @@ def _of_clauses(sentence: str) -> list[Fact]:
             _LEAD.sub("", whole).strip(" ,") or whole,
         )
         if wished := _WISH.match(whole):
-            found.append(Fact("wish", words.bare(wished[0], 80)))
+            found.append(Fact("wish", words.bare(re.sub(r",? please$", "", wished[0]), 80)))
         elif clause and (refused := writers.refused(clause)):
             found.append(refused)
         elif found and found[-1].key == "not name" and (named := writers.INSTEAD.match(clause)):
@@ -236,6 +244,10 @@ def _people(clause: str) -> list[Fact]:
             re.IGNORECASE,
         ):
             return []
+        if re.search(r"\b(?:called|named) $|'s name (?:is )?$", clause[: told.start(1)], re.IGNORECASE):
+            name = names.name_in(told[1])
+            if name and len(told[1].split()) <= len(name.split()):
+                return [Fact("hero", name)]
         return heroes.who(told[1])
     if told := _OF_KIN.match(clause):
         more = words.bare(told[4] or "", 70)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from statistics import median, quantiles
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
@@ -37,7 +37,7 @@ COLUMNS = (
     " m.parent_seq, m.author_id"
 )
 PAGE, NEWEST = 200, 50
-SELECT = f"select {COLUMNS} from public.session_messages m where m.session_id = %s and m.seq = any (%s) order by m.seq"  # noqa: S608
+SELECT = f"select {COLUMNS} from public.session_messages m where m.session_id = %s and m.seq = any (%s) order by m.seq"
 
 
 async def turns(ground: Ground, effort: Effort) -> list[Figure]:
@@ -105,7 +105,11 @@ async def turns(ground: Ground, effort: Effort) -> list[Figure]:
 async def opening(ground: Ground, effort: Effort) -> list[Figure]:
     """What a reader is shown first: the newest page of a chat, and all that a watcher needs."""
     figures = []
-    shapes = {"100 messages": (100, 0), "10,000 messages": (10_000, 0), "10,000 messages, 500 answered again": (10_000, 10)}
+    shapes = {
+        "100 messages": (100, 0),
+        "10,000 messages": (10_000, 0),
+        "10,000 messages, 500 answered again": (10_000, 10),
+    }
     async with ground.database() as database, database.store() as store, database.connection() as connection:
         for name, (messages, every) in shapes.items():
             [chat] = await made(database, store, 1, messages, again_every=every)
@@ -186,7 +190,13 @@ async def _kept_turn(talk: Talking, chat: Chat) -> None:
 
 async def _bare_turn(pool: AsyncConnectionPool[AsyncConnection[Any]], chat: Chat, number: int) -> None:
     answer_id, seq = uuid4(), number * (len(SAID) + len(ANSWERED))
-    turn = {"message_id": str(answer_id), "answers": number, "by": str(chat.owner.user_id), "epoch": number, "after_seq": seq}
+    turn = {
+        "message_id": str(answer_id),
+        "answers": number,
+        "by": str(chat.owner.user_id),
+        "epoch": number,
+        "after_seq": seq,
+    }
     usage = {"muse": {"tokens": 300 * number, "cost_usd": 0.001 * number}}
     said: list[dict[str, Any]] = [
         {},
@@ -205,9 +215,7 @@ async def _bare_turn(pool: AsyncConnectionPool[AsyncConnection[Any]], chat: Chat
         )
     async with pool.connection() as connection:
         of_events = [seq + len(SAID), ANSWERED, [Jsonb(payload) for payload in answered]]
-        await connection.execute(
-            ANSWER, [chat.id, answer_id, MESSAGE, MODEL, 300, 0.001, Jsonb(usage), *of_events]
-        )
+        await connection.execute(ANSWER, [chat.id, answer_id, MESSAGE, MODEL, 300, 0.001, Jsonb(usage), *of_events])
 
 
 async def _as_they_should(database: Database, chats: list[Chat], each: int) -> None:

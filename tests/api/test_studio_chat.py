@@ -144,9 +144,7 @@ console.log(JSON.stringify([names.map(([space, name]) => uuid5(space, name)), cu
 def test_the_page_knows_a_messages_id_before_the_service_tells_it(tmp_path: Path) -> None:
     web = Path(__file__).parents[2] / "web" / "js"
     for name in ("chat", "state", "uuid"):
-        (tmp_path / f"{name}.mjs").write_text(
-            (web / f"{name}.js").read_text().replace('"./state.js"', '"./state.mjs"')
-        )
+        (tmp_path / f"{name}.mjs").write_text((web / f"{name}.js").read_text().replace('"./state.js"', '"./state.mjs"'))
     names = [(str(uuid4()), "x" * length + " é🐦") for length in (0, 1, 30, 31, 32, 33, 60, 90, 200)]
     tools = [{"offset": 3, "tool": "look_up"}, {"offset": 3, "tool": "note"}, {"offset": 99, "tool": "read_story"}]
     ids, cut = in_node(IDS, {"names": names, "cut": [["🐦🐦🐦 and on", tools], ["", tools[:1]]]}, tmp_path)

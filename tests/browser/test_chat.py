@@ -39,7 +39,13 @@ async def test_a_talk_from_the_first_word_to_the_story_that_comes_of_it(page: Pa
     # Whoever doesn't see it is told the answer once it is whole.
     await expect(page.locator("#announcer")).to_have_text("Muse: Who keeps the light, and whom does she miss?")
     await expect(page.locator(".turn .said strong")).to_have_text("light")
-    model.script(Reply(text="She waits for her brother, who was lost in the storm of the year before.", hang_after=5, when="Mara does"))
+    model.script(
+        Reply(
+            text="She waits for her brother, who was lost in the storm of the year before.",
+            hang_after=5,
+            when="Mara does",
+        )
+    )
     await say(page, "Mara does. Whom?")
     await expect(page.locator('.turn[data-is="writing"]')).to_contain_text("brother")
     # In the middle of the answer: it is there again, and it can be stopped.
@@ -68,7 +74,10 @@ async def test_a_talk_from_the_first_word_to_the_story_that_comes_of_it(page: Pa
     await rests(page)
     assert (await lines(page))[2] == "Mara does, and she is alone."
     await expect(page.get_by_role("group", name="Versions of the message")).to_contain_text("2 / 2")
-    model.script(Reply(text="Here it is.", args=PROPOSAL, tool_name="propose_story", when="Write it"), Reply(text="Press the button.", when="Write it"))
+    model.script(
+        Reply(text="Here it is.", args=PROPOSAL, tool_name="propose_story", when="Write it"),
+        Reply(text="Press the button.", when="Write it"),
+    )
     await say(page, "Write it")
     card = page.get_by_role("region", name="A story to be written")
     await expect(card).to_contain_text("A keeper who answers the light")
@@ -131,7 +140,9 @@ async def test_nothing_that_was_typed_is_lost(
     assert await kept(service, page, chat) == ["Half a thought", "Which thought?", "Two\nlines", "Two it is."]
 
 
-async def test_a_chat_begun_without_a_connection_begins_with_it(visitor: Visitor, page: Page, model: ModelServer) -> None:
+async def test_a_chat_begun_without_a_connection_begins_with_it(
+    visitor: Visitor, page: Page, model: ModelServer
+) -> None:
     visitor.expected = ("ERR_INTERNET_DISCONNECTED",)
     await begun(page, "The first")
     await page.goto("/chat")

@@ -60,7 +60,7 @@ WITHIN = {
     "told_stories", "talk_json", "check_turns", "begin_turn", "regenerate_turn", "keep_answer", "finish_turn", "stop_turn",
     "switch_branch", "note_talk", "fail_turn", "load_turn", "ask_story", "talk_read_story", "get_user_sessions", "get_session_messages",
     "count_deleted", "keep_text", "section_under_way", "sole_session",
-    "count_deleted", "keep_text", "section_under_way", "sole_session", "shares_session",
+    "shares_session",
 }  # fmt: skip
 """Called by those below, or made of the same statements on one session's rows."""
 PROJECT = UUID("00000000-0000-4000-8000-0000000000d1")

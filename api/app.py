@@ -35,6 +35,7 @@ from api.rest import (
     admin,
     catalog,
     chat,
+    chat_stream,
     export,
     health,
     keys,
@@ -151,7 +152,8 @@ def create_app(settings: Settings, state: State | None = None) -> FastAPI:
     app.state.storyloom = state
     errors.install(app)
     app.add_middleware(Heads)
-    app.add_middleware(BodyLimit, limit=settings.frame_bytes, larger={("PUT", versions.DRAFTS): versions.BODY_BYTES})
+    larger = {("PUT", versions.DRAFTS): versions.BODY_BYTES, ("POST", chat.ADDRESS): chat.BODY_BYTES}
+    app.add_middleware(BodyLimit, limit=settings.frame_bytes, larger=larger)
     app.add_middleware(RestLimit)
     if settings.allowed_origins:
         app.add_middleware(Cors, allowed=settings.allowed_origins)
@@ -163,6 +165,7 @@ def create_app(settings: Settings, state: State | None = None) -> FastAPI:
         ledger,
         sessions,
         chat,
+        chat_stream,
         talks,
         export,
         shares,
@@ -313,8 +316,9 @@ async def running(settings: Settings, *, run_stories: bool = True) -> AsyncItera
 
 
 def _prepare_stories() -> None:
-    """What the first story would else wait for, and the event loop with it."""
+    """What the first story or answer would else wait for, and the event loop with it."""
     importlib.import_module("coordinator.running.workflow")
+    importlib.import_module("api.dialects.uistream")
     load_prices()
 
 

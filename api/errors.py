@@ -87,7 +87,9 @@ def in_words(error: ValidationError | RequestValidationError) -> str:
     """What is wrong with a request, in one line: each field and why."""
     faults = []
     for fault in error.errors()[:5]:
-        where = ".".join(str(part)[:NAME_SHOWN] for part in fault["loc"] if part not in ("body", "query", "path"))
+        parts = [str(part)[:NAME_SHOWN] for part in fault["loc"] if part not in ("body", "query", "path")]
+        # Which of the bodies that a call takes it is, is said so: `<name>`.
+        where = ".".join(part for part in parts if not part.startswith("<"))
         faults.append(f"`{where}`: {fault['msg']}" if where else str(fault["msg"]))
     return "; ".join(faults) + "."
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import uvloop
 
 from api.serve import COLLECT_EVERY
-from bench import append, distance, footprint, load, sockets, startup, story, streaming
+from bench import append, chat, distance, footprint, load, sockets, startup, story, streaming
 from bench.effort import Effort
 from bench.figure import Figure, markdown, show
 from bench.ground import Ground, prepared
@@ -24,6 +24,8 @@ FIGURES: dict[str, Callable[[Ground, Effort], Awaitable[list[Figure]]]] = {
     "many": append.many,
     "size": append.size,
     "story": story.measure,
+    "chat": chat.turns,
+    "opening": chat.opening,
     "footprint": footprint.measure,
     "load": load.cold,
     "memory": load.memory,

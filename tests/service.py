@@ -48,7 +48,9 @@ class Service:
         return await self.http.get(path, headers=bearer(token or self.token), params=params)
 
     async def post(self, path: str, token: str | None = None, **body: Any) -> httpx.Response:
-        return await self.http.post(path, headers=bearer(token or self.token), json=body)
+        # Of a chat the whole answer is asked for: it would else be streamed.
+        headers = {**bearer(token or self.token), "Accept": "application/json"}
+        return await self.http.post(path, headers=headers, json=body)
 
     async def story(self, token: str | None = None, prompt: str = PROMPT, **config: Any) -> str:
         """A finished story's session id."""

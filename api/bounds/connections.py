@@ -7,6 +7,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from ipaddress import ip_network
 from typing import Any
@@ -29,6 +31,8 @@ PIPELINED = 16
 FRAGMENTS = 1_000
 """Parts that one message may come in: an empty one costs its sender less than it costs here."""
 FULL_RETRY_S = 5.0
+ABORT = "storyloom.abort"
+"""Among the extensions of a request's scope: ends its connection at once, where its client takes nothing any more."""
 
 BUSY = "The service has as many connections as it takes: try again in a moment."
 TOO_MANY = "Your address has as many connections open as one may have ({}): close one, then connect again."
@@ -57,6 +61,27 @@ class Connections:
         self._proxies = [ip_network(proxy) for proxy in settings.trusted_proxies]
         self._of_address: Counter[str] = Counter()
         self._open = 0
+        self._ending = False
+        self._last_words: set[Callable[[], object]] = set()
+
+    @contextmanager
+    def while_serving(self, last_word: Callable[[], object]) -> Iterator[None]:
+        """For an answer that goes on for long: where the server ends before the block does, `last_word` is called, and
+        the answer is to end."""
+        self._last_words.add(last_word)
+        try:
+            if self._ending:
+                last_word()
+            yield
+        finally:
+            self._last_words.discard(last_word)
+
+    def end(self) -> None:
+        """The server ends: no answer is waited for that would go on and on."""
+        if not self._ending:
+            self._ending = True
+            for last_word in tuple(self._last_words):
+                last_word()
 
     def enter(self, host: str | None) -> str | None:
         """Takes a place; answers why there is none."""
@@ -124,6 +149,10 @@ class HttpConnection(HttpToolsProtocol):
         self._leave()
         super().connection_lost(exc)
 
+    def shutdown(self) -> None:
+        self._of.end()
+        super().shutdown()
+
     def handle_websocket_upgrade(self) -> None:
         # The WebSocket takes the place that this one had.
         self._leave()
@@ -158,6 +187,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope["extensions"] = {ABORT: {"abort": self._abort}}
         if len(self.pipeline) >= PIPELINED:
             self._refusal = problem("rate_limited", PIPELINE, True, 1)
             raise Refused

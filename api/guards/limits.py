@@ -50,6 +50,8 @@ class BodyLimit:
             limit = await self._limit_of(call)
             self._check(came, limit)
             message = await receive()
+            if message["type"] == "http.disconnect":
+                return message
             if size := len(message.get("body", b"")):
                 if not declared:
                     came += size
@@ -63,8 +65,13 @@ class BodyLimit:
                 raise Carried(Unavailable("The service has more to hold than it can: send it again in a moment."))
             return message
 
+        async def answered(message: Message) -> None:
+            # Whoever answers has read it, and lets go of it. The answer may be a long one.
+            account.close()
+            await send(message)
+
         try:
-            await self._app(scope, limited, send)
+            await self._app(scope, limited, answered)
         finally:
             account.close()
 

@@ -97,6 +97,7 @@ TOLD = [
     "WWW-Authenticate",
     "Warning",
     "X-Request-ID",
+    "x-vercel-ai-ui-message-stream",
 ]
 """What a page may read of an answer besides what every page may: all that this service sends."""
 MAX_AGE_S = 3600

@@ -9,9 +9,7 @@ import time
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
-from uuid import UUID
 
-from pydantic_core import to_json
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
@@ -21,21 +19,16 @@ from api.guards.origins import may_connect
 from api.identity.auth import bearer
 from api.identity.tokens import LEEWAY_S
 from api.live import protocol
+from api.live.watching import Watching, encoded
 from api.state import State, admitted, host_of, person_of, state_of, verified
-from coordinator.errors import Conflict, Internal, RateLimited, StoryloomError, Unauthorized, Unavailable
+from coordinator.errors import Internal, RateLimited, StoryloomError, Unauthorized, Unavailable
 from coordinator.models import Identity
 from coordinator.running.chats import Sending
 from coordinator.running.stories import Asked, WantedStory
-from coordinator.sessions.events import from_storage
-from coordinator.sessions.streams import Attachment, Reader, TooSlow
+from coordinator.sessions.streams import Reader, TooSlow
 from coordinator.telemetry.logs import about
 
 logger = logging.getLogger(__name__)
-
-REPLAY_CHUNK = 200
-"""Events read at a time, so that a long past is neither one long query nor one large answer."""
-ANY_EPOCH = 2**31 - 1
-"""For a client that names no epoch: what it has seen is believed to be what was kept."""
 
 
 class Close(Exception):
@@ -73,13 +66,10 @@ class Connection:
             held=state.connections.held,
             owner=address_key(host_of(websocket)),
         )
-        self._turn = asyncio.Lock()
-        self._identity: Identity | None = None
+        self._watching: Watching | None = None
         self._person = person_of(websocket)
         self._number = 0
         self._expiry: asyncio.TimerHandle | None = None
-        self._attachments: dict[UUID, Attachment] = {}
-        self._attaching: dict[UUID, asyncio.Task[None]] = {}
 
     async def serve(self) -> None:
         """Until either side ends it. Raises nothing; every task it made has ended on return."""
@@ -92,7 +82,7 @@ class Connection:
                 await self._work()
         except TooMany as error:
             code, reason = protocol.TOO_MANY, "too many connections or messages"
-            last_word = _encoded(error_frame(error))
+            last_word = encoded(error_frame(error))
         except Close as close:
             code, reason = close.code, close.reason
         except TooSlow:
@@ -104,15 +94,10 @@ class Connection:
             logger.exception("a connection broke")
             code, reason = protocol.BROKEN, "something went wrong: reconnect and attach"
         finally:
-            attaching = list(self._attaching.values())
-            for task in attaching:
-                task.cancel()
-            await asyncio.gather(*attaching, return_exceptions=True)
-            for attachment in self._attachments.values():
-                self._state.manager.streams.detach(attachment)
+            if self._watching is not None:
+                await self._watching.close()
             self._reader.close()
-            # They lead back to here: what has ended would else be kept until the garbage collector comes by.
-            self._attachments.clear()
+            # It leads back to here: what has ended would else be kept until the garbage collector comes by.
             self._reader.on_too_slow = None
             del self._why
         if self._websocket.client_state is WebSocketState.CONNECTED:
@@ -141,22 +126,24 @@ class Connection:
                     raise Unauthorized("The first frame of a connection is `auth`, with a token.")
                 token = frame.token
                 self._person = self._person if frame.user_id is None else frame.user_id
-            self._identity = (await verified(self._state, token, self._person)).identity
+            caller = (await verified(self._state, token, self._person)).identity
+            self._watching = Watching(self._state, self._reader, caller)
         except TimeoutError:
             raise Close(protocol.NO_AUTH_IN_TIME, "no auth in time") from None
         except (Unavailable, RateLimited) as error:
             # The token may be right: its holder is asked to come again, not to sign in.
-            await self._websocket.send_text(_encoded(error_frame(error)))
+            await self._websocket.send_text(encoded(error_frame(error)))
             raise Close(protocol.TRY_AGAIN_LATER, "not just now: see the error before this") from None
         except StoryloomError as error:
-            await self._websocket.send_text(_encoded(error_frame(error)))
+            await self._websocket.send_text(encoded(error_frame(error)))
             raise Close(protocol.NOT_AUTHENTICATED, "not authenticated") from None
 
     def _ready(self) -> str:
-        assert self._identity is not None and self._identity.user_id is not None
+        caller = self._caller
+        assert caller.user_id is not None
         ready = protocol.Ready(
-            user_id=self._identity.user_id,
-            role=self._identity.role,
+            user_id=caller.user_id,
+            role=caller.role,
             version=self._state.version,
             heartbeat_s=self._state.settings.heartbeat_s,
         )
@@ -247,8 +234,8 @@ class Connection:
         )
 
     async def _act(self, frame: protocol.ClientFrame) -> None:
-        assert self._identity is not None
-        self._state.erasures.check(self._identity)
+        caller, watching = self._caller, self._watches
+        self._state.erasures.check(caller)
         coordinator = self._state.coordinator
         match frame:
             case protocol.Ping():
@@ -258,45 +245,44 @@ class Connection:
             case protocol.StoryStart():
                 await self._start(frame)
             case protocol.SessionAttach():
-                self._attach(frame.session_id, frame.epoch, frame.after_seq)
+                watching.attach(frame.session_id, frame.epoch, frame.after_seq)
             case protocol.SessionDetach():
-                self._detach(frame.session_id)
+                watching.detach(frame.session_id)
             case protocol.SessionCancel():
-                await coordinator.cancel(self._identity, frame.session_id)
+                await coordinator.cancel(caller, frame.session_id)
             case protocol.SessionResume():
-                await coordinator.resume(self._identity, frame.session_id, frame.budget)
+                await coordinator.resume(caller, frame.session_id, frame.budget)
             case protocol.SessionPause():
-                await coordinator.pause(self._identity, frame.session_id)
+                await coordinator.pause(caller, frame.session_id)
             case protocol.SessionSteer():
-                await coordinator.steer(self._identity, frame.session_id, frame.text)
+                await coordinator.steer(caller, frame.session_id, frame.text)
             case protocol.ChatSend():
                 await self._say(frame)
             case protocol.ChatStop():
-                await self._state.chats.stop(self._identity, frame.session_id)
+                await self._state.chats.stop(caller, frame.session_id)
             case protocol.ChatRegenerate():
-                await self._state.chats.regenerate(self._identity, frame.session_id, frame.seq, frame.request_id)
+                await self._state.chats.regenerate(caller, frame.session_id, frame.seq, frame.request_id)
             case protocol.ChatEdit():
-                await self._state.chats.edit(self._identity, frame.session_id, frame.seq, frame.text, frame.request_id)
+                await self._state.chats.edit(caller, frame.session_id, frame.seq, frame.text, frame.request_id)
             case protocol.SessionBranch():
-                await self._state.chats.branch(self._identity, frame.session_id, frame.seq)
+                await self._state.chats.branch(caller, frame.session_id, frame.seq)
             case protocol.SessionApprove():
                 await coordinator.approve(
-                    self._identity, frame.session_id, frame.step, approved=frame.approved, comment=frame.comment
+                    caller, frame.session_id, frame.step, approved=frame.approved, comment=frame.comment
                 )
 
     async def _renew(self, frame: protocol.Auth) -> None:
         person = self._person if frame.user_id is None else frame.user_id
         renewed = (await verified(self._state, frame.token, person)).identity
-        assert self._identity is not None
-        if renewed.user_id != self._identity.user_id:
+        if renewed.user_id != self._caller.user_id:
             raise Unauthorized("A connection stays with its user: connect again to be another.")
-        self._identity = renewed
+        self._watches.caller = renewed
         self._watch_token()
         self._reader.offer(self._ready())
 
     async def _start(self, frame: protocol.StoryStart) -> None:
-        assert self._identity is not None
-        self._check_room()
+        watching = self._watches
+        watching.check_room()
         await admitted(self._state, self._caller, host_of(self._websocket), frame.request_id)
         asked = Asked(frame.asked_in, frame.asked_call) if frame.asked_in else None
         wanted = WantedStory(
@@ -308,135 +294,38 @@ class Connection:
             frame.project_id,
             asked,
         )
-        session, _ = await self._state.coordinator.create(self._identity, wanted)
+        session, _ = await self._state.coordinator.create(self._caller, wanted)
         # Watched before it runs; a repeated request is told its story from the beginning.
-        self._attach(session.id, 0, 0)
+        watching.attach(session.id, 0, 0)
         self._state.coordinator.begin(session)
 
     async def _say(self, frame: protocol.ChatSend) -> None:
-        assert self._identity is not None
+        watching = self._watches
         if frame.session_id is None:
-            self._check_room()
+            watching.check_room()
             await self._state.addresses.note(self._caller, host_of(self._websocket))
         sending = Sending(frame.text, frame.session_id, frame.project_id, frame.agent, frame.model, frame.request_id)
-        posted = await self._state.chats.send(self._identity, sending)
-        if posted.session.id not in self._attachments:
+        posted = await self._state.chats.send(self._caller, sending)
+        if not watching.watches(posted.session.id):
             # A repeated request is told its chat from the beginning.
-            self._attach(posted.session.id, 0, 0)
+            watching.attach(posted.session.id, 0, 0)
 
-    # -- Watching ----------------------------------------------------------------------------------------------------
-
-    def _check_room(self) -> None:
-        limit = self._state.settings.attach_limit
-        for session_id in [session_id for session_id, watch in self._attachments.items() if watch.ended]:
-            del self._attachments[session_id]
-        if len(self._attachments) >= limit:
-            raise Conflict(f"One connection may watch {limit} sessions. Detach from one, or open another connection.")
-
-    def _attach(self, session_id: UUID, epoch: int | None, after_seq: int | None) -> None:
-        """Begins to watch; a second attach to the same session takes the place of the first."""
-        self._detach(session_id)
-        self._check_room()
-        streams = self._state.manager.streams
-        attachment = streams.attach(self._reader, session_id, self._state.settings.reader_queue)
-        attachment.on_diverged = lambda: self._attach(session_id, None, None)
-        self._attachments[session_id] = attachment
-        # Beside the frames that follow, so that a long replay holds none of them up.
-        self._attaching[session_id] = asyncio.create_task(self._catch_up(attachment, epoch, after_seq))
-
-    def _detach(self, session_id: UUID) -> None:
-        if (task := self._attaching.pop(session_id, None)) is not None:
-            task.cancel()
-        if (attachment := self._attachments.pop(session_id, None)) is not None:
-            self._state.manager.streams.detach(attachment)
-
-    async def _catch_up(self, attachment: Attachment, epoch: int | None, after_seq: int | None) -> None:
-        """The past after `after_seq`, or a snapshot where that is not what was kept; then live."""
-        session_id = attachment.session_id
-        try:
-            # One after another, so that no more of the past is in memory than the reader has room for.
-            async with self._turn:
-                if after_seq is None or not await self._replay(attachment, epoch, after_seq):
-                    await self._room()
-                    snapshot = await self._state.snapshots.get(self._caller, session_id)
-                    self._note_guest(attachment, UUID(snapshot.fields["session"]["user_id"]))
-                    await attachment.replay(snapshot)
-                    self._state.manager.metrics.snapshots.inc()
-                attachment.go_live()
-            if attachment.guest is not None:
-                # They may have been removed while the past was read, before anybody knew that they watch.
-                with contextlib.suppress(Unavailable):
-                    await self._state.manager.feed.look_again()
-        except TooSlow:
-            # The sending task ends the connection.
-            return
-        except StoryloomError as error:
-            self._give_up(attachment, error)
-        except Exception:
-            logger.exception("replaying session %s broke", session_id)
-            self._give_up(attachment, Internal("The session could not be replayed. Attach again."))
-        finally:
-            if self._attaching.get(session_id) is asyncio.current_task():
-                del self._attaching[session_id]
-
-    def _note_guest(self, attachment: Attachment, owner: UUID) -> None:
-        if owner != self._caller.user_id and not self._caller.is_admin:
-            attachment.guest = self._caller.user_id
-
-    async def _room(self) -> None:
-        """For a page of the past, of this reader and of all."""
-        await self._reader.room()
-        await self._state.connections.held.room()
-
-    def _give_up(self, attachment: Attachment, error: StoryloomError) -> None:
-        session_id = attachment.session_id
-        if self._attachments.get(session_id) is attachment:
-            del self._attachments[session_id]
-        self._state.manager.streams.detach(attachment)
-        self._tell(error_frame(error, session_id=str(session_id)))
-
-    async def _replay(self, attachment: Attachment, epoch: int | None, after_seq: int) -> bool:
-        """False where only a snapshot can tell it."""
-        manager, session_id = self._state.manager, attachment.session_id
-        told = manager.streams.last_told(session_id)
-        seen, count = after_seq, 0
-        while True:
-            await self._room()
-            async with self._state.catching_up:
-                page = await manager.record.replay(
-                    self._caller, session_id, ANY_EPOCH if epoch is None else epoch, seen, REPLAY_CHUNK
-                )
-            if seen == after_seq:
-                if after_seq > max(page.last_seq, told) or (epoch is not None and not page.same_past):
-                    return False
-                attachment.start_after(page.epoch if epoch is None else epoch, after_seq)
-                self._note_guest(attachment, page.user_id)
-            for item in page.items:
-                await attachment.replay(from_storage(item, seen))
-                seen = item["seq"]
-            count += len(page.items)
-            if not page.more:
-                manager.metrics.replay.observe(count)
-                return True
+    @property
+    def _watches(self) -> Watching:
+        """From when it is known who connects."""
+        assert self._watching is not None
+        return self._watching
 
     @property
     def _caller(self) -> Identity:
-        assert self._identity is not None
-        return self._identity
+        return self._watches.caller
 
     async def _answer(self, frame: dict[str, Any]) -> None:
         """Waits for room: a client that asks faster than it reads is read from more slowly, and not cut off."""
-        await self._reader.put(_encoded(frame))
-
-    def _tell(self, frame: dict[str, Any]) -> None:
-        self._reader.offer(_encoded(frame))
+        await self._reader.put(encoded(frame))
 
 
 def _settle(end: asyncio.Future[Exception], why: Exception) -> None:
     """A connection ends by what comes first."""
     if not end.done():
         end.set_result(why)
-
-
-def _encoded(frame: dict[str, Any]) -> str:
-    return to_json(frame, inf_nan_mode="null").decode()

@@ -95,7 +95,7 @@ class Refresh(BaseModel):
     refresh_token: str = Field(min_length=1, max_length=16_384)
 
 
-@router.get("/templates", tags=["catalog"])
+@router.get("/templates", tags=["catalog"], responses=responses("invalid_message"))
 async def list_templates(
     service: Service, kind: Annotated[Literal["story", "chat"], Query(description="of sessions")] = "story"
 ) -> list[TemplateInfo] | list[AgentInfo]:

@@ -1,15 +1,19 @@
-"""REST: talk with an agent, stop it, have it answer anew, go another way."""
+"""REST: talk with an agent, stop it, have it answer anew, go another way. Answers are streamed, or told whole."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from pydantic.config import JsonDict
 
+from api.dialects.uichat import speaks
 from api.errors import responses
+from api.rest import chat_sdk
+from api.rest.chat_sdk import UiChat
+from api.rest.chat_stream import STREAM, Chat, stream_posted, wants_json
 from api.rest.examples import answered, asked, shown
 from api.rest.sessions import Key
 from api.state import Caller, Host, Service
@@ -18,6 +22,9 @@ from coordinator.models import Message, Name, Prompt, Session, ShortText, Usage
 from coordinator.running.chats import Posted, Sending
 
 router = APIRouter(tags=["chat"], route_class=StrictRoute)
+ADDRESS = "/api/v1/chat"
+BODY_BYTES = 4_194_304
+"""Of a message with the whole history that its client has."""
 ERRORS = responses(
     "unauthorized", "forbidden", "not_found", "invalid_message", "too_large", "conflict", "expired", "unavailable"
 )
@@ -106,22 +113,51 @@ class BranchChoice(BaseModel):
     seq: Seq = Field(description="of a message of the branch that is to be shown")
 
 
-async def _answered(service: Service, caller: Caller, posted: Posted) -> ChatAnswer:
+def _kind(body: Any) -> str:
+    if isinstance(body, dict):
+        return "<history>" if speaks(body) else "<message>"
+    return "<history>" if isinstance(body, UiChat) else "<message>"
+
+
+Body = Annotated[Annotated[NewMessage, Tag("<message>")] | Annotated[UiChat, Tag("<history>")], Discriminator(_kind)]
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {**STREAM, "description": f"{STREAM['description']} With `Accept: application/json` the whole one."},
+    **ERRORS,
+}
+
+
+async def _answered(service: Service, caller: Caller, posted: Posted, request: Request) -> ChatAnswer | Response:
+    if not wants_json(request):
+        return await stream_posted(service, caller, posted, request)
     message = await service.chats.answer(caller, posted)
     usage = Usage(tokens=message.tokens, cost_usd=message.cost_usd)
     return ChatAnswer(session_id=posted.session.id, message=message, usage=usage)
 
 
-@router.post("/api/v1/chat", responses=ERRORS)
-async def chat(body: NewMessage, caller: Caller, service: Service, host: Host, key: Key = None) -> ChatAnswer:
-    """Say something, and have the answer."""
-    return await _answered(service, caller, await say(service, caller, host, body, key))
+@router.post(
+    ADDRESS,
+    responses=ANSWERS,
+    response_model=ChatAnswer,
+    openapi_extra=asked({"text": "A keeper finds that the light answers her.", "agent": "muse"}),
+)
+async def chat(
+    body: Body, caller: Caller, service: Service, host: Host, request: Request, key: Key = None
+) -> ChatAnswer | Response:
+    """Say something, and have the answer: as it is written, or with `Accept: application/json` when it is whole."""
+    posted = (
+        await chat_sdk.posted(service, caller, host, body)
+        if isinstance(body, UiChat)
+        else await say(service, caller, host, body, key)
+    )
+    return await _answered(service, caller, posted, request)
 
 
-@router.post("/chat", responses=ERRORS, include_in_schema=False)
-async def old_chat(body: NewMessage, caller: Caller, service: Service, host: Host, key: Key = None) -> ChatAnswer:
+@router.post("/chat", responses=ERRORS, include_in_schema=False, response_model=ChatAnswer)
+async def old_chat(
+    body: Body, caller: Caller, service: Service, host: Host, request: Request, key: Key = None
+) -> ChatAnswer | Response:
     """As /api/v1/chat, for clients that know this address."""
-    return await _answered(service, caller, await say(service, caller, host, body, key))
+    return await chat(body, caller, service, host, request, key)
 
 
 async def say(service: Service, caller: Caller, host: str | None, body: NewMessage, key: str | None) -> Posted:
@@ -133,27 +169,40 @@ async def say(service: Service, caller: Caller, host: str | None, body: NewMessa
 
 
 @router.post("/api/v1/chat/{session_id}/stop", responses={200: answered(SESSION), **ERRORS})
-async def stop_answer(session_id: UUID, caller: Caller, service: Service) -> Session:
+async def stop_answer(session_id: Chat, caller: Caller, service: Service) -> Session:
     """The answer under way ends where it is, and keeps its text. Again changes nothing."""
     return await service.chats.stop(caller, session_id)
 
 
-@router.post("/api/v1/chat/{session_id}/regenerate", responses=ERRORS, openapi_extra=asked({"seq": 2}))
+@router.post(
+    "/api/v1/chat/{session_id}/regenerate",
+    responses=ANSWERS,
+    response_model=ChatAnswer,
+    openapi_extra=asked({"seq": 2}),
+)
 async def regenerate_answer(
-    session_id: UUID, caller: Caller, service: Service, body: Regeneration | None = None, key: Key = None
-) -> ChatAnswer:
+    session_id: Chat,
+    caller: Caller,
+    service: Service,
+    request: Request,
+    body: Regeneration | None = None,
+    key: Key = None,
+) -> ChatAnswer | Response:
     """Another answer beside one that is there, which stays; or to a message whose answer failed."""
     posted = await service.chats.regenerate(caller, session_id, (body or Regeneration()).seq, key)
-    return await _answered(service, caller, posted)
+    return await _answered(service, caller, posted, request)
 
 
-@router.post("/api/v1/chat/{session_id}/edit", responses=ERRORS)
-async def edit_message(session_id: UUID, body: Edit, caller: Caller, service: Service, key: Key = None) -> ChatAnswer:
+@router.post("/api/v1/chat/{session_id}/edit", responses=ANSWERS, response_model=ChatAnswer)
+async def edit_message(
+    session_id: Chat, body: Edit, caller: Caller, service: Service, request: Request, key: Key = None
+) -> ChatAnswer | Response:
     """One's own message otherwise, and its answer: the talk goes another way from there, and what was said stays."""
-    return await _answered(service, caller, await service.chats.edit(caller, session_id, body.seq, body.text, key))
+    posted = await service.chats.edit(caller, session_id, body.seq, body.text, key)
+    return await _answered(service, caller, posted, request)
 
 
 @router.post("/api/v1/chat/{session_id}/branch", responses={200: answered(SESSION), **ERRORS})
-async def show_branch(session_id: UUID, body: BranchChoice, caller: Caller, service: Service) -> Session:
+async def show_branch(session_id: Chat, body: BranchChoice, caller: Caller, service: Service) -> Session:
     """Show the branch with that message, as far as it was said last."""
     return await service.chats.branch(caller, session_id, body.seq)

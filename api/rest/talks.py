@@ -104,14 +104,19 @@ async def list_said(
 @router.put(
     "/{session_id}/title",
     name="name_talk",
-    responses={200: answered(SESSION), **responses("unauthorized", "not_found", "invalid_message")},
+    responses={
+        200: answered(SESSION),
+        **responses("unauthorized", "forbidden", "not_found", "invalid_message", "too_large"),
+    },
 )
 async def name_talk(session_id: UUID, body: NewTitle, caller: Caller, service: Service) -> Session:
     """Give a session a title: it keeps that."""
     return await service.manager.steering.rename(caller, session_id, body.title)
 
 
-@router.delete("/{session_id}", name="delete_talk", status_code=204, responses=responses("unauthorized", "not_found"))
+@router.delete(
+    "/{session_id}", name="delete_talk", status_code=204, responses=responses("unauthorized", "forbidden", "not_found")
+)
 async def delete_talk(session_id: UUID, caller: Caller, service: Service) -> None:
     """The session and all that hangs on it, gone; an answer or story under way is stopped first."""
     await service.coordinator.delete(caller, session_id)

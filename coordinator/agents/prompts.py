@@ -39,29 +39,36 @@ WHOLE: Final = -1
 anew: both have a limit of their own."""
 
 WINDOWS: Final[dict[BriefKind, dict[str, int]]] = {
-    "brainstorm": {"prompt": WHOLE, "wishes": 150, "notes": 700},
+    "brainstorm": {"prompt": WHOLE, "wishes": 150, "project": 300, "bible": 500, "notes": 700},
     "outline": {
-        "prompt": WHOLE, "wishes": 150, "brainstorm": 600, "outline": REST, "outline review": 300, "notes": 400,
+        "prompt": WHOLE, "wishes": 150, "project": 300, "bible": 700, "brainstorm": 600, "outline": REST,
+        "outline review": 300, "notes": 400,
     },
-    "outline-review": {"prompt": 900, "wishes": 150, "outline": REST, "notes": 500},
+    "outline-review": {
+        "prompt": 900, "wishes": 150, "project": 200, "bible": 400, "outline": REST, "notes": 500,
+    },
     "draft": {
-        "prompt": 400, "wishes": 150, "bible": 1_400, "summary": 500, "ahead": 350, "beats": 700, "notes": 700,
-        "previous": 300,
+        "prompt": 400, "wishes": 150, "project": 200, "bible": 1_400, "summary": 500, "ahead": 350, "beats": 700,
+        "notes": 700, "previous": 300,
     },
     "record": {"prompt": 150, "wishes": 150, "bible": 1_000, "summary": 500, "text": REST},
     "notes": {
         "prompt": 400, "wishes": 150, "outline": 700, "bible": 500, "summary": 500, "notes": 300, "reading": REST,
     },
     "lore-review": {"prompt": 150, "wishes": 150, "bible": 1_800, "summary": 400, "reading": REST},
-    "review": {"prompt": 600, "wishes": 150, "outline": 700, "summary": 500, "notes": 500, "reading": REST},
-    "revise": {
-        "prompt": 250, "wishes": 150, "bible": 900, "summary": 400, "previous": 150, "beats": 400, "text": REST,
-        "notes": 700,
+    "review": {
+        "prompt": 600, "wishes": 150, "project": 150, "outline": 700, "summary": 500, "notes": 500, "reading": REST,
     },
-    "polish": {"prompt": 150, "wishes": 150, "names": 150, "previous": 150, "text": REST, "notes": 500},
+    "revise": {
+        "prompt": 250, "wishes": 150, "project": 150, "bible": 900, "summary": 400, "previous": 150, "beats": 400,
+        "text": REST, "notes": 700,
+    },
+    "polish": {
+        "prompt": 150, "wishes": 150, "project": 100, "names": 150, "previous": 150, "text": REST, "notes": 500,
+    },
     "rewrite": {
-        "prompt": 250, "wishes": 150, "bible": 900, "summary": 400, "before": 300, "passage": WHOLE, "following": 150,
-        "notes": 700,
+        "prompt": 250, "wishes": 150, "project": 150, "bible": 900, "summary": 400, "before": 300, "passage": WHOLE,
+        "following": 150, "notes": 700,
     },
 }  # fmt: skip
 """What each kind of step is given, in the order in which it reads, and how many words of it."""
@@ -262,6 +269,7 @@ def _fit(text: str, words: int) -> str:
 _MATERIALS: Final[dict[str, Callable[[Brief, int], str]]] = {
     "prompt": lambda brief, words: _fit(brief.prompt, words),
     "wishes": _wishes,
+    "project": lambda brief, words: _fit(brief.instructions, words),
     "brainstorm": lambda brief, words: _fit(brief.brainstorm, words),
     "outline": _outline,
     "outline review": _outline_review,
@@ -280,6 +288,7 @@ _MATERIALS: Final[dict[str, Callable[[Brief, int], str]]] = {
 }
 
 _NAMES: Final = {
+    "project": "wishes for all of its project",
     "outline review": "review of the outline",
     "ahead": "where the story goes",
     "beats": "plan of this section",

@@ -7,6 +7,7 @@ there. Only what turns out to have been a thought is taken back.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import math
 from collections.abc import Awaitable, Callable
@@ -389,7 +390,9 @@ def _weight(answer: ToolAnswer) -> int:
     return tokens_of(str(answer.result)) + tokens_of(str(answer.call.args)) + 30
 
 
+@functools.cache
 def _definition(tool: Tool) -> ToolDefinition:
+    # Once: to put a schema together takes longer than all else of asking a model.
     args = tool_specs.ARGS[tool]
     schema = args.model_json_schema()
     return ToolDefinition(name=tool, description=(args.__doc__ or "").strip(), parameters_json_schema=schema)

@@ -70,3 +70,5 @@ class Talk:
     """Of this turn, in their order."""
     written: str = ""
     """The answer so far."""
+    again: int = 0
+    """How often this message was answered before: this is to be another answer."""

@@ -59,6 +59,8 @@ class Material:
     bible: Bible = field(default_factory=Bible)
     stories: tuple[Told, ...] = ()
     tools: tuple[Tool, ...] = ()
+    again: int = 0
+    """How often the last message was answered before."""
 
     @property
     def bible_size(self) -> int:
@@ -118,6 +120,7 @@ def window(material: Material, room: int, count: Count) -> Window:
         bible,
         material.stories,
         material.tools,
+        again=material.again,
     )
     fallen = tuple(line for line in material.lines[:first] if line.place > material.summary.place)
     return Window(talk, fallen, max(room - max(left, 0), 0))
@@ -135,7 +138,10 @@ def is_summary_due(cut: Window, room: int, count: Count) -> bool:
 
 def touched(bible: Bible, texts: Iterable[str], room: int, count: Count) -> Bible:
     """What of the bible the texts speak of, by the words of its names; rules always. As far as the room goes."""
-    spoken = {word.casefold() for text in texts for word in _WORD.findall(text) if len(word) >= LEAST_NAME}
+    spoken: set[str] = set()
+    if bible.people or bible.places or bible.facts:
+        # Casefolded as a whole: word by word a long talk would take a millisecond.
+        spoken = {word for text in texts for word in _WORD.findall(text.casefold()) if len(word) >= LEAST_NAME}
 
     def is_spoken_of(name: str) -> bool:
         return any(len(word) >= LEAST_NAME and word.casefold() in spoken for word in _WORD.findall(name))

@@ -99,6 +99,8 @@ def _next_part(talk: Talk) -> tuple[str, tuple[str, dict[str, Any]] | None]:
     # Late: its word banks are only loaded by a node that uses them.
     from coordinator.llm.storyteller.muse import reply
 
+    # Another answer to the same is what would be said a turn later.
+    talk = replace(talk, turn=talk.turn + 2 * talk.again)
     text = ""
     for tools in range(len(talk.answered) + 1):
         part = reply(replace(talk, answered=talk.answered[:tools], written=text))

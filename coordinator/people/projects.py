@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -22,11 +23,13 @@ from coordinator.store.projects import (
     Invite,
     InvitedRole,
     Joined,
+    KeptBible,
     Member,
     NewProject,
     Project,
     ProjectDefaults,
     ProjectRole,
+    Told,
 )
 from coordinator.story import canon
 from coordinator.story.canon import BibleEntry, Lore, Offer, Source
@@ -185,7 +188,8 @@ class Projects:
     # -- The bible ---------------------------------------------------------------------------------------------------
 
     async def bible(self, identity: Identity, project_id: UUID) -> list[BibleEntry]:
-        return canon.entries_of((await self._operations.bible(identity, project_id)).bible)
+        kept = await self._operations.bible(identity, project_id)
+        return await asyncio.to_thread(canon.entries_of, kept.bible)
 
     async def add_entry(
         self, identity: Identity, project_id: UUID, lore: Mapping[str, Any], request_id: str | None = None
@@ -227,18 +231,9 @@ class Projects:
     ) -> Page[StoryOffers]:
         """Of the newest completed stories those that have something to offer: fewer than `limit`, as a rule."""
         kept = await self._operations.bible(identity, project_id)
-        entries = canon.entries_of(kept.bible)
         told = await self._operations.told(identity, project_id, limit=limit, cursor=cursor)
-        found = [
-            StoryOffers(
-                session_id=story.session_id,
-                title=story.title,
-                completed_at=story.completed_at,
-                offers=canon.offers_of(story.session_id, story.bible, entries, kept.settled),
-            )
-            for story in told.items
-        ]
-        return Page([story for story in found if story.offers], told.next_cursor)
+        # Long bibles take a while to compare.
+        return Page(await asyncio.to_thread(_offered, told.items, kept), told.next_cursor)
 
     async def settle(
         self, identity: Identity, project_id: UUID, session_id: UUID, *, accept: Chosen, dismiss: Chosen
@@ -250,10 +245,8 @@ class Projects:
         user = identity.writer()
         kept = await self._operations.bible(identity, project_id)
         (story,) = (await self._operations.told(identity, project_id, session_id=session_id)).items
-        left = {
-            offer.id: offer
-            for offer in canon.offers_of(session_id, story.bible, canon.entries_of(kept.bible), kept.settled)
-        }
+        found = await asyncio.to_thread(_offered, [story], kept)
+        left = {offer.id: offer for one in found for offer in one.offers}
         source = Source(how="told", session_id=session_id, title=story.title)
         wanted = _chosen(accept, left, kept.settled)
         entries = [canon.accepted(offer, source) for offer in wanted]
@@ -265,6 +258,21 @@ class Projects:
         settled = [str(offer.id) for offer in (*wanted, *unwanted)]
         await self._operations.put_entries(project_id, user, parts, settled=settled)
         return Settled(accepted=entries, dismissed=len(unwanted))
+
+
+def _offered(stories: Iterable[Told], kept: KeptBible) -> list[StoryOffers]:
+    """Of these stories those that have something to offer."""
+    entries = canon.entries_of(kept.bible)
+    found = [
+        StoryOffers(
+            session_id=story.session_id,
+            title=story.title,
+            completed_at=story.completed_at,
+            offers=canon.offers_of(story.session_id, story.bible, entries, kept.settled),
+        )
+        for story in stories
+    ]
+    return [story for story in found if story.offers]
 
 
 def _chosen(chosen: Chosen, left: Mapping[UUID, Offer], settled: Collection[str]) -> list[Offer]:

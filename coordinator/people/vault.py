@@ -90,12 +90,15 @@ class Vault:
         """Gone on return: no run that begins later has it. Raises NotFound where there is none."""
         await self._keys.delete(owner, provider)
 
-    async def models_for(self, models: Models, owner: UUID, name: str) -> Models:
-        """The models as a run with that one may use them: with the owner's own keys, as they are kept now.
+    async def models_for(self, models: Models, owner: UUID, name: str, kept: Collection[str] | None = None) -> Models:
+        """The models as a run with that one may use them: with the owner's own keys, as they are kept now. `kept` are
+        the providers that the owner has keys for, where that is known: without any that matter nothing is read.
 
         Raises Misconfigured as `unlocked`.
         """
         providers = models.key_providers(name)
+        if kept is not None:
+            providers &= set(kept)
         return await models.with_keys(name, await self.unlocked(owner, providers)) if providers else models
 
     async def unlocked(self, owner: UUID, providers: Collection[str]) -> dict[str, SecretStr]:

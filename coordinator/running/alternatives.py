@@ -77,6 +77,7 @@ class Alternatives:
             session.config,
             self._library.get(session.template),
             map(Done.stored, so_far.steps),
+            so_far.material,
         )
         passage = passages.find(work, content, wanted.place)
         check_budget(session, next_call=True)

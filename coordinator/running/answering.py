@@ -197,7 +197,10 @@ class Answering:
             stop.set()
         try:
             agent = self._library.agent(session.template)
-            models = await _patiently(lambda: self._vault.models_for(self._models, session.user_id, session.model))
+            kept = taken.talk["keys"]
+            models = await _patiently(
+                lambda: self._vault.models_for(self._models, session.user_id, session.model, kept)
+            )
             toolbox = Toolbox(self._manager.store, self._library, session, asker)
             start = _start(taken)
             bible = await _patiently(lambda: self._bibles.of(taken.talk["project"]))
@@ -341,6 +344,7 @@ def _material(taken: Taken, tools: list[Tool], bible: Bible) -> Material:
         stories,
         # What is noted is noted for a project.
         tuple(tool for tool in tools if tool != "note" or talk["project"]),
+        talk["again"],
     )
 
 

@@ -143,7 +143,8 @@ class _Sizes:
             case "outline":
                 return self.outline if kind != "outline" else 0
             case "bible":
-                return 200 + 60 * section
+                # Before the outline there is that of a project alone.
+                return 0 if kind in ("brainstorm", "outline", "outline-review") else 200 + 60 * section
             case "summary":
                 return self.summary(section) if section > 1 else 0
             case "previous":

@@ -45,6 +45,7 @@ class Ledgers:
             session.config,
             self._library.get(session.template),
             map(Done.stored, answer["steps"]),
+            answer["material"],
             each=each,
         )
         past = Past(versions, continuity.text_as_it_stands(work), work.current_version)

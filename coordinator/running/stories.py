@@ -23,7 +23,7 @@ from coordinator.story.edits import brought
 from coordinator.story.fork import WantedFork, fork
 from coordinator.story.template import Template
 from coordinator.story.words import count_words
-from coordinator.story.work import Done, Work, text_of
+from coordinator.story.work import Done, Work, context_of, text_of
 from coordinator.workers.workers import Workers
 
 DEFAULT_TEMPLATE = "short-story"
@@ -136,8 +136,14 @@ class StoryCoordinator:
         if "theme_options" in changes:
             options = {**parent.config.theme_options, **changes["theme_options"]}
             changes["theme_options"] = self.library.check_options(template, options)
-        _, done = await restored(
-            self._workers, parent.user_id, so_far.prompt, parent.config, template, map(Done.stored, so_far.steps)
+        before, done = await restored(
+            self._workers,
+            parent.user_id,
+            so_far.prompt,
+            parent.config,
+            template,
+            map(Done.stored, so_far.steps),
+            so_far.material,
         )
         # In a thread: of a story of a hundred pages it folds the steps several times, in a fifth of a second.
         made = await asyncio.to_thread(
@@ -148,6 +154,7 @@ class StoryCoordinator:
             done,
             so_far.versions,
             replace(wanted, changes=changes),
+            before.known,
         )
         work = made.work
         _check_gates(work.config, template)
@@ -159,7 +166,7 @@ class StoryCoordinator:
             made.steps,
             made.until,
             work.config,
-            {"bible": work.bible.model_dump(mode="json"), "summary": work.summary} if work.outline else {},
+            context_of(work) if work.outline else {},
             progress.of(work, first.name if first else None, words),
             work.scores,
             work.current_version,

@@ -41,7 +41,7 @@ from coordinator.story.material import Note, Section, Verdict
 from coordinator.story.sections import words_for
 from coordinator.story.verdicts import scored_by
 from coordinator.story.words import count_words
-from coordinator.story.work import Done, StepSpec, Work, begun_by, newest_texts, text_of
+from coordinator.story.work import Done, StepSpec, Work, begun_by, context_of, newest_texts, text_of
 from coordinator.telemetry import traces
 from coordinator.telemetry.logs import about_from_here
 from coordinator.telemetry.traces import Fact, Traces
@@ -111,7 +111,14 @@ class StoryWorkflow:
             template = self._library.get(session.template)
             done = [Done.stored(step) for step in recovered.steps if step["status"] == "done"]
             work, _ = await restored(
-                self._workers, session.user_id, recovered.prompt, session.config, template, done, patient=True
+                self._workers,
+                session.user_id,
+                recovered.prompt,
+                session.config,
+                template,
+                done,
+                recovered.material,
+                patient=True,
             )
             reading = _Reading(self._workers, session.user_id)
             models = await _patiently(
@@ -454,7 +461,7 @@ def _made(before: Work, after: Work, spec: StepSpec, answer: Answer, reading: _R
         if scored.accept:
             made["accept_version"] = scored.version
     if spec.kind in ("outline", "record"):
-        made["context"] = {"bible": after.bible.model_dump(mode="json"), "summary": after.summary}
+        made["context"] = context_of(after)
     if spec.kind == "outline" and after.outline is not None:
         made["title"] = after.outline.title[:200]
     following = plan.next_step(after)

@@ -333,6 +333,14 @@ class Event:
         fields = {**self.fields, "offset": self.fields["offset"] + cut, "text": self.fields["text"][cut:]}
         return Event(fields, self._parts[seen:])
 
+    def until(self, seq: int) -> Event:
+        """What was told up to `seq`, which is one of its numbers: of a joined delta the part with those before."""
+        if seq >= self.seq:
+            return self
+        seen = seq - self.first_seq + 1
+        text = self.fields["text"][: sum(self.parts[:seen])]
+        return Event({**self.fields, "seq": seq, "text": text}, self.parts[:seen])
+
 
 def stored(event: Event) -> dict[str, Any]:
     """An event as a row: without what the row has columns for, and a delta with its `parts`."""

@@ -43,7 +43,7 @@ class Feed:
     async def tell(self, session_id: UUID, events: list[Json]) -> None:
         """Stored events of a session that no run here numbers, after those of other nodes that readers here lack."""
         self._streams.stored.add(session_id)
-        if not events or session_id not in self._streams.positions():
+        if not events or self._streams.position(session_id) is None:
             # Who is being replayed to finds them in the store, at the latest by `follow`.
             return
         try:
@@ -55,8 +55,8 @@ class Feed:
 
     async def catch_up(self, session_id: UUID, up_to_seq: int) -> None:
         """Before this node's own events: those that another node stored and readers here have not seen."""
-        seq = self._streams.positions().get(session_id, up_to_seq)
-        while seq < up_to_seq:
+        seq = self._streams.position(session_id)
+        while seq is not None and seq < up_to_seq:
             events = (await self._store.record.events_after({session_id: seq})).get(session_id)
             if not events:
                 return

@@ -54,6 +54,8 @@ class Recovered:
     notes: list[str]
     partial: Partial | None
     journal: Journal
+    material: Json | None = None
+    """What it has begun with of its project."""
 
 
 class NodeRuns:
@@ -150,6 +152,7 @@ class NodeRuns:
             loaded["notes"],
             Partial(UUID(partial["message_id"]), partial["attempt"], partial["text"]) if partial else None,
             journal,
+            loaded["material"],
         )
 
     async def broke(self, begun: Begun) -> bool:

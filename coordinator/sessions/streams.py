@@ -131,7 +131,13 @@ class Reader:
         return ROOM_FOR_LIVE * len(self._waiting) >= self._limit or ROOM_FOR_LIVE * waiting >= self._most_bytes
 
     async def next(self) -> str:
-        """The next frame. Raises TooSlow at once when marked so: the reader will attach again and be replayed to."""
+        """The next frame. Raises as `take`."""
+        item = await self.take()
+        return item.frame() if isinstance(item, Event) else item
+
+    async def take(self) -> Event | str:
+        """The next event, or a frame that is none. Raises TooSlow at once when marked so: the reader will attach again
+        and be replayed to."""
         # The one before is on its way.
         self.keep(-self._sending)
         self._sending = 0
@@ -146,7 +152,7 @@ class Reader:
         item = self._waiting.popleft()
         self._sending = _size(item)
         self._room.set()
-        return item.frame() if isinstance(item, Event) else item
+        return item
 
 
 def _join_to_last(waiting: deque[Any], event: Event) -> bool:
@@ -332,6 +338,10 @@ class Streams:
             for session_id, watchers in self._watched.items()
         }
         return {session_id: min(seqs) for session_id, seqs in live.items() if seqs}
+
+    def position(self, session_id: UUID) -> int | None:
+        """The number of the last event that all live readers of a session here have, None where it has none."""
+        return min((one.last_seq for one in self._watched.get(session_id, ()) if one.live), default=None)
 
     def guests(self) -> dict[UUID, set[UUID]]:
         """The sessions of others that users watch on this node as members of a project, by user."""

@@ -217,6 +217,11 @@ class TurnOperations:
             )
         )
 
+    async def find(self, identity: Identity, key: str) -> UUID | None:
+        """The session with that id, or the one of the identity's own that a request with that id made."""
+        found = await self._gateway.read("find_chat", identity, key=key, id=_id(key))
+        return UUID(found) if found else None
+
     async def current(self, identity: Identity, session_id: UUID) -> tuple[SessionStatus, Turn | None]:
         """How the chat stands, and the answer under way, where one is. Raises NotFound."""
         answer = await self._gateway.read("current_turn", identity, session_id=session_id)
@@ -267,6 +272,15 @@ def result_of(answer: AnswerResult) -> Json:
         "goes_on": answer.goes_on,
         "next_id": str(answer.next_id),
     }
+
+
+def _id(key: str) -> UUID | None:
+    """None for what is no id as the service writes them."""
+    try:
+        found = UUID(key)
+    except ValueError:
+        return None
+    return found if str(found) == key else None
 
 
 def _posted(answer: Json) -> PostedTurn:

@@ -17,12 +17,14 @@ from coordinator.story.words import count_words
 
 @dataclass(frozen=True, slots=True)
 class SoFar:
-    """What a session has done: its finished steps in order, and of each version the step that made it."""
+    """What a session has done: its finished steps in order, and of each version the step that made it; `material` is
+    what it has begun with of its project."""
 
     session: Session
     prompt: str
     steps: list[Json]
     versions: dict[int, str | None]
+    material: Json | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ class VersionOperations:
             answer["prompt"],
             answer["steps"],
             {draft["version"]: draft["step"] for draft in answer["drafts"]},
+            answer["material"],
         )
 
     async def append(

@@ -23,7 +23,8 @@ class Brief:
     be written. `previous` is the text of the section before, and `following` what stands after a passage, for rewrite.
     `text` is the section's present text, for revise, polish and record, or the passage, for rewrite; `reading` is what
     a reviewing step reads. `notes` are to be followed, each a sentence or two. `opening` is how a person has left the
-    section at hand, for draft: it stays, and is gone on with.
+    section at hand, for draft: it stays, and is gone on with. `instructions` are those of the story's project, for all
+    that is written in it, and `hero` is whom that knows first, if anybody.
     """
 
     step: str
@@ -50,3 +51,5 @@ class Brief:
     reading: list[Section] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     opening: str = ""
+    instructions: str = ""
+    hero: str = ""

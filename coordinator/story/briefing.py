@@ -66,6 +66,8 @@ def brief_of(
             *_notes(work, spec, repetition),
         ],
         opening=begun.opening if (begun := begun_by(work, spec)) else "",
+        instructions=work.known.instructions,
+        hero=next((person.name for person in work.known.bible.people), ""),
     )
 
 

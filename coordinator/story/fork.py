@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from coordinator.errors import Conflict, InvalidMessage, NotFound
 from coordinator.models import StoryConfig
+from coordinator.story.canon import NOTHING, Known
 from coordinator.story.plan import restore, schedule
 from coordinator.story.template import Template
 from coordinator.story.work import Done, Work
@@ -48,11 +49,13 @@ def fork(
     done: Sequence[Done],
     versions: Mapping[int, str | None],
     wanted: WantedFork,
+    known: Known = NOTHING,
 ) -> Fork:
     """The past as far as it is wanted, with the changes made to the config.
 
-    `versions` are the steps that made them. Raises NotFound where there is no such step or version, InvalidMessage for
-    a change that what is done already does not allow, Conflict where it was done by another template of that name.
+    `versions` are the steps that made them, `known` what it has begun with of its project. Raises NotFound where there
+    is no such step or version, InvalidMessage for a change that what is done already does not allow, Conflict where it
+    was done by another template of that name.
     """
     if wanted.from_step is not None and wanted.from_version is not None:
         raise InvalidMessage("Name the step or the version that the fork goes on from: not both.")
@@ -65,10 +68,10 @@ def fork(
     if until is not None and until not in names:
         raise NotFound(f"The story has no finished step {until}.")
     past = done[: names.index(until) + 1] if until is not None else done
-    before = restore(prompt, config, template, past)
+    before = restore(prompt, config, template, past, known)
     if set(before.done) != {step.name for step in past}:
         raise Conflict("The template of this story has changed since it was written: it can't be forked.")
-    work = restore(prompt, _changed(before, past, wanted.changes), template, past)
+    work = restore(prompt, _changed(before, past, wanted.changes), template, past, known)
     return Fork([step.name for step in past], until, work)
 
 
@@ -98,7 +101,7 @@ def _with(config: StoryConfig, changes: Mapping[str, Any]) -> StoryConfig:
 
 def _fits(before: Work, past: Iterable[Done], config: StoryConfig) -> bool:
     """Whether the steps done are the first ones with that config, too, and make the same versions."""
-    after = restore(before.prompt, config, before.template, past)
+    after = restore(before.prompt, config, before.template, past, before.known)
     done = [spec.name in after.done for spec in schedule(after)]
     same = set(after.done) == set(before.done) and after.versions == before.versions
     return same and done == sorted(done, reverse=True)

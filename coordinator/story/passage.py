@@ -82,6 +82,8 @@ def brief(work: Work, passage: Passage, instruction: str, number: int) -> Brief:
         following=passage.after[:MOST_CHARACTERS],
         text=text,
         notes=[instruction],
+        instructions=work.known.instructions,
+        hero=next((person.name for person in work.known.bible.people), ""),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from coordinator.models import StoryConfig
 from coordinator.story import gates
+from coordinator.story.canon import NOTHING, Known
 from coordinator.story.continuity import found_in
 from coordinator.story.edits import edited, is_edit, is_kept, kept
 from coordinator.story.material import (
@@ -152,17 +153,17 @@ def _thirds(count: int) -> list[int]:
 # -- What a finished step changes --------------------------------------------------------------------------------------
 
 
-def restore(prompt: str, config: StoryConfig, template: Template, done: Iterable[Done]) -> Work:
+def restore(prompt: str, config: StoryConfig, template: Template, done: Iterable[Done], known: Known = NOTHING) -> Work:
     """The work as it stood after these steps."""
-    work = begun(prompt, config, template)
+    work = begun(prompt, config, template, known)
     for step in done:
         work = taken_up(work, step)
     return work
 
 
-def begun(prompt: str, config: StoryConfig, template: Template) -> Work:
-    """The work before its first step."""
-    work = Work(prompt, config, template)
+def begun(prompt: str, config: StoryConfig, template: Template, known: Known = NOTHING) -> Work:
+    """The work before its first step. `known` is what it begins with of its project."""
+    work = Work(prompt, config, template, known, bible=known.bible)
     return replace(work, steps=_scheduled(work))
 
 
@@ -260,26 +261,36 @@ def _edited(work: Work, done: Done) -> Work:
     return replace(work, left=work.left if ahead else 0.0, stages_left=ended)
 
 
+def _named(name: str, entries: Iterable[Person | Place]) -> bool:
+    return any(entry.name.casefold() == name.casefold() for entry in entries)
+
+
+def _merged(old: Sequence[Person | Place], new: Sequence[Person | Place]) -> list[Any]:
+    """Each name once, as it was told last."""
+    if not old:
+        return list(new)
+    return list({entry.name.casefold(): entry for entry in (*old, *new)}.values())
+
+
 def _with_outline(work: Work, outline: Outline, aim: int) -> Work:
+    known = work.known.bible
     bible = Bible(
-        people=outline.people,
-        places=outline.places,
-        rules=outline.rules,
-        facts=[Fact(text=outline.setting, section=0), Fact(text=outline.logline, section=0)],
+        # What the project says of somebody holds until the story itself changes it.
+        people=_merged(known.people, [one for one in outline.people if not _named(one.name, known.people)]),
+        places=_merged(known.places, [one for one in outline.places if not _named(one.name, known.places)]),
+        rules=[*known.rules, *(rule for rule in outline.rules if rule not in known.rules)],
+        facts=[*known.facts, Fact(text=outline.setting, section=0), Fact(text=outline.logline, section=0)],
     )
     return replace(work, outline=outline, sections=group_beats(outline.beats, work.target_words, aim), bible=bible)
 
 
 def _with_record(work: Work, record: Record, section: int) -> Work:
-    def merged(old: Sequence[Person | Place], new: Sequence[Person | Place]) -> list[Any]:
-        return list({entry.name.casefold(): entry for entry in (*old, *new)}.values())
-
     facts = {fact.text.casefold(): fact for fact in work.bible.facts}
     for text in record.facts:
         facts.setdefault(text.casefold(), Fact(text=text, section=section))
     bible = Bible(
-        people=merged(work.bible.people, record.people),
-        places=merged(work.bible.places, record.places),
+        people=_merged(work.bible.people, record.people),
+        places=_merged(work.bible.places, record.places),
         rules=work.bible.rules,
         facts=list(facts.values()),
     )

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from coordinator.models import Gate, StoryConfig
 from coordinator.story.brief import WORDS_PER_PAGE
+from coordinator.story.canon import NOTHING, Known, established
 from coordinator.story.ledger.finding import Finding
 from coordinator.story.material import Beat, Bible, Detail, Outline, OutlineReview, Verdict
 from coordinator.story.sections import SECTION_WORDS
@@ -100,12 +101,13 @@ class Work:
     on, as they stand in it; `scores` those of each version that a reader has judged. A section is "" where a person has
     taken all of it away: nothing is done to it any more. `under_way` is no part of `texts`, but shown. `details` are
     the records', each with its section; `findings` what of the text can't all be true, as the last step has kept it
-    that looked.
+    that looked. `known` is what it has begun with of its project: the first of its bible.
     """
 
     prompt: str
     config: StoryConfig
     template: Template
+    known: Known = NOTHING
     done: dict[str, Done] = field(default_factory=dict)
     brainstorm: str = ""
     outline: Outline | None = None
@@ -185,3 +187,8 @@ def now_current(work: Work, texts: dict[int, str]) -> Work:
     as "": the place there is the section's number."""
     shown = [texts.get(number, "") for number in range(1, max(texts, default=0) + 1)]
     return replace(work, current_version=work.versions, shown=shown)
+
+
+def context_of(work: Work) -> dict[str, Any]:
+    """What is kept with the session of what it has established, beside what it has begun with."""
+    return {"bible": established(work.bible, work.known.bible).model_dump(mode="json"), "summary": work.summary}

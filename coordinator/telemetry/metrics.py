@@ -89,6 +89,7 @@ class Metrics:
         )
         self.snapshots = Counter("storyloom_snapshots", "Attaches answered by a snapshot", registry=registry)
         self.sockets = Gauge("storyloom_sockets", "WebSocket connections open", registry=registry)
+        self.answers = Gauge("storyloom_answers", "Answers streamed over HTTP, open", registry=registry)
         self.slow_readers = Counter(
             "storyloom_slow_readers_closed", "Connections closed because they read too slowly", registry=registry
         )

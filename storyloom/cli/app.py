@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from storyloom.cli.chat import chat
 from storyloom.cli.editing import edit, fork
 from storyloom.cli.exporting import export
 from storyloom.cli.ledger import ledger
@@ -59,7 +60,7 @@ def storyloom(
 
 for command in (
     *(write, attach, resume, show, sessions, cancel, pause, steer, approve, export),
-    *(versions, diff, edit, fork, rewrite, ledger),
+    *(versions, diff, edit, fork, rewrite, ledger, chat),
     *(serve, token, migrate, doctor),
 ):
     app.command(cls=Command)(command)

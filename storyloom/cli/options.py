@@ -43,7 +43,8 @@ class Command(TyperCommand):
         return super().invoke(ctx)
 
 
-def _session_id(value: str) -> UUID:
+def session_id_of(value: str) -> UUID:
+    """Raises Wrong for what is no session's id."""
     try:
         return UUID(value)
     except ValueError:
@@ -51,7 +52,7 @@ def _session_id(value: str) -> UUID:
 
 
 SessionId = Annotated[
-    UUID, typer.Argument(parser=_session_id, metavar="ID", help="The session's id, as `sessions` lists it.")
+    UUID, typer.Argument(parser=session_id_of, metavar="ID", help="The session's id, as `sessions` lists it.")
 ]
 Server = Annotated[
     str | None,

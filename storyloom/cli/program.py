@@ -69,7 +69,7 @@ def report(error: BaseException, *, command: str, debug: bool, as_json: bool) ->
     if as_json:
         say_json({"error": _facts(error, command)})
     elif not isinstance(error, Stopped):
-        say(f"storyloom: {_sentence(error, command)}")
+        say(f"storyloom: {sentence(error, command)}")
     if isinstance(error, Stopped):
         return error.code
     return WRONG_USE if isinstance(error, Wrong) else FAILED
@@ -107,7 +107,7 @@ def _filled(line: str, width: int) -> str:
 
 
 def _facts(error: BaseException, command: str) -> dict[str, Any]:
-    facts: dict[str, Any] = {"code": _code(error), "message": _sentence(error, command)}
+    facts: dict[str, Any] = {"code": _code(error), "message": sentence(error, command)}
     for name in ("retryable", "retry_after_s", "status"):
         if (value := getattr(error, name, None)) is not None:
             facts[name] = value
@@ -125,7 +125,8 @@ def _code(error: BaseException) -> str:
     return code if isinstance(code, str) else "internal"
 
 
-def _sentence(error: BaseException, command: str) -> str:
+def sentence(error: BaseException, command: str) -> str:
+    """What failed and what to do about it; `command` as of `report`."""
     if isinstance(error, Wrong):
         return f"{error} See {command} --help."
     if isinstance(error, ClientError):

@@ -11,22 +11,30 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 from urllib.parse import quote
 from uuid import UUID, uuid4
-
-from pydantic import ValidationError
 
 from storyloom.client.backoff import Reconnect
 from storyloom.client.events import Event
 from storyloom.client.link import Link
 from storyloom.client.rest import Address, Http, Notice, TokenProvider
 from storyloom.client.signin import Anonymous
-from storyloom.client.things import Alternative, Draft, Message, Page, Session, Step, Story, Thing
+from storyloom.client.talk import Talk
+from storyloom.client.things import (
+    Alternative,
+    Draft,
+    Message,
+    Page,
+    Said,
+    Session,
+    Step,
+    Story,
+    Talks,
+    read,
+)
 from storyloom.client.watch import Watch
 from storyloom.errors import ClientError
-
-A = TypeVar("A", bound=Thing)
 
 
 class Client:
@@ -123,6 +131,39 @@ class Client:
         async for event in self._follow(watch):
             yield event
 
+    def talk(
+        self,
+        session_id: UUID | str | None = None,
+        *,
+        project_id: UUID | str | None = None,
+        agent: str | None = None,
+        model: str | None = None,
+    ) -> Talk:
+        """A chat to take part in: that one, or a new one with an agent (otherwise `muse`) and a model, in a project."""
+        return Talk(
+            self._link,
+            self._http,
+            self._follow,
+            session_id=UUID(str(session_id)) if session_id else None,
+            project_id=UUID(str(project_id)) if project_id else None,
+            agent=agent,
+            model=model,
+        )
+
+    def chat(
+        self,
+        text: str,
+        *,
+        session_id: UUID | str | None = None,
+        project_id: UUID | str | None = None,
+        agent: str | None = None,
+        model: str | None = None,
+        request_id: str | None = None,
+    ) -> AsyncGenerator[Event, None]:
+        """Says something in a chat, or begins one with it, and yields its events until it is answered: see `Talk`."""
+        talk = self.talk(session_id, project_id=project_id, agent=agent, model=model)
+        return talk.say(text, request_id=request_id)
+
     async def _follow(self, watch: Watch) -> AsyncGenerator[Event, None]:
         self._watches.add(watch)
         try:
@@ -144,15 +185,27 @@ class Client:
         *,
         template: str | None = None,
         title: str | None = None,
+        project_id: UUID | str | None = None,
         config: Mapping[str, Any] | None = None,
+        asked_in: UUID | str | None = None,
+        asked_call: str | None = None,
         request_id: str | None = None,
     ) -> Session:
         """Starts a story without watching it; kept on return, and written whether or not anybody watches.
 
         `prompt` has 1 to 20,000 characters; `config` is as docs/api.md says (`pages`, `tone`, `model`, `approvals` …).
+        `asked_in` is the chat in which it was proposed, which is told how it goes, `asked_call` the call that did.
         The same `request_id` again answers the same session; without one a lost answer is asked for again by itself.
         """
-        body = {"prompt": prompt, "template": template, "title": title, "config": dict(config) if config else None}
+        body = {
+            "prompt": prompt,
+            "template": template,
+            "title": title,
+            "project_id": str(project_id) if project_id else None,
+            "config": dict(config) if config else None,
+            "asked_in": str(asked_in) if asked_in else None,
+            "asked_call": asked_call,
+        }
         answer = await self._http.call(
             "POST",
             "/api/sessions",
@@ -160,12 +213,12 @@ class Client:
             headers={"Idempotency-Key": request_id or str(uuid4())},
             repeatable=True,
         )
-        return _read(Session, answer)
+        return read(Session, answer)
 
     async def session(self, session_id: UUID | str) -> Session:
         """The session as it is now: status, progress, usage by agent, expiry. Another writer's is `not_found`, as one
         that never was."""
-        return _read(Session, await self._get(session_id, ""))
+        return read(Session, await self._get(session_id, ""))
 
     async def sessions(
         self,
@@ -179,52 +232,89 @@ class Client:
         """Own sessions, newest activity first. `q` is looked for in title and text; `limit` is 1 to 100, otherwise 20;
         `cursor` is `next_cursor` of the page before."""
         params = {"status": status, "kind": kind, "q": q, "limit": limit, "cursor": cursor}
-        return _read(Page[Session], await self._http.call("GET", "/api/sessions", params=params, repeatable=True))
+        return read(Page[Session], await self._http.call("GET", "/api/sessions", params=params, repeatable=True))
 
     async def story(self, session_id: UUID | str) -> Story:
         """The current text, as Markdown. Raises ClientError `conflict` before there is any."""
-        return _read(Story, await self._get(session_id, "/story"))
+        return read(Story, await self._get(session_id, "/story"))
 
     async def messages(
         self, session_id: UUID | str, *, limit: int | None = None, cursor: str | None = None
     ) -> Page[Message]:
         """What was said in the session, oldest first: the prompt, the writer's notes, each agent's finished messages.
         `limit` is 1 to 100, otherwise 20; `cursor` is `next_cursor` of the page before."""
-        return _read(Page[Message], await self._get(session_id, "/messages", limit=limit, cursor=cursor))
+        return read(Page[Message], await self._get(session_id, "/messages", limit=limit, cursor=cursor))
+
+    async def talks(
+        self,
+        *,
+        project_id: UUID | str | None = None,
+        kind: str | None = None,
+        q: str | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        cursor: str | None = None,
+    ) -> Talks:
+        """Own sessions of every `kind`, or those of a project, as a list of talks, newest activity first. `limit` is 1
+        to 100, otherwise 20; `cursor` is `next_cursor` of the page before, `offset` how many to pass over, up to
+        10,000."""
+        params = {
+            "project_id": str(project_id) if project_id else None,
+            "kind": kind,
+            "q": q,
+            "limit": limit,
+            "offset": offset,
+            "cursor": cursor,
+        }
+        return read(Talks, await self._http.call("GET", "/api/v1/sessions", params=params, repeatable=True))
+
+    async def said(
+        self,
+        session_id: UUID | str,
+        *,
+        limit: int | None = None,
+        offset: int | None = None,
+        cursor: str | None = None,
+    ) -> Said:
+        """What was said on the branch of a chat that is shown, in its order: the newest page without `offset` or
+        `cursor`, which are as of `talks`. `messages` has those of all branches."""
+        path = f"/api/v1/sessions/{UUID(str(session_id))}/messages"
+        params = {"limit": limit, "offset": offset, "cursor": cursor}
+        return read(Said, await self._http.call("GET", path, params=params, repeatable=True))
 
     async def drafts(
         self, session_id: UUID | str, *, limit: int | None = None, cursor: str | None = None
     ) -> Page[Draft]:
         """The versions of the text, whole, oldest first. `limit` and `cursor` as of `messages`; a page of long drafts
         is large."""
-        return _read(Page[Draft], await self._get(session_id, "/drafts", limit=limit, cursor=cursor))
+        return read(Page[Draft], await self._get(session_id, "/drafts", limit=limit, cursor=cursor))
 
     async def draft(self, session_id: UUID | str, version: int) -> Draft:
         """One version of the text, whole; they count from 1. Raises ClientError `not_found` where there is none."""
-        return _read(Draft, await self._get(session_id, f"/drafts/{version}"))
+        return read(Draft, await self._get(session_id, f"/drafts/{version}"))
 
     async def steps(self, session_id: UUID | str, *, limit: int | None = None, cursor: str | None = None) -> Page[Step]:
         """The units of work so far, in the order in which they began: which agent, how long, at what cost, or why it
         failed. `limit` and `cursor` as of `messages`."""
-        return _read(Page[Step], await self._get(session_id, "/steps", limit=limit, cursor=cursor))
+        return read(Page[Step], await self._get(session_id, "/steps", limit=limit, cursor=cursor))
 
     async def events(
         self, session_id: UUID | str, *, after_seq: int | None = None, limit: int | None = None
     ) -> Page[dict[str, Any]]:
         """The kept events after a number (0 is the beginning), as frames; `storyloom.client.events.parse` makes them
         typed. Old ones are not kept for ever: what is missing at the beginning is in a snapshot (`watch`)."""
-        return _read(Page[dict[str, Any]], await self._get(session_id, "/events", after_seq=after_seq, limit=limit))
+        return read(Page[dict[str, Any]], await self._get(session_id, "/events", after_seq=after_seq, limit=limit))
 
     async def rename(self, session_id: UUID | str, title: str) -> Session:
         """Gives it another title, of 1 to 200 characters; who watches is told."""
-        return _read(Session, await self._http.call("PATCH", _path(session_id), json={"title": title}))
+        return read(Session, await self._http.call("PATCH", _path(session_id), json={"title": title}))
 
     async def set_budget(
         self, session_id: UUID | str, *, tokens: int | None = None, usd: float | None = None
     ) -> Session:
         """What the session may use from its start to its end, in place of the budget before; without either there is no
         limit. A story that runs goes by it from its next step on. Raises ClientError `conflict` where it is over."""
-        return _read(Session, await self._http.call("PATCH", _path(session_id), json={"budget": _budget(tokens, usd)}))
+        return read(Session, await self._http.call("PATCH", _path(session_id), json={"budget": _budget(tokens, usd)}))
 
     async def delete(self, session_id: UUID | str) -> None:
         """Deletes the session and all that hangs on it, for good; a running story is stopped first. Gone on return."""
@@ -233,7 +323,7 @@ class Client:
     async def pause(self, session_id: UUID | str) -> Session:
         """Paused at once where nothing runs, otherwise when the step at hand is done, `pausing` until then. Again it
         changes nothing. Raises ClientError `conflict` where the story is over or waits for an approval."""
-        return _read(Session, await self._post(session_id, "/pause"))
+        return read(Session, await self._post(session_id, "/pause"))
 
     async def resume(
         self, session_id: UUID | str, *, budget_tokens: int | None = None, budget_usd: float | None = None
@@ -242,12 +332,12 @@ class Client:
         takes the place of the one before. Raises ClientError `budget_exceeded` where nothing is left of it, `conflict`
         where there is nothing to go on with."""
         budget = _budget(budget_tokens, budget_usd)
-        return _read(Session, await self._post(session_id, "/resume", {"budget": budget} if budget else None))
+        return read(Session, await self._post(session_id, "/resume", {"budget": budget} if budget else None))
 
     async def cancel(self, session_id: UUID | str) -> Session:
         """Stops the model at once. A cancelled session can't be resumed; what was written is kept. Again it changes
         nothing. Raises ClientError `conflict` where the story is over otherwise."""
-        return _read(Session, await self._post(session_id, "/cancel"))
+        return read(Session, await self._post(session_id, "/cancel"))
 
     async def steer(self, session_id: UUID | str, text: str, *, request_id: str | None = None) -> Message:
         """A note for the steps to come, of 1 to 4,000 characters; kept on return. The same `request_id` again answers
@@ -259,7 +349,7 @@ class Client:
             headers={"Idempotency-Key": request_id or str(uuid4())},
             repeatable=True,
         )
-        return _read(Message, answer)
+        return read(Message, answer)
 
     async def approve(
         self, session_id: UUID | str, step: str, approved: bool = True, comment: str | None = None
@@ -267,7 +357,7 @@ class Client:
         """Answers `approval.requested`. What is not approved is written again, with the `comment` of up to 4,000
         characters. Raises ClientError `conflict` where that step does not wait, or was answered already."""
         answer = {"step": step, "approved": approved, **({"comment": comment} if comment else {})}
-        return _read(Session, await self._post(session_id, "/approve", answer))
+        return read(Session, await self._post(session_id, "/approve", answer))
 
     def export(
         self, session_id: UUID | str, format: str, *, told: Callable[[dict[str, str]], None] | None = None
@@ -331,14 +421,14 @@ class Client:
             headers={"Idempotency-Key": request_id or str(uuid4())},
             repeatable=True,
         )
-        return _read(Session, answer)
+        return read(Session, answer)
 
     async def edit(self, session_id: UUID | str, content: str, base_version: int) -> Draft:
         """One's own text, of 1 MB at the most, as the next version; kept on return, and the same text again is the same
         version. Raises ClientError `conflict` where `base_version` is not current any more, or the story is being
         written."""
         body = {"content": content, "base_version": base_version}
-        return _read(Draft, await self._http.call("PUT", f"{_path(session_id)}/drafts", json=body, repeatable=True))
+        return read(Draft, await self._http.call("PUT", f"{_path(session_id)}/drafts", json=body, repeatable=True))
 
     async def diff(self, session_id: UUID | str, old: int, new: int) -> Any:
         """The `blocks` of two versions, alike or not: `op`, `from_text`, `to_text`, and the `changes` of words. Raises
@@ -355,7 +445,7 @@ class Client:
         """Says that a finding of the ledger is to stay as it is; again changes nothing. Raises ClientError `not_found`
         where there is none of that id."""
         door = f"/ledger/{quote(finding_id, safe='')}/settle"
-        return _read(Message, await self._post(session_id, door, {"comment": comment} if comment else None))
+        return read(Message, await self._post(session_id, door, {"comment": comment} if comment else None))
 
     async def rewrite(
         self,
@@ -386,19 +476,19 @@ class Client:
             json={key: value for key, value in body.items() if value is not None},
             timeout_s=timeout_s,
         )
-        return list(_read(Page[Alternative], answer).items)
+        return list(read(Page[Alternative], answer).items)
 
     async def alternatives(
         self, session_id: UUID | str, *, limit: int | None = None, cursor: str | None = None
     ) -> Page[Alternative]:
         """All passages that were written anew, oldest first. `limit` and `cursor` as of `messages`."""
-        return _read(Page[Alternative], await self._get(session_id, "/alternatives", limit=limit, cursor=cursor))
+        return read(Page[Alternative], await self._get(session_id, "/alternatives", limit=limit, cursor=cursor))
 
     async def accept(self, session_id: UUID | str, alternative_id: UUID | str) -> Draft:
         """The text with that alternative in place of its passage, as the next version; again the same version. Raises
         ClientError `conflict` where its version is not current any more."""
         path = f"{_path(session_id)}/alternatives/{UUID(str(alternative_id))}/accept"
-        return _read(Draft, await self._http.call("POST", path, repeatable=True))
+        return read(Draft, await self._http.call("POST", path, repeatable=True))
 
     # The account
 
@@ -415,6 +505,10 @@ class Client:
     async def templates(self) -> Any:
         """The templates: a list of `name`, `title`, `description`, `cast` …, one of them `default`. Needs no token."""
         return await self._http.call("GET", "/api/templates", repeatable=True)
+
+    async def agents(self) -> Any:
+        """Who can be talked with: a list of `name`, `title`, `description`, `greeting`. Needs no token."""
+        return await self._http.call("GET", "/api/templates", params={"kind": "chat"}, repeatable=True)
 
     async def models(self) -> Any:
         """The models that a story can be written by, the default first. Needs no token."""
@@ -463,16 +557,3 @@ def _static(token: str) -> TokenProvider:
         return token
 
     return provide
-
-
-def _read(kind: type[A], answer: Any) -> A:
-    try:
-        return kind.model_validate(answer)
-    except ValidationError as error:
-        fault = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(map(str, fault["loc"]))
-        raise ClientError(
-            "internal",
-            f"The server's answer can't be read as a {kind.__name__} ({where}: {fault['msg']}): "
-            "it is of another version, or not a Storyloom server.",
-        ) from error

@@ -80,6 +80,8 @@ class Socket:
         self._connection = connection
         self._told = ""
         self.heartbeat_s = 20.0
+        self.user_id: str | None = None
+        """Whose connection it is, as the server says."""
 
     @classmethod
     async def open(cls, url: str, token: str, *, proxy: bool) -> Socket:
@@ -120,6 +122,7 @@ class Socket:
             frame = await self.receive(OPEN_S)
             if frame.get("type") == "ready":
                 self.heartbeat_s = float(frame.get("heartbeat_s") or self.heartbeat_s)
+                self.user_id = str(frame.get("user_id") or "") or None
                 return
             if frame.get("type") == "error" and frame.get("code") not in (None, "unauthorized"):
                 error = refusal(frame)

@@ -7,6 +7,7 @@ Event             session_id, epoch, seq, at, and `raw`, the frame as it came
 ├── DraftSaved, ProgressMade, UsageCounted
 ├── ApprovalRequested
 ├── StoryCompleted
+├── TurnStarted, ToolCalled, ToolAnswered, BranchChanged, StoryAsked   of chats
 └── UnknownEvent  a type that this client doesn't know yet
 """
 
@@ -22,6 +23,7 @@ from pydantic import Field, ValidationError
 from storyloom.client.things import (
     FINISHED,
     Approval,
+    AskedStory,
     Draft,
     Failure,
     Message,
@@ -69,13 +71,15 @@ class SessionStatus(Event):
 
 
 class SessionSnapshot(Event):
-    """All that a watcher needs as of one moment. `messages` are the newest 200."""
+    """All that a watcher needs as of one moment. `messages` are the newest 200, of a chat those of the branch that is
+    shown; `tools` are the events of the tools that the answer under way has called."""
 
     session: Session
     messages: tuple[Message, ...] = ()
     draft: Draft | None = None
     partial: Partial | None = None
     approval: Approval | None = None
+    tools: list[dict[str, Any]] | None = None
 
 
 class StepStarted(Event):
@@ -154,6 +158,56 @@ class StoryCompleted(Event):
     word_count: int = 0
 
 
+class TurnStarted(Event):
+    """An agent of a chat begins to answer the message with the number `answers`; with the same `message_id` again,
+    another node goes on with that answer."""
+
+    message_id: UUID
+    agent: str = ""
+    answers: int = 0
+
+
+class ToolCalled(Event):
+    """An agent of a chat does something, `offset` characters into its answer."""
+
+    message_id: UUID
+    call_id: str
+    tool: str
+    args: dict[str, Any] = Field(default_factory=dict)
+    offset: int = 0
+
+
+class ToolAnswered(Event):
+    """What came of it: `result`, or the sentence that says why there is none."""
+
+    message_id: UUID
+    call_id: str
+    tool: str
+    result: dict[str, Any] | None = None
+    error: str | None = None
+
+
+class Moved(Thing):
+    """A message that follows another one from now on."""
+
+    seq: int
+    parent_seq: int
+
+
+class BranchChanged(Event):
+    """The branch of a chat is shown that ends with the message `head_seq`. What was said while an answer was written
+    has `moved` behind it."""
+
+    head_seq: int
+    moved: tuple[Moved, ...] = ()
+
+
+class StoryAsked(Event):
+    """How a story goes that was proposed in this chat and begun."""
+
+    story: AskedStory
+
+
 class UnknownEvent(Event):
     """A type that came after this client was made; `raw` has its fields."""
 
@@ -172,6 +226,11 @@ EVENTS: dict[str, type[Event]] = {
     "step.finished": StepFinished,
     "usage": UsageCounted,
     "story.completed": StoryCompleted,
+    "turn.started": TurnStarted,
+    "tool.called": ToolCalled,
+    "tool.answered": ToolAnswered,
+    "branch.changed": BranchChanged,
+    "story.asked": StoryAsked,
 }
 
 

@@ -10,11 +10,13 @@ from uuid import UUID
 
 from pydantic import Field
 
+from storyloom.client.branches import MESSAGES_KEPT, Branches, taken
 from storyloom.client.events import (
     AgentDelta,
     AgentMessage,
     AgentState,
     ApprovalRequested,
+    BranchChanged,
     DraftSaved,
     Event,
     ProgressMade,
@@ -23,12 +25,17 @@ from storyloom.client.events import (
     SessionStatus,
     StepFinished,
     StepStarted,
+    StoryAsked,
     StoryCompleted,
+    ToolAnswered,
+    ToolCalled,
+    TurnStarted,
     UsageCounted,
 )
 from storyloom.client.things import (
     FINISHED,
     Approval,
+    AskedStory,
     Draft,
     Failure,
     Message,
@@ -36,11 +43,11 @@ from storyloom.client.things import (
     Progress,
     Session,
     Thing,
+    ToolUse,
+    Turn,
     Usage,
+    uses,
 )
-
-MESSAGES_KEPT = 200
-"""As many as a snapshot brings."""
 
 
 class Cast(Thing):
@@ -52,7 +59,12 @@ class Cast(Thing):
 
 class SessionState(Thing):
     """`approval` is the gate that waits for an answer; `reason` belongs to the last change of status; `queue_place` is
-    the place in the queue of a story that waits for its turn; it is `pausing` until the step at hand is done."""
+    the place in the queue of a story that waits for its turn; it is `pausing` until the step at hand is done.
+
+    Of a chat, `messages` are those of the branch that ends with `head_seq`, in their order, and `aside` others that
+    were heard of; `turn` is the answer under way, `tools` what was done for it. It is `stale` where a branch is shown
+    that was never told here: attach anew, for a snapshot. `asked` are the stories begun in it of which an event has
+    told."""
 
     session: Session | None = None
     epoch: int = 0
@@ -76,16 +88,22 @@ class SessionState(Thing):
     title: str = ""
     story_id: UUID | None = None
     word_count: int | None = None
+    head_seq: int | None = None
+    aside: tuple[Message, ...] = ()
+    stale: bool = False
+    turn: Turn | None = None
+    tools: tuple[ToolUse, ...] = ()
+    asked: tuple[AskedStory, ...] = ()
 
     @property
     def finished(self) -> bool:
         return self.status in FINISHED
 
     def apply(self, event: Event) -> SessionState:
-        """The state after `event`. A snapshot replaces everything; an event already contained, or one of a run that
-        a newer run has replaced, changes nothing."""
+        """The state after `event`. A snapshot replaces everything but `asked`, of which it does not tell; an event
+        already contained, or one of a run that a newer run has replaced, changes nothing."""
         if isinstance(event, SessionSnapshot):
-            return _from_snapshot(event)
+            return _from_snapshot(event).model_copy(update={"asked": self.asked})
         if event.seq <= self.seq or event.epoch < self.epoch:
             return self
         return self.model_copy(update={"seq": event.seq, "epoch": event.epoch, **_changes(self, event)})
@@ -93,7 +111,8 @@ class SessionState(Thing):
 
 def _from_snapshot(event: SessionSnapshot) -> SessionState:
     session = event.session
-    return SessionState(
+    branch = {} if session.head_seq is None else _shown(taken(event.messages, session.head_seq))
+    state = SessionState(
         session=session,
         epoch=event.epoch,
         seq=event.seq,
@@ -112,7 +131,10 @@ def _from_snapshot(event: SessionSnapshot) -> SessionState:
         partial=event.partial,
         approval=event.approval,
         title=session.title,
+        turn=session.turn,
+        tools=tuple(uses(event.tools or [])),
     )
+    return state.model_copy(update=branch)
 
 
 def _changes(state: SessionState, event: Event) -> dict[str, Any]:
@@ -125,9 +147,13 @@ def _changes(state: SessionState, event: Event) -> dict[str, Any]:
                 "progress": session.progress,
                 "title": session.title,
                 "message_count": max(state.message_count, session.message_count),
+                # The first message follows.
+                "head_seq": None if session.head_seq is None else 0,
             }
         case SessionStatus():
             over: dict[str, Any] = {"cast": {}} if event.finished else {}
+            if event.finished or event.status == "waiting":
+                over |= {"cast": {}, "turn": None, "tools": ()} | ({} if state.turn is None else {"partial": None})
             gate = {} if event.status == "awaiting_approval" else {"approval": None}
             title = {"title": event.title} if event.title else {}
             told = event.model_dump(include={"status", "reason", "pausing", "queue_place"})
@@ -144,6 +170,21 @@ def _changes(state: SessionState, event: Event) -> dict[str, Any]:
             return {"partial": extend(state.partial, event)}
         case AgentMessage():
             return _with_message(state, event.message)
+        case TurnStarted():
+            if state.turn is not None and state.turn.message_id == event.message_id:
+                return {}
+            turn = Turn(message_id=event.message_id, answers=event.answers, epoch=event.epoch, after_seq=event.seq - 1)
+            return {"turn": turn, "partial": None, "tools": ()}
+        case ToolCalled() | ToolAnswered():
+            told = {name: value for name, value in event.model_dump().items() if name in ToolUse.model_fields}
+            return {"tools": tuple(uses([*(use.model_dump() for use in state.tools), told]))}
+        case BranchChanged():
+            if state.head_seq is None:
+                return {"stale": True}
+            return {**_shown(_branches(state).switched(event.head_seq, event.moved)), "error": None}
+        case StoryAsked():
+            others = (story for story in state.asked if story.session_id != event.story.session_id)
+            return {"asked": (*others, event.story)}
         case DraftSaved():
             return {"draft": _draft(event)} if event.current else {}
         case ProgressMade():
@@ -189,14 +230,29 @@ def extend(partial: Partial | None, delta: AgentDelta) -> Partial | None:
 
 
 def _with_message(state: SessionState, message: Message) -> dict[str, Any]:
-    settled = state.partial is not None and state.partial.message_id == message.id
+    settled: dict[str, Any] = {"message_count": max(state.message_count, message.seq)}
+    if state.partial is not None and state.partial.message_id == message.id:
+        settled["partial"] = None
+    if state.turn is not None and state.turn.message_id == message.id:
+        settled |= {"turn": None, "tools": ()}
+    if state.head_seq is not None:
+        return {**settled, **_shown(_branches(state).with_message(message))}
     known = [kept for kept in state.messages if kept.id != message.id]
     place = next((index for index, kept in enumerate(known) if kept.seq > message.seq), len(known))
     known.insert(place, message)
+    return {**settled, "messages": tuple(known[-MESSAGES_KEPT:])}
+
+
+def _branches(state: SessionState) -> Branches:
+    return Branches(messages=state.messages, aside=state.aside, head=state.head_seq or 0, stale=state.stale)
+
+
+def _shown(branches: Branches) -> dict[str, Any]:
     return {
-        "messages": tuple(known[-MESSAGES_KEPT:]),
-        "message_count": max(state.message_count, message.seq),
-        **({"partial": None} if settled else {}),
+        "messages": branches.messages,
+        "aside": branches.aside,
+        "head_seq": branches.head,
+        "stale": branches.stale,
     }
 
 

@@ -10,7 +10,9 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from storyloom.errors import ClientError
 
 FINISHED = frozenset({"completed", "failed", "cancelled", "expired"})
 """Statuses in which nothing runs any more; `failed` and `expired` may be resumed."""
@@ -49,9 +51,21 @@ class Progress(Thing):
     target_words: int = 0
 
 
+class Turn(Thing):
+    """The answer of a chat that is being written, to the message with the number `answers`. Its events come after
+    `after_seq`; `epoch` is of the run that began it."""
+
+    message_id: UUID
+    answers: int = 0
+    epoch: int = 0
+    after_seq: int = 0
+
+
 class Session(Thing):
-    """A story from its prompt to its end. `expires_at` moves with each activity; `draft_version` is 0 before there is
-    text, `queue_place` the place among those that wait for their turn."""
+    """A story from its prompt to its end, or a chat. `expires_at` moves with each activity, and is None where it never
+    expires; `draft_version` is 0 before there is text, `queue_place` the place among those that wait for their turn.
+    Of a chat, `head_seq` is the newest message of the branch that is shown, and `turn` the answer that is being
+    written."""
 
     id: UUID
     kind: str = "story"
@@ -68,23 +82,74 @@ class Session(Thing):
     cost_usd: float = 0
     model: str = ""
     parent_session_id: UUID | None = None
+    project_id: UUID | None = None
     error: Failure | None = None
     created_at: datetime
     updated_at: datetime
     last_activity_at: datetime
-    expires_at: datetime
+    expires_at: datetime | None = None
     completed_at: datetime | None = None
+    head_seq: int | None = None
+    turn: Turn | None = None
     pausing: bool = False
     queue_place: int | None = None
     usage_by_agent: dict[str, Usage] = Field(default_factory=dict)
+
+    @field_validator("turn", mode="before")
+    @classmethod
+    def _begun(cls, turn: Any) -> Any:
+        # A chat is told as it is made: before it has a turn.
+        return turn or None
 
     @property
     def finished(self) -> bool:
         return self.status in FINISHED
 
 
+class Proposal(Thing):
+    """A story as an agent of a chat proposes it: what `Client.create_session` takes."""
+
+    prompt: str
+    template: str | None = None
+    config: dict[str, Any] = Field(default_factory=dict)
+
+
+class ToolUse(Thing):
+    """What an agent of a chat did, `offset` characters into its answer; without `result` and `error` it is at it."""
+
+    call_id: str
+    tool: str
+    args: dict[str, Any] = Field(default_factory=dict)
+    offset: int = 0
+    result: dict[str, Any] | None = None
+    error: str | None = None
+
+    @property
+    def proposal(self) -> Proposal | None:
+        """The story that it proposes, where it does that."""
+        told = (self.result or {}).get("proposal") if self.tool == "propose_story" else None
+        try:
+            return Proposal.model_validate(told) if told else None
+        except ValidationError:
+            return None
+
+
+class AskedStory(Thing):
+    """How a story goes that was proposed in a chat and begun; `call_id` is of the call that proposed it."""
+
+    call_id: str | None = None
+    session_id: UUID
+    title: str = ""
+    status: str = ""
+    words: int = 0
+
+
 class Message(Thing):
-    """What was said: by an agent (`role` assistant), the writer (user) or the service. `seq` counts from 1."""
+    """What was said: by an agent (`role` assistant), the writer (user) or the service. `seq` counts from 1.
+
+    Of a chat: it follows the message `parent_seq`, which is the one before where it is None and 0 for a first one;
+    `author_id` wrote it, None is the session's owner; `siblings` are the numbers of all that follow the same message,
+    its own among them, None where it is alone or it was not told."""
 
     id: UUID
     seq: int
@@ -99,12 +164,42 @@ class Message(Thing):
     tokens: int = 0
     cost_usd: float = 0
     created_at: datetime | None = None
+    parent_seq: int | None = None
+    author_id: UUID | None = None
+    siblings: tuple[int, ...] | None = None
+
+    @property
+    def follows(self) -> int:
+        """The number of the message before it on its branch, 0 for a first one."""
+        return self.seq - 1 if self.parent_seq is None else self.parent_seq
+
+    @property
+    def tools(self) -> list[ToolUse]:
+        """What its agent did while it answered, in that order."""
+        told = self.metadata.get("tools")
+        return uses(told) if isinstance(told, list) else []
 
     @property
     def notes(self) -> list[str]:
         """Sentences on what was done to a model's answer, or instead of it, where it was not as it was asked for."""
         notes = self.metadata.get("notes")
         return [note for note in notes if isinstance(note, str)] if isinstance(notes, list) else []
+
+
+def uses(told: list[Any]) -> list[ToolUse]:
+    """The tools of a list, or of the `tool.called` and `tool.answered` events in it; without those that can't be
+    read."""
+    found: dict[str, ToolUse] = {}
+    for one in told:
+        if isinstance(one, dict):
+            before = found.get(str(one.get("call_id")))
+            fields = {**(before.model_dump() if before else {}), **one}
+            try:
+                use = ToolUse.model_validate(fields)
+            except ValidationError:
+                continue
+            found[use.call_id] = use
+    return list(found.values())
 
 
 class Draft(Thing):
@@ -187,6 +282,7 @@ class Approval(Thing):
 
 
 Item = TypeVar("Item")
+A = TypeVar("A", bound=Thing)
 
 
 class Page(Thing, Generic[Item]):
@@ -194,3 +290,49 @@ class Page(Thing, Generic[Item]):
 
     items: list[Item]
     next_cursor: str | None = None
+
+
+class TalkHead(Thing):
+    """A session in a list of talks: `preview` is how what was said last begins."""
+
+    session_id: UUID
+    title: str = ""
+    kind: str = "chat"
+    status: str = ""
+    template: str = ""
+    message_count: int = 0
+    user_id: UUID
+    created_at: datetime
+    last_message_at: datetime
+    project_id: UUID | None = None
+    preview: str | None = None
+
+
+class Talks(Thing):
+    """A page of talks; `total` is how many there are in all, `next_cursor` None on the last page."""
+
+    sessions: list[TalkHead]
+    total: int = 0
+    next_cursor: str | None = None
+
+
+class Said(Thing):
+    """A page of what was said; `total` is how many messages the branch has in all."""
+
+    messages: list[Message]
+    total: int = 0
+    next_cursor: str | None = None
+
+
+def read(kind: type[A], answer: Any) -> A:
+    """The server's answer as that thing. Raises ClientError `internal` for one that is none."""
+    try:
+        return kind.model_validate(answer)
+    except ValidationError as error:
+        fault = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(map(str, fault["loc"]))
+        raise ClientError(
+            "internal",
+            f"The server's answer can't be read as a {kind.__name__} ({where}: {fault['msg']}): "
+            "it is of another version, or not a Storyloom server.",
+        ) from error

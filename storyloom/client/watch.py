@@ -8,13 +8,17 @@ from typing import Any
 from uuid import UUID
 
 from storyloom.client.connection import Lost, Socket, refusal
-from storyloom.client.events import Event, SessionSnapshot, SessionStatus, parse
+from storyloom.client.events import AgentDelta, Event, SessionSnapshot, SessionStatus, parse
 from storyloom.client.link import Link
+from storyloom.client.state import SessionState
 from storyloom.errors import ClientError
 
 
 class Watch:
-    """Either `start` (a story.start frame) or a session id begins it; the last epoch and seq carry it on."""
+    """Either `start` (a frame with a request_id that begins a session) or a session id begins it; the last epoch and
+    seq carry it on. Where a chat comes to show what was never told here, a snapshot is asked for.
+
+    `state` is what is known of the session, without what is just being written."""
 
     def __init__(
         self,
@@ -24,7 +28,9 @@ class Watch:
         session_id: UUID | None = None,
         epoch: int | None = None,
         after_seq: int | None = None,
+        state: SessionState | None = None,
     ) -> None:
+        self.state = state or SessionState()
         self._link = link
         self._start = start
         self._session_id = session_id
@@ -32,6 +38,7 @@ class Watch:
         self._seq = after_seq
         self._resyncing = False
         self._socket: Socket | None = None
+        self._user_id: UUID | None = None
 
     async def close(self) -> None:
         socket, self._socket = self._socket, None
@@ -50,11 +57,13 @@ class Watch:
             try:
                 self._socket = await self._open(renew)
                 reached, renew = True, False
-                await self._socket.send(self._request())
+                self._user_id = UUID(self._socket.user_id) if self._socket.user_id else None
+                for frame in self._opening():
+                    await self._socket.send(frame)
                 async for event in self._read(self._socket):
                     tries, broken_at, renewed = 0, None, False
                     yield event
-                    if _finished(event):
+                    if self._is_last(event):
                         return
             except Lost as lost:
                 error = lost.error
@@ -89,10 +98,14 @@ class Watch:
         address = self._link.address
         return await Socket.open(f"{address.ws}/ws/stories", token, proxy=not address.local)
 
-    def _request(self) -> dict[str, Any]:
+    def _opening(self) -> list[dict[str, Any]]:
+        """What is said on a new connection."""
         if self._session_id is None:
             assert self._start is not None
-            return dict(self._start)
+            return [dict(self._start)]
+        return [self._attach()]
+
+    def _attach(self) -> dict[str, Any]:
         attach: dict[str, Any] = {"type": "session.attach", "session_id": str(self._session_id)}
         if self._seq is not None and not self._resyncing:
             attach |= {"epoch": self._epoch, "after_seq": self._seq}
@@ -108,10 +121,18 @@ class Watch:
                 if self._is_news(event):
                     self._session_id, self._epoch, self._seq = event.session_id, event.epoch, event.seq
                     self._resyncing = False
+                    if not isinstance(event, AgentDelta):
+                        self.state = self.state.apply(event)
                     yield event
+                    if self.state.stale:
+                        await self._resync(socket)
                 elif self._contradicts(event):
-                    self._resyncing = True
-                    await socket.send(self._request())
+                    await self._resync(socket)
+
+    async def _resync(self, socket: Socket) -> None:
+        if not self._resyncing:
+            self._resyncing = True
+            await socket.send(self._attach())
 
     def _ours(self, frame: Mapping[str, Any]) -> bool:
         if "session_id" not in frame or "seq" not in frame:
@@ -144,8 +165,7 @@ class Watch:
             raise Lost(error)
         raise error
 
-
-def _finished(event: Event) -> bool:
-    if isinstance(event, SessionSnapshot):
-        return event.session.finished
-    return isinstance(event, SessionStatus) and event.finished
+    def _is_last(self, event: Event) -> bool:
+        if isinstance(event, SessionSnapshot):
+            return event.session.finished
+        return isinstance(event, SessionStatus) and event.finished

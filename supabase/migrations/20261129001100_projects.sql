@@ -103,8 +103,19 @@ create policy "A writer, a project's members and an admin read sessions" on publ
     user_id = (select auth.uid()) or (select public.is_admin())
     or project_id in (select m.project_id from public.user_projects m where m.user_id = (select auth.uid())));
 
--- What hangs on a session of a project is read by whoever reads the session: within, its own policy decides. It is looked up
--- for each row by its key, and never gathered for all sessions that somebody might see.
+create function public.shares_session(p_session_id uuid) returns boolean
+language plpgsql stable parallel safe security invoker set search_path = ''
+as $$
+begin
+  -- The policy of sessions decides whether it is seen at all.
+  return exists (select from public.story_sessions s where s.id = p_session_id and s.project_id is not null);
+end
+$$;
+comment on function public.shares_session(uuid) is
+  'Users and the service: whether a session is of a project and the caller may read it. Locks nothing.';
+
+-- What hangs on a session of a project is read by whoever reads the session. A function, and not its query: that would be
+-- made ready with every statement, also where all rows are one's own.
 drop policy "A writer reads their own messages, an admin reads all" on public.session_messages;
 drop policy "A writer reads their own drafts, an admin reads all" on public.session_drafts;
 drop policy "A writer reads their own steps, an admin reads all" on public.session_steps;
@@ -114,31 +125,31 @@ drop policy "A writer reads their own alternatives, an admin reads all" on publi
 create policy "A writer, a project's members and an admin read messages" on public.session_messages
   for select to authenticated using (
     user_id = (select auth.uid()) or (select public.is_admin())
-    or (select s.project_id from public.story_sessions s where s.id = session_messages.session_id) is not null);
+    or public.shares_session(session_id));
 create policy "A writer, a project's members and an admin read drafts" on public.session_drafts
   for select to authenticated using (
     user_id = (select auth.uid()) or (select public.is_admin())
-    or (select s.project_id from public.story_sessions s where s.id = session_drafts.session_id) is not null);
+    or public.shares_session(session_id));
 create policy "A writer, a project's members and an admin read steps" on public.session_steps
   for select to authenticated using (
     user_id = (select auth.uid()) or (select public.is_admin())
-    or (select s.project_id from public.story_sessions s where s.id = session_steps.session_id) is not null);
+    or public.shares_session(session_id));
 create policy "A writer, a project's members and an admin read events" on public.session_events
   for select to authenticated using (
     user_id = (select auth.uid()) or (select public.is_admin())
-    or (select s.project_id from public.story_sessions s where s.id = session_events.session_id) is not null);
+    or public.shares_session(session_id));
 create policy "A writer, a project's members and an admin read stories" on public.stories
   for select to authenticated using (
     user_id = (select auth.uid()) or (select public.is_admin())
-    or (select s.project_id from public.story_sessions s where s.id = stories.session_id) is not null);
+    or public.shares_session(session_id));
 create policy "A writer, a project's members and an admin read alternatives" on public.session_alternatives
   for select to authenticated using (
     user_id = (select auth.uid()) or (select public.is_admin())
-    or (select s.project_id from public.story_sessions s where s.id = session_alternatives.session_id) is not null);
+    or public.shares_session(session_id));
 create policy "A writer, a project's members and an admin read materials" on public.session_materials
   for select to authenticated using (
     user_id = (select auth.uid()) or (select public.is_admin())
-    or (select s.project_id from public.story_sessions s where s.id = session_materials.session_id) is not null);
+    or public.shares_session(session_id));
 
 -- -- Members -----------------------------------------------------------------------------------------------------------
 
@@ -1395,8 +1406,8 @@ comment on function public.erase_user(uuid, integer) is
 -- -- Rights ------------------------------------------------------------------------------------------------------------
 
 revoke execute on function
-  public.keep_members(), public.own_role(uuid), public.project_json(uuid), public.get_project(uuid),
-  public.list_projects(text, boolean, integer, text), public.get_bible(uuid),
+  public.keep_members(), public.shares_session(uuid), public.own_role(uuid), public.project_json(uuid),
+  public.get_project(uuid), public.list_projects(text, boolean, integer, text), public.get_bible(uuid),
   public.list_offers(uuid, uuid, integer, text), public.material_json(uuid),
   public.list_sessions(uuid, text, text, text, timestamptz, text, integer, text, uuid),
   public.project_role(uuid, uuid), public.check_project(uuid, uuid, text, boolean),
@@ -1413,7 +1424,7 @@ revoke execute on function
   public.lost_sights(jsonb)
   from public, anon, authenticated, service_role;
 grant execute on function
-  public.own_role(uuid), public.project_json(uuid), public.get_project(uuid),
+  public.shares_session(uuid), public.own_role(uuid), public.project_json(uuid), public.get_project(uuid),
   public.list_projects(text, boolean, integer, text), public.get_bible(uuid),
   public.list_offers(uuid, uuid, integer, text), public.material_json(uuid),
   public.list_sessions(uuid, text, text, text, timestamptz, text, integer, text, uuid)

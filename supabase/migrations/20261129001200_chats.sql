@@ -27,9 +27,12 @@ comment on column public.story_sessions.turn is
 
 alter table public.session_messages
   add column parent_seq integer check (parent_seq >= 0),
+  add column place integer check (place > 0),
   add column author_id uuid references auth.users (id) on delete set null;
 comment on column public.session_messages.parent_seq is
   'Which message it follows; null is the one before, 0 that it is a first.';
+comment on column public.session_messages.place is
+  'Where it does not follow the one before: which of its branch it is, from 1. Those that follow it count on from there.';
 comment on column public.session_messages.author_id is 'Who wrote it, where that is not the session''s owner.';
 create index session_messages_by_jump on public.session_messages (session_id, seq) where parent_seq is not null;
 create index session_messages_by_parent on public.session_messages (session_id, parent_seq, seq) where parent_seq is not null;
@@ -65,47 +68,64 @@ as $$
        else jsonb_build_object('parent_seq', m.parent_seq, 'author_id', m.author_id) end
 $$;
 
-create function public.branch_spans(p_session_id uuid, p_head integer)
-returns table (place integer, lo integer, hi integer, before integer)
-language plpgsql stable security invoker set search_path = '' rows 10
+create function public.place_of(p_session_id uuid, p_seq integer) returns integer
+language sql stable security invoker set search_path = ''
+as $$
+  select coalesce((
+    select m.place + p_seq - m.seq from public.session_messages m
+    where m.session_id = p_session_id and m.parent_seq is not null and m.seq <= p_seq order by m.seq desc limit 1), p_seq)
+$$;
+comment on function public.place_of(uuid, integer) is
+  'Users and the service: which of its branch a message is, from 1; 0 for none. Locks nothing.';
+
+create function public.branch_numbers(p_session_id uuid, p_head integer, p_first integer, p_last integer) returns integer[]
+language plpgsql stable security invoker set search_path = ''
 as $$
 declare
   jump record;
+  lo integer;
+  hi integer := p_head;
+  shift integer;
+  numbers integer[] := '{}';
+  steps integer := 0;
 begin
-  place := 0;
-  before := 0;
-  hi := p_head;
   -- Most messages follow the one before, so a branch is a few stretches of them, from its head back to its first.
-  while hi > 0 and place < 20000 loop
-    select m.seq, m.parent_seq into jump from public.session_messages m
+  while hi > 0 and steps < 20000 loop
+    steps := steps + 1;
+    select m.seq, m.parent_seq, m.place into jump from public.session_messages m
     where m.session_id = p_session_id and m.parent_seq is not null and m.seq <= hi order by m.seq desc limit 1;
     lo := coalesce(jump.seq, 1);
-    place := place + 1;
-    return next;
-    before := before + hi - lo + 1;
+    shift := lo - coalesce(jump.place, 1);
+    numbers := array(select generate_series(greatest(lo, p_first + shift), least(hi, p_last + shift))) || numbers;
+    exit when lo - shift <= p_first;
     hi := coalesce(jump.parent_seq, 0);
   end loop;
+  return numbers;
 end
 $$;
-comment on function public.branch_spans(uuid, integer) is
-  'Users and the service: the stretches lo to hi of messages that a branch is made of, the one with its head first, and how many messages lie before each on the way from there. Locks nothing.';
+comment on function public.branch_numbers(uuid, integer, integer, integer) is
+  'Users and the service: the numbers of the messages of a branch from the p_first-th to the p_last-th, looked for from its head on. Locks nothing.';
 
 create function public.parent_of(m public.session_messages) returns integer
 language sql immutable security invoker set search_path = ''
 as $$ select coalesce(m.parent_seq, m.seq - 1) $$;
 comment on function public.parent_of(public.session_messages) is 'Users and the service: the number of the message that this one follows, 0 for none. Locks nothing.';
 
-create function public.siblings_of(p_session_id uuid, p_parent integer) returns jsonb
+create function public.siblings_of(p_session_id uuid, p_parents integer[]) returns jsonb
 language sql stable security invoker set search_path = ''
 as $$
-  select coalesce(jsonb_agg(found.seq order by found.seq), '[]') from (
-    select m.seq from public.session_messages m where m.session_id = p_session_id and m.parent_seq = p_parent
-    union all
-    select m.seq from public.session_messages m
-    where m.session_id = p_session_id and m.seq = p_parent + 1 and m.parent_seq is null) found
+  select jsonb_object_agg(family.parent, family.children) from (
+    select found.parent, jsonb_agg(found.seq order by found.seq) as children from (
+      select m.parent_seq as parent, m.seq from public.session_messages m
+      where m.session_id = p_session_id and m.parent_seq = any (p_parents)
+      union all
+      select m.seq - 1, m.seq from public.session_messages m
+      where m.session_id = p_session_id and m.parent_seq is null
+        and m.seq = any (array(select one + 1 from unnest(p_parents) one))) found
+    group by found.parent) family
 $$;
-comment on function public.siblings_of(uuid, integer) is
-  'Users and the service: the numbers of the messages that follow one message, in the order in which they were made. Locks nothing.';
+comment on function public.siblings_of(uuid, integer[]) is
+  'Users and the service: of each of some messages, as {number: …}, the numbers of those that follow it, in the order in which they were made. Locks nothing.';
 
 create function public.branch_tip(p_session_id uuid, p_seq integer) returns integer
 language plpgsql stable security invoker set search_path = ''
@@ -139,60 +159,59 @@ comment on function public.branch_tip(uuid, integer) is
 
 create function public.branch_page(
   p_session_id uuid, p_head integer, p_limit integer, p_offset integer default null, p_bytes bigint default 1000000
-) returns jsonb
-language plpgsql stable security invoker set search_path = ''
+) returns table (messages json, total integer, first integer)
+language plpgsql stable security invoker set search_path = '' rows 1
 as $$
 declare
-  total integer;
-  first integer;
-  branched boolean;
-  items jsonb;
-  sizes bigint[];
+  -- The page, and before it the message that its first one follows.
+  numbers integer[];
+  parents integer[];
+  kin jsonb;
+  before_page integer;
 begin
-  select coalesce(sum(sp.hi - sp.lo + 1), 0), bool_or(sp.lo > 1) into total, branched
-  from public.branch_spans(p_session_id, p_head) sp;
-  branched := branched or exists (
-    select from public.session_messages m where m.session_id = p_session_id and m.parent_seq is not null);
+  total := public.place_of(p_session_id, p_head);
   first := coalesce(p_offset, greatest(total - p_limit, 0));
-  -- The nth of the branch, from 0, has the number n minus this, within its stretch.
-  with spans as materialized (
-    select sp.lo, sp.hi, total - 1 - sp.before - sp.hi as shift from public.branch_spans(p_session_id, p_head) sp
-    where total - sp.before > first and total - sp.before - (sp.hi - sp.lo + 1) < first + p_limit
-  )
-  select array_agg(octet_length(m.content) + pg_column_size(m.metadata) order by
-      case when p_offset is null then -(m.seq + spans.shift) else m.seq + spans.shift end)
-  into sizes
-  from spans join public.session_messages m on m.session_id = p_session_id
-    and m.seq between greatest(spans.lo, first - spans.shift) and least(spans.hi, first + p_limit - 1 - spans.shift);
-  p_limit := public.page_fits(sizes, p_limit, p_bytes);
-  if p_offset is null then
-    first := total - p_limit;
+  numbers := public.branch_numbers(p_session_id, p_head, greatest(first, 1), first + p_limit);
+  if first > 0 then
+    parents := numbers;
+    numbers := numbers[2:];
+  else
+    parents := 0 || numbers;
   end if;
-  with spans as materialized (
-    select sp.lo, sp.hi, total - 1 - sp.before - sp.hi as shift from public.branch_spans(p_session_id, p_head) sp
-    where total - sp.before > first and total - sp.before - (sp.hi - sp.lo + 1) < first + p_limit
-  )
-  select coalesce(jsonb_agg(public.message_json(m) || case when branched
-      then jsonb_build_object('siblings', public.siblings_of(p_session_id, public.parent_of(m))) else '{}' end
-    order by m.seq + spans.shift), '[]')
-  into items
-  from spans join public.session_messages m on m.session_id = p_session_id
-    and m.seq between greatest(spans.lo, first - spans.shift) and least(spans.hi, first + p_limit - 1 - spans.shift);
-  return jsonb_build_object('messages', items, 'total', total, 'first', first);
+  before_page := first;
+  if exists (select from public.session_messages m where m.session_id = p_session_id and m.parent_seq is not null) then
+    kin := public.siblings_of(p_session_id, parents);
+  end if;
+  -- As text, not jsonb: of a whole page that takes half the time.
+  select coalesce(json_agg(told order by sized.nth), '[]'), before_page + coalesce(min(sized.nth)::integer - 1, 0)
+  into messages, first
+  from (
+    select m.*, listed.nth, kin -> parents[listed.nth]::text as siblings,
+      sum(octet_length(m.content) + pg_column_size(m.metadata)) over (
+        order by case when p_offset is null then -listed.nth else listed.nth end rows unbounded preceding)
+      - octet_length(m.content) - pg_column_size(m.metadata) as before
+    from unnest(numbers) with ordinality as listed (seq, nth)
+    join public.session_messages m on m.session_id = p_session_id and m.seq = any (numbers) and m.seq = listed.seq) sized,
+  lateral (select sized.id, sized.seq, sized.role, sized.agent, sized.step, sized.content, sized.metadata, sized.audio_url,
+    sized.model, sized.tokens, sized.cost_usd, sized.created_at, sized.parent_seq, sized.author_id, sized.siblings) told
+  where sized.before < p_bytes;
+  return next;
 end
 $$;
 comment on function public.branch_page(uuid, integer, integer, integer, bigint) is
-  'Users and the service: p_limit messages of a branch from the p_offset-th on, or its newest; a page ends where it has p_bytes. siblings are those that a message stands beside, itself among them. Locks nothing.';
+  'Users and the service: p_limit messages of a branch from the p_offset-th on, or its newest; a page ends where it has p_bytes. siblings are those that a message stands beside, itself among them, where the chat has more than one branch. Locks nothing.';
 
 create function public.list_branch(
   p_session_id uuid, p_limit integer default 50, p_offset integer default null, p_bytes bigint default 1000000
-) returns jsonb
+) returns json
 language plpgsql stable security invoker set search_path = ''
 as $$
 declare
   s public.story_sessions := public.visible_session(p_session_id);
+  page record;
 begin
-  return public.branch_page(s.id, coalesce(s.head_seq, s.message_count), p_limit, p_offset, p_bytes);
+  select * into page from public.branch_page(s.id, coalesce(s.head_seq, s.message_count), p_limit, p_offset, p_bytes);
+  return json_build_object('messages', page.messages, 'total', page.total, 'first', page.first);
 end
 $$;
 comment on function public.list_branch(uuid, integer, integer, bigint) is
@@ -224,9 +243,9 @@ create function public.get_session_messages(session_id uuid, "limit" integer def
 returns table (id uuid, seq integer, role text, agent text, content text, metadata jsonb, author_id uuid, created_at timestamptz)
 language sql stable security invoker set search_path = '' rows 50
 as $$
-  select (m ->> 'id')::uuid, (m ->> 'seq')::integer, m ->> 'role', m ->> 'agent', m ->> 'content', m -> 'metadata',
+  select (m ->> 'id')::uuid, (m ->> 'seq')::integer, m ->> 'role', m ->> 'agent', m ->> 'content', (m -> 'metadata')::jsonb,
     (m ->> 'author_id')::uuid, (m ->> 'created_at')::timestamptz
-  from jsonb_array_elements(public.list_branch(
+  from json_array_elements(public.list_branch(
     $1, least(greatest($2, 1), 200), greatest($3, 0)) -> 'messages') with ordinality as page (m, place)
   order by page.place
 $$;
@@ -372,7 +391,8 @@ $$;
 comment on function public.current_turn(uuid) is
   'Users and the service: the answer under way, where one is, or PT404. Locks nothing.';
 
-create or replace function public.get_snapshot(p_session_id uuid, p_bytes bigint default 1000000) returns jsonb
+drop function public.get_snapshot(uuid, bigint);
+create function public.get_snapshot(p_session_id uuid, p_bytes bigint default 1000000) returns json
 language plpgsql stable security invoker set search_path = ''
 as $$
 declare
@@ -380,12 +400,14 @@ declare
   newest jsonb;
 begin
   if s.kind <> 'story' then
-    return jsonb_build_object(
+    return json_build_object(
       'type', 'session.snapshot', 'session_id', s.id, 'epoch', s.epoch, 'at', now(),
       'seq', coalesce((select max(seq) from public.session_events where session_id = s.id), 0),
       'session', public.session_json(s) || jsonb_build_object('usage_by_agent', s.usage_by_agent),
-      'messages', public.branch_page(s.id, coalesce(s.head_seq, s.message_count), 200, null, p_bytes) -> 'messages',
-      'partial', public.answer_so_far(s), 'tools', public.tools_so_far(s),
+      'messages', (select page.messages from public.branch_page(
+        s.id, coalesce(s.head_seq, s.message_count), 200, null, p_bytes) page),
+      'partial', case when s.turn is not null then public.answer_so_far(s) end,
+      'tools', case when s.turn is not null then public.tools_so_far(s) else '[]' end,
       'stories', (select coalesce(jsonb_agg(public.asked_story(newest.a) order by (newest.a).created_at), '[]') from (
         select a from public.story_sessions a where a.asked_in = s.id order by a.created_at desc limit 100) newest));
   end if;
@@ -397,7 +419,7 @@ begin
   select coalesce(jsonb_agg(public.message_json(m) order by m.seq), '[]') into newest
   from public.session_messages m
   where m.session_id = p_session_id and m.seq >= (select min(page.seq) from page where page.before < p_bytes);
-  return jsonb_build_object(
+  return json_build_object(
     'type', 'session.snapshot', 'session_id', s.id, 'epoch', s.epoch, 'at', now(),
     'seq', coalesce((select max(seq) from public.session_events where session_id = s.id), 0),
     'session', public.session_json(s) || jsonb_build_object('usage_by_agent', s.usage_by_agent), 'messages', newest,
@@ -566,27 +588,42 @@ comment on function public.talk_read_story(uuid, uuid, text, integer, integer) i
 
 -- -- Turns ----------------------------------------------------------------------------------------------------------------
 
-create function public.talk_json(s public.story_sessions) returns jsonb
+create function public.talk_json(s public.story_sessions) returns json
 language plpgsql stable security invoker set search_path = ''
 as $$
 declare
-  page jsonb := public.branch_page(s.id, (s.turn ->> 'answers')::integer, 400, null, 400000);
-  first_seq integer := coalesce((page -> 'messages' -> 0 ->> 'seq')::integer, 0);
+  -- More than any model is shown.
+  most_messages constant integer := 400;
+  most_bytes constant integer := 200000;
+  head integer := (s.turn ->> 'answers')::integer;
+  total integer := public.place_of(s.id, head);
+  numbers integer[] := public.branch_numbers(s.id, head, greatest(total - most_messages + 1, 1), total);
+  messages json;
 begin
-  return jsonb_build_object(
-    'turn', s.turn, 'messages', page -> 'messages', 'total', page -> 'total', 'config', s.config, 'agent', s.template,
+  select coalesce(json_agg(told order by sized.nth), '[]') into messages
+  from (
+    select m.seq, m.role, m.content, m.author_id, listed.nth,
+      sum(octet_length(m.content)) over (order by listed.nth desc rows unbounded preceding) - octet_length(m.content) as before
+    from unnest(numbers) with ordinality as listed (seq, nth)
+    join public.session_messages m on m.session_id = s.id and m.seq = any (numbers) and m.seq = listed.seq) sized,
+  lateral (select sized.seq, sized.role, sized.content, sized.author_id) told
+  where sized.before < most_bytes;
+  return json_build_object(
+    'turn', s.turn, 'messages', messages, 'total', total,
+    'again', coalesce(jsonb_array_length(public.siblings_of(s.id, array[head]) -> head::text), 0), 'config', s.config, 'agent', s.template,
     'model', s.model, 'title', s.title, 'titled', s.titled, 'owner', s.user_id,
     'stories', public.told_stories(s, (s.turn ->> 'by')::uuid), 'project', public.project_for_talk(s.project_id),
+    'keys', coalesce((select jsonb_agg(k.provider) from public.user_api_keys k where k.user_id = s.user_id), '[]'),
     -- What was put together on another branch is no part of this one.
-    'summary', (
-      select one from jsonb_array_elements(coalesce(s.context -> 'summaries', '[]')) as kept (one)
-      where exists (select from public.branch_spans(s.id, (s.turn ->> 'answers')::integer) sp
-        where (one ->> 'upto')::integer between sp.lo and sp.hi)
-      order by (one ->> 'total')::integer desc limit 1));
+    'summary', case when s.context ? 'summaries' then (
+      select one from jsonb_array_elements(s.context -> 'summaries') as kept (one)
+      where public.branch_numbers(s.id, head, (one ->> 'total')::integer, (one ->> 'total')::integer)
+        = array[(one ->> 'upto')::integer]
+      order by (one ->> 'total')::integer desc limit 1) end);
 end
 $$;
 comment on function public.talk_json(public.story_sessions) is
-  'The service: what an agent is to see before it answers: the newest messages of the branch and the summary of those before. Locks nothing.';
+  'The service: what an agent is to see before it answers: the newest messages of the branch and the summary of those before; and for which providers the owner has keys. Locks nothing.';
 
 create function public.check_turns(p_user_id uuid, p_session_id uuid) returns void
 language plpgsql security invoker set search_path = ''
@@ -694,8 +731,10 @@ as $$
 $$;
 comment on function public.turn_of(uuid, integer, uuid) is 'The service: an answer to come. Locks nothing.';
 
-create function public.begin_turn(s public.story_sessions, p_node text, p_answer uuid, p_by uuid, p_told jsonb, p_head integer)
-returns jsonb
+create function public.begin_turn(
+  s public.story_sessions, p_node text, p_answer uuid, p_by uuid, p_told jsonb, p_head integer,
+  p_created boolean default false, p_message jsonb default null
+) returns json
 language plpgsql security invoker set search_path = ''
 as $$
 declare
@@ -709,14 +748,14 @@ begin
     turn = public.turn_of(p_answer, p_head, p_by) || jsonb_build_object(
       'epoch', epoch + 1, 'after_seq', last_seq + jsonb_array_length(p_told) + 1)
   where id = s.id returning * into s;
-  return jsonb_build_object('session', public.session_json(s), 'turn', s.turn, 'begun', true,
-    'talk', public.talk_json(s),
+  return json_build_object('session', public.session_json(s), 'turn', s.turn, 'begun', true,
+    'talk', public.talk_json(s), 'created', p_created, 'message', p_message,
     'events', public.add_events(s, p_told || jsonb_build_array(
       jsonb_build_object('type', 'session.status', 'status', 'active', 'reason', 'asked'),
       public.told_turn(s, s.template))));
 end
 $$;
-comment on function public.begin_turn(public.story_sessions, text, uuid, uuid, jsonb, integer) is
+comment on function public.begin_turn(public.story_sessions, text, uuid, uuid, jsonb, integer, boolean, jsonb) is
   'The service, holding the session''s row lock: the next epoch, on p_node, is to answer the message with the number p_head; after the events p_told.';
 
 create function public.post_turn(
@@ -797,9 +836,10 @@ begin
     after_seq := public.parent_of(edited);
   end if;
   s.message_count := s.message_count + 1;
-  insert into public.session_messages (id, session_id, user_id, seq, role, content, metadata, parent_seq, author_id)
-  values (p_message_id, s.id, s.user_id, s.message_count, 'user', p_text, p_metadata,
-    case when after_seq = s.message_count - 1 then null else after_seq end, nullif(p_owner, s.user_id))
+  after_seq := nullif(after_seq, s.message_count - 1);
+  insert into public.session_messages (id, session_id, user_id, seq, role, content, metadata, parent_seq, place, author_id)
+  values (p_message_id, s.id, s.user_id, s.message_count, 'user', p_text, p_metadata, after_seq,
+    case when after_seq is not null then public.place_of(s.id, after_seq) + 1 end, nullif(p_owner, s.user_id))
   returning * into m;
   if s.status = 'active' and not created then
     -- Whoever answers the one before answers this one next.
@@ -816,8 +856,7 @@ begin
   elsif p_edit is not null then
     told := told || jsonb_build_object('type', 'branch.changed', 'head_seq', s.message_count);
   end if;
-  return (public.begin_turn(s, p_node, p_answer_id, p_owner, told, s.message_count)
-    || jsonb_build_object('created', created, 'message', public.message_json(m)))::json;
+  return public.begin_turn(s, p_node, p_answer_id, p_owner, told, s.message_count, created, public.message_json(m));
 end
 $$;
 comment on function public.post_turn(uuid, uuid, uuid, uuid, text, text, jsonb, integer, jsonb) is
@@ -854,7 +893,7 @@ begin
   perform public.check_spent(p_owner, (select p.origin_key from public.profiles p where p.id = p_owner));
   perform public.check_turns(p_owner, s.id);
   return public.begin_turn(s, p_node, p_answer_id, p_owner,
-    jsonb_build_array(jsonb_build_object('type', 'branch.changed', 'head_seq', asked)), asked)::json;
+    jsonb_build_array(jsonb_build_object('type', 'branch.changed', 'head_seq', asked)), asked);
 end
 $$;
 comment on function public.regenerate_turn(uuid, uuid, uuid, text, integer) is
@@ -865,13 +904,14 @@ language plpgsql security invoker set search_path = ''
 as $$
 declare
   so_far jsonb := public.answer_so_far(old);
+  after_seq integer := nullif((old.turn ->> 'answers')::integer, new.message_count);
   m public.session_messages;
 begin
   if so_far is not null then
-    insert into public.session_messages (id, session_id, user_id, seq, role, agent, content, metadata, model, parent_seq)
+    insert into public.session_messages (id, session_id, user_id, seq, role, agent, content, metadata, model, parent_seq, place)
     values ((so_far ->> 'message_id')::uuid, new.id, new.user_id, new.message_count + 1, 'assistant', new.template,
       so_far ->> 'text', '{"stopped": true}', new.model,
-      nullif((old.turn ->> 'answers')::integer, new.message_count))
+      after_seq, case when after_seq is not null then public.place_of(new.id, after_seq) + 1 end)
     on conflict (id) do nothing returning * into m;
     if found then
       new.message_count := m.seq;
@@ -919,9 +959,10 @@ begin
   made := s.outside;
   if r.content <> '' then
     insert into public.session_messages
-      (id, session_id, user_id, seq, role, agent, content, metadata, model, tokens, cost_usd, parent_seq)
+      (id, session_id, user_id, seq, role, agent, content, metadata, model, tokens, cost_usd, parent_seq, place)
     values (r.message_id, p_session_id, s.user_id, s.message_count + 1, 'assistant', r.agent, r.content,
-      coalesce(r.metadata, '{}'), r.model, r.tokens, r.cost_usd, nullif(answers, s.message_count))
+      coalesce(r.metadata, '{}'), r.model, r.tokens, r.cost_usd, nullif(answers, s.message_count),
+      case when answers <> s.message_count then public.place_of(p_session_id, answers) + 1 end)
     returning * into m;
     made := made || public.message_event(m);
     s.message_count := m.seq;
@@ -934,7 +975,8 @@ begin
         and (n.parent_seq = answers or (n.seq = answers + 1 and n.parent_seq is null))
       order by n.seq desc limit 1;
       if queued is not null then
-        update public.session_messages set parent_seq = m.seq where session_id = p_session_id and seq = queued;
+        update public.session_messages set parent_seq = m.seq, place = public.place_of(p_session_id, m.seq) + 1
+        where session_id = p_session_id and seq = queued;
         made := made || jsonb_build_object('type', 'branch.changed', 'head_seq', s.head_seq, 'moved', jsonb_build_array(
           jsonb_build_object('seq', queued, 'parent_seq', m.seq)));
       end if;
@@ -1170,14 +1212,14 @@ $$;
 comment on function public.fail_turn(uuid, integer, jsonb) is
   'The service for a run that can''t go on: the answer ends where it is, with a reason that its reader may read. Locks the session''s row.';
 
-create function public.load_turn(p_session_id uuid, p_epoch integer) returns jsonb
+create function public.load_turn(p_session_id uuid, p_epoch integer) returns json
 language plpgsql stable security invoker set search_path = ''
 as $$
 declare
   s public.story_sessions := public.visible_session(p_session_id);
 begin
   perform public.check_epoch(s.epoch, p_epoch);
-  return jsonb_build_object('session', public.session_json(s), 'talk', public.talk_json(s),
+  return json_build_object('session', public.session_json(s), 'talk', public.talk_json(s),
     'partial', public.answer_so_far(s), 'tools', public.tools_so_far(s),
     'delta_from', (select min(e.seq) from public.session_events e
       where e.session_id = s.id and e.seq > (s.turn ->> 'after_seq')::integer and e.type = 'agent.delta'));
@@ -1466,7 +1508,8 @@ $$;
 -- -- Rights ---------------------------------------------------------------------------------------------------------------
 
 revoke execute on function
-  public.branch_spans(uuid, integer), public.parent_of(public.session_messages), public.siblings_of(uuid, integer),
+  public.place_of(uuid, integer), public.branch_numbers(uuid, integer, integer, integer),
+  public.parent_of(public.session_messages), public.siblings_of(uuid, integer[]), public.get_snapshot(uuid, bigint),
   public.branch_tip(uuid, integer), public.branch_page(uuid, integer, integer, integer, bigint),
   public.list_branch(uuid, integer, integer, bigint), public.get_answer(uuid, uuid, integer),
   public.list_talks(uuid, uuid, text, text, integer, integer, text),
@@ -1475,7 +1518,7 @@ revoke execute on function
   public.answer_so_far(public.story_sessions), public.tools_so_far(public.story_sessions), public.current_turn(uuid),
   public.talk_json(public.story_sessions), public.check_turns(uuid, uuid), public.told_turn(public.story_sessions, text),
   public.turn_of(uuid, integer, uuid), public.check_open(public.story_sessions),
-  public.begin_turn(public.story_sessions, text, uuid, uuid, jsonb, integer),
+  public.begin_turn(public.story_sessions, text, uuid, uuid, jsonb, integer, boolean, jsonb),
   public.post_turn(uuid, uuid, uuid, uuid, text, text, jsonb, integer, jsonb),
   public.regenerate_turn(uuid, uuid, uuid, text, integer), public.keep_answer(),
   public.finish_turn(uuid, integer, jsonb, jsonb), public.stop_turn(uuid, uuid), public.switch_branch(uuid, uuid, integer),
@@ -1488,7 +1531,8 @@ revoke execute on function
   public.talk_read_story(uuid, uuid, text, integer, integer)
   from public, anon, authenticated, service_role;
 grant execute on function
-  public.branch_spans(uuid, integer), public.parent_of(public.session_messages), public.siblings_of(uuid, integer),
+  public.place_of(uuid, integer), public.branch_numbers(uuid, integer, integer, integer),
+  public.parent_of(public.session_messages), public.siblings_of(uuid, integer[]), public.get_snapshot(uuid, bigint),
   public.branch_tip(uuid, integer), public.branch_page(uuid, integer, integer, integer, bigint),
   public.list_branch(uuid, integer, integer, bigint), public.get_answer(uuid, uuid, integer),
   public.list_talks(uuid, uuid, text, text, integer, integer, text),
@@ -1500,7 +1544,7 @@ grant execute on function
 grant execute on function
   public.talk_json(public.story_sessions), public.check_turns(uuid, uuid), public.told_turn(public.story_sessions, text),
   public.turn_of(uuid, integer, uuid), public.check_open(public.story_sessions),
-  public.begin_turn(public.story_sessions, text, uuid, uuid, jsonb, integer),
+  public.begin_turn(public.story_sessions, text, uuid, uuid, jsonb, integer, boolean, jsonb),
   public.post_turn(uuid, uuid, uuid, uuid, text, text, jsonb, integer, jsonb),
   public.regenerate_turn(uuid, uuid, uuid, text, integer),
   public.finish_turn(uuid, integer, jsonb, jsonb), public.stop_turn(uuid, uuid), public.switch_branch(uuid, uuid, integer),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import socket as sockets
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
+from api import serve
 from coordinator.store.embedded import EmbeddedPostgres
-from tests.api.support import JWT_SECRET
+from tests.api.support import BUFFER_BYTES, JWT_SECRET
 from tests.conftest import cloned, settings_of
 from tests.model_server import ModelServer
 from tests.service import Service, serving
@@ -39,3 +41,16 @@ async def shared(
         )
         async with serving(settings.model_copy(update=getattr(request.module, "SETTINGS", {}))) as service:
             yield service
+
+
+@pytest.fixture
+def small_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel holds little for a reader, where it would else swallow a whole story."""
+    listen = serve._listen
+
+    def small(host: str, port: int) -> sockets.socket:
+        listening = listen(host, port)
+        listening.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, BUFFER_BYTES)
+        return listening
+
+    monkeypatch.setattr(serve, "_listen", small)

@@ -22,6 +22,8 @@ from tests.service import WAIT_S, Service, Socket
 
 JWT_SECRET = "a secret of the tests that is long enough for every algorithm they try to sign with"
 TEST_MODEL = "openai:test"
+BUFFER_BYTES = 8192
+"""Of a socket, where the kernel is to hold little of what nobody reads."""
 
 
 def signed(*, secret: str = JWT_SECRET, algorithm: str = "HS256", **changed: Any) -> str:

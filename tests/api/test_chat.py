@@ -94,6 +94,7 @@ async def test_another_answer_stands_beside_the_first(shared: Service) -> None:
     again = await shared.post(f"/api/v1/chat/{session_id}/regenerate")
     assert again.status_code == 200, again.text
     assert again.json()["message"]["id"] != first["message"]["id"]
+    assert again.json()["message"]["content"] != first["message"]["content"]
     messages = await branch(shared, session_id)
     assert len(messages) == 2 and messages[1]["id"] == again.json()["message"]["id"]
     assert messages[1]["siblings"] == [2, 3]
@@ -130,7 +131,7 @@ async def test_a_failed_answer_leaves_the_message_and_can_be_tried_again(shared:
 
 
 async def test_the_same_key_is_the_same_message(shared: Service) -> None:
-    headers = {**bearer(shared.token), "Idempotency-Key": str(uuid4())}
+    headers = {**bearer(shared.token), "Idempotency-Key": str(uuid4()), "Accept": "application/json"}
     both = await asyncio.gather(
         *(shared.http.post("/api/v1/chat", headers=headers, json={"text": "Only once"}) for _ in range(2))
     )
@@ -195,7 +196,8 @@ async def test_a_chat_gets_a_title_unless_somebody_gives_it_one(shared: Service)
 async def test_a_proposed_story_is_begun_and_the_chat_is_told_how_it_goes(shared: Service, model: ModelServer) -> None:
     proposal = {"prompt": "A keeper who answers the light.", "template": "noir", "pages": 1, "wishes": ["It ends well"]}
     model.script(
-        Reply(text="Here it is.", args=proposal, tool_name="propose_story"), Reply(text="Press the button, and it begins.")
+        Reply(text="Here it is.", args=proposal, tool_name="propose_story"),
+        Reply(text="Press the button, and it begins."),
     )
     async with shared.socket() as socket:
         session_id = await begun(socket, "Write it", model=TEST_MODEL)
@@ -203,7 +205,9 @@ async def test_a_proposed_story_is_begun_and_the_chat_is_told_how_it_goes(shared
         assert called["tool"] == "propose_story" and called["offset"] == len("Here it is.")
         answered = await socket.until("tool.answered")
         proposed = answered["result"]["proposal"]
-        assert proposed["template"] == "noir" and proposed["config"]["pages"] == 1 and "It ends well" in proposed["prompt"]
+        assert (
+            proposed["template"] == "noir" and proposed["config"]["pages"] == 1 and "It ends well" in proposed["prompt"]
+        )
         await socket.until("session.status", status="waiting")
         asked = {"asked_in": session_id, "asked_call": called["call_id"]}
         story = await shared.post("/api/sessions", **proposed, **asked)
@@ -250,7 +254,7 @@ async def test_a_story_is_read_by_the_agent_of_its_writer(shared: Service, model
 
 
 async def test_an_endless_and_an_empty_answer_come_to_an_end(shared: Service, model: ModelServer) -> None:
-    model.script(Reply(text=" ".join(f"word{n} goes on." for n in range(5000))))
+    model.script(Reply(text=" ".join(f"word{n} goes on." for n in range(5000)), when="Never stop"))
     endless = await said(shared, "Never stop", model=TEST_MODEL)
     assert len(endless["message"]["content"].split()) < 3000 and endless["message"]["metadata"]["notes"]
     model.script(*(Reply.empty(when="Say nothing") for _ in range(3)))

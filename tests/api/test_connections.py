@@ -9,34 +9,17 @@ import socket as sockets
 from typing import Any
 from urllib.parse import urlsplit
 
-import pytest
 from pydantic import SecretStr
 from websockets.asyncio.client import connect
 
-from api import serve
 from api.live.socket import Connection
 from coordinator.settings import Settings
-from tests.api.support import TEST_MODEL, answers, closed
+from tests.api.support import BUFFER_BYTES, TEST_MODEL, answers, closed
 from tests.api.test_metrics import seen
 from tests.api.test_replay import check_course, check_each_place, log, stuck
 from tests.chaos.record import eventually
 from tests.model_server import ModelServer
 from tests.service import Service, Socket, bearer, serving
-
-BUFFER_BYTES = 8192
-
-
-@pytest.fixture
-def small_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel holds little for a reader, where it would else swallow a whole story."""
-    listen = serve._listen
-
-    def small(host: str, port: int) -> sockets.socket:
-        listening = listen(host, port)
-        listening.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, BUFFER_BYTES)
-        return listening
-
-    monkeypatch.setattr(serve, "_listen", small)
 
 
 async def slow(service: Service) -> Socket:

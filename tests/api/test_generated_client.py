@@ -3,41 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
-import platformdirs
-import pytest
-
-from coordinator.store import filelock
+from tests.npm import fetched
 from tests.service import Service
 
 FILES = Path(__file__).parents[1] / "clients"
-TOOLS_S, PROGRAM_S = 120, 60
-
-
-def tools() -> Path:
-    """A folder with the generator and the compiler, fetched once a machine; skips where npm is missing or can't."""
-    if (npm := shutil.which("npm")) is None or shutil.which("node") is None:
-        pytest.skip("Node is not on this machine: no client was generated from the document")
-    lock = (FILES / "package-lock.json").read_bytes()
-    cache = Path(platformdirs.user_cache_dir("storyloom", appauthor=False))
-    folder = cache / f"tests-clients-{hashlib.sha256(lock).hexdigest()[:16]}"
-    cache.mkdir(parents=True, exist_ok=True)
-    with filelock.held(cache / "tests-clients.lock"):
-        if not (folder / "done").exists():
-            folder.mkdir(exist_ok=True)
-            for name in ("package.json", "package-lock.json"):
-                shutil.copy(FILES / name, folder / name)
-            command = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=TOOLS_S)
-            if done.returncode != 0:
-                pytest.skip(f"npm can't fetch the generator: no client was generated. {done.stderr[-300:]}")
-            (folder / "done").touch()
-    return folder
+PROGRAM_S = 60
 
 
 async def ran(folder: Path, *command: str) -> str:
@@ -48,7 +22,7 @@ async def ran(folder: Path, *command: str) -> str:
 
 
 async def test_a_generated_client_writes_a_story(shared: Service, tmp_path: Path) -> None:
-    folder = await asyncio.to_thread(tools)
+    folder = await asyncio.to_thread(fetched, FILES, "no client was generated from the document")
     for name in ("story.ts", "tsconfig.json", "package.json"):
         shutil.copy(FILES / name, tmp_path / name)
     (tmp_path / "node_modules").symlink_to(folder / "node_modules")

@@ -102,6 +102,8 @@ BODIES: dict[str, dict[str, Any]] = {
         "title": "A title",
         "project_id": None,
         "config": CONFIG,
+        "asked_in": None,
+        "asked_call": "call-1",
     },
     "PATCH /api/sessions/{session_id}": {"title": "Another", "budget": {"tokens": 5000, "usd": 1.0}},
     "POST /api/sessions/{session_id}/steer": {"text": "Colder."},
@@ -125,6 +127,27 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "POST /api/sessions/{session_id}/shares": {"expires_in_s": 600},
     "POST /api/sessions/{session_id}/ledger/{finding_id}/settle": {"comment": "He is a ghost."},
+    "POST /api/v1/chat": {
+        "text": "What stands against her?",
+        "session_id": None,
+        "project_id": None,
+        "agent": "muse",
+        "model": "offline:storyteller",
+    },
+    # The same door takes what the AI SDK sends.
+    "POST /api/v1/chat?sdk": {
+        "id": "QV4yXzbnzqhQJ6vT",
+        "messages": [{"id": "m1", "role": "user", "parts": [{"type": "text", "text": "What stands against her?"}]}],
+        "trigger": "submit-message",
+        "messageId": None,
+        "project_id": None,
+        "agent": "muse",
+        "model": "offline:storyteller",
+    },
+    "POST /api/v1/chat/{session_id}/regenerate": {"seq": 2},
+    "POST /api/v1/chat/{session_id}/edit": {"seq": 1, "text": "Otherwise."},
+    "POST /api/v1/chat/{session_id}/branch": {"seq": 1},
+    "PUT /api/v1/sessions/{session_id}/title": {"title": "Another"},
     "POST /api/v1/users": PROFILE,
     "PATCH /api/v1/users/me": PROFILE,
     "POST /api/v1/projects": {
@@ -163,6 +186,11 @@ FRAMES: dict[str, dict[str, Any]] = {
     "session.pause": {"session_id": ID},
     "session.resume": {"session_id": ID, "budget": {"tokens": 5000, "usd": 1.0}},
     "session.cancel": {"session_id": ID},
+    "chat.send": {"request_id": "once", **BODIES["POST /api/v1/chat"]},
+    "chat.stop": {"session_id": ID},
+    "chat.regenerate": {"session_id": ID, "seq": 2, "request_id": "once"},
+    "chat.edit": {"session_id": ID, "seq": 1, "text": "Otherwise.", "request_id": "once"},
+    "session.branch": {"session_id": ID, "seq": 1},
     "ping": {"t": 1},
 }
 
@@ -238,6 +266,14 @@ async def target(shared: Service) -> str:
     return await shared.story(pages=1, max_revisions=0)
 
 
+@pytest.fixture(scope="module")
+async def talk(shared: Service) -> str:
+    """A chat, which the attacks on chats are on."""
+    answer = await shared.post("/api/v1/chat", text="Hello", session_id=None)
+    assert answer.status_code == 200, answer.text
+    return str(answer.headers.get("x-session-id") or answer.json()["session_id"])
+
+
 async def test_every_door_is_attacked(shared: Service) -> None:
     """A new door, or field of one, is to be listed above."""
     document = (await shared.http.get("/openapi.json")).json()
@@ -247,9 +283,12 @@ async def test_every_door_is_attacked(shared: Service) -> None:
         if body := operation.get("requestBody"):
             (content,) = body["content"].values()
             schema = json.dumps(content["schema"])
-            (name,) = [name for name in schemas if f'schemas/{name}"' in schema]
-            with_body[f"{method} {path}"] = set(schemas[name]["properties"])
-    assert {door: set(body) for door, body in BODIES.items()} == with_body
+            names = [name for name in schemas if f'schemas/{name}"' in schema]
+            with_body[f"{method} {path}"] = {field for name in names for field in schemas[name]["properties"]}
+    listed: dict[str, set[str]] = {}
+    for door, fields in BODIES.items():
+        listed.setdefault(door.partition("?")[0], set()).update(fields)
+    assert listed == with_body
     fields = {kind_of(frame): set(frame.model_fields) - {"type"} for frame in frames_of(ClientFrame)}
     assert {kind: set(frame) for kind, frame in FRAMES.items()} == fields
     assert set(CONFIG) == set(schemas["StoryConfig"]["properties"])
@@ -268,9 +307,15 @@ async def project(shared: Service) -> dict[str, str]:
 @PLAIN
 @given(at=st.sampled_from(REST), value=st.sampled_from(VALUES) | st.text(st.characters(exclude_categories=[])))
 async def test_a_hostile_value_in_a_body(
-    shared: Service, target: str, project: dict[str, str], at: tuple[str, tuple[str | int, ...]], value: Any
+    shared: Service,
+    target: str,
+    talk: str,
+    project: dict[str, str],
+    at: tuple[str, tuple[str | int, ...]],
+    value: Any,
 ) -> None:
     door, path = at
+    target = talk if "/v1/chat" in door or "/v1/sessions" in door else target
     method, address = door.split(" ")
     token = shared.admin_token() if "/admin/" in address else shared.token
     headers = {**bearer(token), "Content-Type": "application/json"}
@@ -288,9 +333,10 @@ async def test_a_hostile_value_in_a_body(
 @PLAIN
 @given(at=st.sampled_from(WIRE), value=st.sampled_from(VALUES) | st.text(st.characters(exclude_categories=[])))
 async def test_a_hostile_value_in_a_frame(
-    shared: Service, target: str, at: tuple[str, tuple[str | int, ...]], value: Any
+    shared: Service, target: str, talk: str, at: tuple[str, tuple[str | int, ...]], value: Any
 ) -> None:
     kind, path = at
+    target = talk if kind.startswith("chat.") or kind == "session.branch" else target
     frame = {"type": kind, **FRAMES[kind]}
     frame = {**frame, **({"session_id": target} if "session_id" in frame else {})}
     frame |= {"request_id": str(uuid4())} if "request_id" in frame else {}

@@ -20,6 +20,7 @@ from coordinator.store.projects import ProjectDefaults
 from coordinator.store.record import RecordOperations
 from tests.api.support import problem
 from tests.conftest import Database
+from tests.model_server import ModelServer
 from tests.service import PROMPT, Service, bearer, serving
 
 ADA = {
@@ -427,3 +428,102 @@ async def test_who_is_removed_while_the_past_is_read_is_found_out_after_it(
     async with service.socket(viewer) as socket:
         await socket.send(type="session.attach", session_id=session_id, epoch=0, after_seq=0)
         assert (await socket.until("error"))["code"] == "not_found"
+
+
+# -- What stories begin with, and what they offer ----------------------------------------------------------------------
+
+
+async def story_in(made: Room, **config: Any) -> str:
+    """A finished story of the project."""
+    body = {"prompt": PROMPT, "project_id": made.id, "config": {"pages": 1, "seed": 7, **config}}
+    session_id = (await made.service.post("/api/sessions", **body)).json()["id"]
+    async with made.service.socket() as socket:
+        await socket.send(type="session.attach", session_id=session_id)
+        await socket.until_finished(session_id)
+    return str(session_id)
+
+
+async def test_a_story_begins_from_the_bible_and_offers_what_it_has_established(service: Service) -> None:
+    made = await room(service)
+    ada = (await made.call("POST", "/bible", json=ADA)).json()
+    await made.call("POST", "/bible", json={"kind": "rule", "text": "Nobody leaves the island."})
+    session_id = await story_in(made)
+    # The prompt names nobody: it is the story of whom the project knows.
+    assert "Ada" in (await service.get(f"/api/sessions/{session_id}/story")).json()["content"]
+
+    page = (await made.call("GET", "/offers")).json()
+    (story,) = page["items"]
+    assert story["session_id"] == session_id and page["next_cursor"] is None
+    said = [offer["text"] or offer["name"] for offer in story["offers"]]
+    assert said and "Nobody leaves the island." not in said
+    first, second, *rest = story["offers"]
+
+    viewer, _ = await made.member("viewer")
+    path = f"/offers/{session_id}"
+    problem(await made.call("POST", path, viewer, json={"accept": "all"}), 403, "forbidden")
+    problem(await made.call("POST", path, json={"accept": [str(uuid4())]}), 404, "not_found")
+    problem(await made.call("POST", f"/offers/{uuid4()}", json={"accept": "all"}), 404, "not_found")
+    taken = (await made.call("POST", path, json={"accept": [first["id"]], "dismiss": [second["id"]]})).json()
+    (entry,) = taken["accepted"]
+    title = (await service.get(f"/api/sessions/{session_id}")).json()["title"]
+    assert entry["source"] == {"how": "told", "session_id": session_id, "title": title} and taken["dismissed"] == 1
+    again = await made.call("POST", path, json={"accept": [first["id"]], "dismiss": [second["id"]]})
+    assert again.json() == {"accepted": [], "dismissed": 0}
+    left = (await made.call("GET", "/offers")).json()["items"]
+    assert [one["offers"] for one in left] == ([rest] if rest else [])
+    everything = (await made.call("POST", path, json={"accept": "all"})).json()
+    assert len(everything["accepted"]) == len(rest)
+    assert (await made.call("GET", "/offers")).json()["items"] == []
+    listed = (await made.call("GET", "/bible")).json()["items"]
+    assert {one["id"] for one in listed} >= {entry["id"], ada["id"]} and second["id"] not in str(listed)
+
+    # What was taken out by a member does not come back.
+    await made.call("DELETE", f"/bible/{entry['id']}")
+    assert (await made.call("GET", "/offers")).json()["items"] == []
+
+
+async def test_a_project_that_changes_does_not_change_a_story_under_way(service: Service, database: Database) -> None:
+    made = await room(service, instructions="All of it happens at night.")
+    ada = (await made.call("POST", "/bible", json=ADA)).json()
+    body = {"prompt": PROMPT, "project_id": made.id, "config": {"pages": 1, "approvals": ["outline"]}}
+    session_id = (await service.post("/api/sessions", **body)).json()["id"]
+    async with service.socket() as socket:
+        await socket.send(type="session.attach", session_id=session_id, epoch=0, after_seq=0)
+        await socket.until("approval.requested")
+        await made.call("DELETE", f"/bible/{ada['id']}")
+        await made.call("PATCH", json={"instructions": "All of it happens by day."})
+        fork = (await service.post(f"/api/sessions/{session_id}/fork", start=False)).json()
+        assert fork["project_id"] == made.id
+        # The run that goes on after the gate folds it all anew.
+        await service.post(f"/api/sessions/{session_id}/approve", step="approve-outline", approved=True)
+        await socket.until_finished(session_id)
+    assert "Ada" in (await service.get(f"/api/sessions/{session_id}/story")).json()["content"]
+    kept = await run(
+        database, "select session_id::text, instructions, bible -> 'people' -> 0 ->> 'name' from session_materials"
+    )
+    assert sorted(kept) == sorted((one, "All of it happens at night.", "Ada Quill") for one in (session_id, fork["id"]))
+    own = await run(database, "select context -> 'bible' -> 'people' from story_sessions where id = %s", session_id)
+    assert "She counts the ships." not in str(own)
+    assert (await service.get(f"/api/sessions/{session_id}/ledger")).status_code == 200
+
+
+async def test_a_model_is_told_what_the_project_knows(settings: Settings, model: ModelServer) -> None:
+    more = {
+        "models": ["openai:test"],
+        "model_base_url": model.url,
+        "model_api_key": SecretStr("k"),
+        "model_attempts": 1,
+    }
+    async with serving(settings.model_copy(update=more)) as service:
+        made = await room(
+            service, instructions="All of it happens at night.", defaults={"model": "openai:test", "pages": 1}
+        )
+        await made.call("POST", "/bible", json=ADA)
+        before = len(model.requests)
+        answer = await service.post("/api/sessions", prompt=PROMPT, project_id=made.id)
+        assert answer.json()["model"] == "openai:test"
+        async with service.socket() as socket:
+            await socket.send(type="session.attach", session_id=answer.json()["id"], epoch=0, after_seq=0)
+            await socket.until("step.finished")
+        asked = str(model.requests[before])
+        assert "She counts the ships." in asked and "All of it happens at night." in asked

@@ -56,10 +56,11 @@ WITHIN = {
     "keep_events", "notes_json", "waiting_runs", "begin_run", "load_run", "break_run", "give_up_run", "number_changes", "add_alternatives", "edit_draft",
     "fork_session", "get_alternative", "list_alternatives", "end_as_admin", "delete_as_admin",
     "session_bytes", "count_bytes", "check_room", "check_work", "check_spent", "admit_session", "admit_resumed", "admit_edit",
-    "branch_spans", "siblings_of", "branch_tip", "branch_page", "answer_so_far", "tools_so_far", "tell_chat", "stories_of_talk",
+    "place_of", "branch_numbers", "siblings_of", "branch_tip", "branch_page", "answer_so_far", "tools_so_far", "tell_chat", "stories_of_talk",
     "told_stories", "talk_json", "check_turns", "begin_turn", "regenerate_turn", "keep_answer", "finish_turn", "stop_turn",
     "switch_branch", "note_talk", "fail_turn", "load_turn", "ask_story", "talk_read_story", "get_user_sessions", "get_session_messages",
     "count_deleted", "keep_text", "section_under_way", "sole_session",
+    "shares_session",
 }  # fmt: skip
 """Called by those below, or made of the same statements on one session's rows."""
 PROJECT = UUID("00000000-0000-4000-8000-0000000000d1")
@@ -313,6 +314,8 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("list_branch", "member", {"session_id": "session"}),
     ("get_answer", "owner", {"session_id": "session", "seq": 1}),
     ("current_turn", "owner", {"session_id": "session"}),
+    ("find_chat", "owner", {"key": "k"}),
+    ("find_chat", "owner", {"key": "k", "id": "session"}),
     ("list_talks", "owner", {"user_id": "owner"}),
     ("list_talks", "owner", {"user_id": "owner", "q": "nothing"}),
     ("list_talks", "member", {"project_id": "project"}),

@@ -53,9 +53,10 @@ FOR_USERS = {
     "get_snapshot", "get_replay", "inspect_session", "export_rows", "partial_json",
     "alternative_json", "list_alternatives", "get_alternative", "get_work", "get_ledger", "settled_findings", "audit_json", "list_audit", "no_text", "page_of", "page_fits",
     "profile_json", "get_profile",
-    "branch_spans", "parent_of", "siblings_of", "branch_tip", "branch_page", "list_branch", "get_answer", "get_session_messages",
-    "get_user_sessions", "list_talks", "answer_so_far", "tools_so_far", "current_turn",
+    "place_of", "branch_numbers", "parent_of", "siblings_of", "branch_tip", "branch_page", "list_branch", "get_answer", "get_session_messages",
+    "get_user_sessions", "list_talks", "answer_so_far", "tools_so_far", "current_turn", "find_chat", "asked_story",
     "own_role", "project_json", "get_project", "list_projects", "get_bible", "list_offers", "material_json",
+    "shares_session",
 }  # fmt: skip
 FOR_THE_SERVICE = FOR_USERS | {
     "owned_session", "add_events", "events_since", "create_session", "change_status", "rename_session", "delete_session",
@@ -72,10 +73,9 @@ FOR_THE_SERVICE = FOR_USERS | {
     "count_words", "section_under_way",
     "set_limits", "limit_of", "note_origin", "session_bytes", "count_bytes", "check_room", "check_work", "check_spent",
     "check_more", "lock_origin", "update_profile",
-    "asked_story", "ask_story", "stories_of_talk", "told_stories", "talk_look_up", "talk_read_story", "project_for_talk",
+    "ask_story", "stories_of_talk", "told_stories", "talk_look_up", "talk_read_story", "project_for_talk",
     "look_up_bible", "talk_json", "check_turns", "check_open", "told_turn", "turn_of", "begin_turn", "post_turn", "regenerate_turn",
     "finish_turn", "stop_turn", "switch_branch", "note_talk", "claim_turns", "fail_turn", "load_turn", "check_story",
-    "check_more", "lock_origin",
     "project_role", "check_project", "check_session", "sole_session", "create_project", "update_project", "archive_project",
     "delete_project", "member_json", "list_members", "check_other_owner", "change_member", "remove_member", "invite_json",
     "create_invite", "list_invites", "revoke_invite", "check_invite", "is_higher", "read_invite", "accept_invite",
@@ -83,7 +83,18 @@ FOR_THE_SERVICE = FOR_USERS | {
 }  # fmt: skip
 FOR_ADMINS = {"inspect_session"}
 """Of those for users: to anybody but an admin, and the service, every session is absent."""
-SILENT = {"partial_json", "settled_findings", "branch_spans", "siblings_of", "branch_tip", "branch_page", "get_user_sessions", "material_json"}
+SILENT = {
+    "partial_json",
+    "settled_findings",
+    "place_of",
+    "branch_numbers",
+    "siblings_of",
+    "branch_tip",
+    "branch_page",
+    "get_user_sessions",
+    "material_json",
+    "shares_session",
+}
 """Of those for users: of a session that is not theirs they answer nothing, where the others raise PT404."""
 FOR_NOBODY = {
     "add_profile",

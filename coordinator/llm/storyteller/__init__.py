@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from coordinator.llm.storyteller import critic, heeding, mending, passages, plot, prose
+from coordinator.llm.storyteller import casting, critic, heeding, mending, passages, plot, prose, seedwork
 from coordinator.story.brief import Brief
 from coordinator.story.material import Beat, Outline
 
@@ -77,12 +77,19 @@ def _telling(brief: Brief, turn: int, wish: tuple[str, ...] = ()) -> plot.Tale:
     return plot.tale(
         brief.prompt,
         brief.template.name,
-        config.protagonist or "",
+        _protagonist(brief),
         config.tone or "",
         seed if turn == 1 else f"{seed}/{turn}",
         config.pages,
         wish,
     )
+
+
+def _protagonist(brief: Brief) -> str:
+    """Whom the writer chose; else, where the prompt names nobody, whom the project knows first, if anybody."""
+    if brief.config.protagonist or not brief.hero or casting.lead(seedwork.read(brief.prompt), ""):
+        return brief.config.protagonist or ""
+    return brief.hero
 
 
 def _turn(brief: Brief, outline: Outline) -> int:

@@ -49,6 +49,4 @@ def test_a_first_title_is_one_short_line(text: str) -> None:
 
 
 def test_a_first_title_ends_between_two_words() -> None:
-    assert first_title("A keeper finds that the light has been signalling something back to her").endswith(
-        "something…"
-    )
+    assert first_title("A keeper finds that the light has been signalling something back to her").endswith("something…")

@@ -16,7 +16,10 @@ def terminal(width: int = 80) -> Console:
 def screen(console: Console) -> str:
     """What a terminal shows after all that was written: the few codes that rich's live area uses, obeyed."""
     assert isinstance(console.file, io.StringIO)
-    raw = console.file.getvalue()
+    return shown(console.file.getvalue())
+
+
+def shown(raw: str) -> str:
     lines, row, at = [""], 0, 0
     while at < len(raw):
         char = raw[at]

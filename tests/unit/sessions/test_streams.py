@@ -505,3 +505,29 @@ def test_clients_that_come_and_go_all_end_with_the_same_story(script: list[Act])
             assert client.state == world.told()
 
     asyncio.run(play())
+
+
+# -- Guests ------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_guest_is_shown_out_of_one_session_and_nobody_else_is() -> None:
+    streams, guest, other = Streams(), uuid4(), uuid4()
+    elsewhere = uuid4()
+    readers = {name: Reader(9) for name in ("owner", "guest", "other")}
+    for name, who in (("owner", None), ("guest", guest), ("other", other)):
+        for session in (SESSION, elsewhere):
+            attachment = streams.attach(readers[name], session, 9)
+            attachment.guest = who
+            attachment.go_live()
+    assert streams.guests() == {guest: {SESSION, elsewhere}, other: {SESSION, elsewhere}}
+    streams.dismiss(guest, SESSION, json.dumps({"type": "error"}))
+    assert streams.guests() == {guest: {elsewhere}, other: {SESSION, elsewhere}}
+    streams.publish(SESSION, [event(1)], saved=True)
+    streams.publish(elsewhere, [event(1, session=elsewhere)], saved=True)
+    assert [frame["type"] for frame in await read(readers["guest"])] == ["error", "agent.state"]
+    for name in ("owner", "other"):
+        assert [frame["type"] for frame in await read(readers[name])] == ["agent.state", "agent.state"]
+    # Again, and of what nobody watches, it changes nothing.
+    streams.dismiss(guest, SESSION, "{}")
+    streams.dismiss(guest, uuid4(), "{}")
+    assert await read(readers["guest"]) == []

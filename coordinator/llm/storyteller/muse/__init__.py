@@ -12,8 +12,8 @@ __all__ = ["MOST", "Reply", "reply", "summary", "title"]
 
 
 def summary(earlier: str, said: tuple[Said, ...]) -> str:
-    """What is to be remembered of `earlier`, an older summary, and of messages that came after it: lines for people, which
-    `reply` reads back. At most MOST characters; of what is of one kind the newest is kept."""
+    """What is to be remembered of `earlier`, an older summary, and of messages that came after it: lines for people,
+    which `reply` reads back. At most MOST characters; of what is of one kind the newest is kept."""
     memory = Memory.read(earlier)
     memory.hear_all(said)
     return memory.lines()

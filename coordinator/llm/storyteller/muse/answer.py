@@ -10,7 +10,8 @@ from coordinator.chat.talk import Tool
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`text` goes on from what was written; with a `call` the tool is run, and the rest is asked for with its answer."""
+    """`text` goes on from what was written; with a `call` the tool is run, and the rest is asked for with its
+    answer."""
 
     text: str
     call: tuple[Tool, dict[str, Any]] | None = None

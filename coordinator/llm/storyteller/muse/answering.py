@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from coordinator.chat.talk import Talk
-from coordinator.llm.storyteller.muse import developing, errands, judging, offering, recalling, social, story, words
+from coordinator.llm.storyteller.muse import (
+    developing,
+    errands,
+    hearing,
+    judging,
+    offering,
+    recalling,
+    social,
+    story,
+    words,
+)
 from coordinator.llm.storyteller.muse.answer import Reply
 from coordinator.llm.storyteller.muse.memory import STORY
 from coordinator.llm.storyteller.muse.turn import Turn
@@ -17,21 +27,40 @@ OFTEN = 3
 
 
 def reply(talk: Talk) -> Reply:
-    """The whole of the answer, or what comes after `talk.written`. Follows from the talk alone, so that an answer that was
-    cut off is made again in the same words; fails for no talk."""
+    """The whole of the answer, or what comes after `talk.written`. Follows from the talk alone, so that an answer
+    that was cut off is made again in the same words; fails for no talk."""
     turn = Turn(talk)
     if talk.answered:
         told = errands.after(turn)
         return told if told.call else _last(turn, told.text)
     made = _made(turn)
+    if news := _news(turn):
+        made = replace(made, text=_joined(news, made.text, "\n\n"))
     if made.call:
         return replace(made, text=_after(turn, made.text.rstrip() + ("\n\n" if made.text else "")))
     return _last(turn, made.text)
 
 
+def _news(turn: Turn) -> str:
+    """What is said to news of a story that the service has put in just before the newest message."""
+    before = turn.talk.said[-2:-1]
+    told = hearing.service(before[0].text) if before and before[0].speaker == "assistant" else None
+    return turn.voice.line(told[1], title=words.bare(told[0], 80)) if told and turn.main.kind != "despair" else ""
+
+
 def _last(turn: Turn, text: str) -> Reply:
     """The end of an answer: nothing that was said before, word for word."""
-    return Reply(_after(turn, turn.voice.whole(text, turn.talk.written)))
+    quiet = turn.main.kind in _QUIET or bool(turn.talk.answered) or "?" in text[-200:]
+    return Reply(_after(turn, turn.voice.whole(text, turn.talk.written, quiet)))
+
+
+_QUIET = (
+    recalling.KINDS
+    | errands.KINDS
+    | offering.KINDS
+    | frozenset(("despair", "bye", "forget", "forget-all", "forget-name", "help", "service"))
+)
+"""After these a `what if` would be out of place."""
 
 
 def _after(turn: Turn, text: str) -> str:
@@ -87,7 +116,7 @@ def _forgotten(turn: Turn) -> str:
     kinds = turn.kinds()
     if "forget-all" in kinds:
         return turn.voice.line("forgotten-all")
-    if "forget-name" in kinds or (turn.main.kind == "forget" and turn.main.about in ("my name", "name")):
+    if "forget-name" in kinds or (turn.main.kind == "forget" and turn.main.about.lower() in ("my name", "name")):
         return turn.voice.line("forgotten-name")
     if turn.main.kind == "forget":
         gone = turn.memory.known != turn.before
@@ -97,7 +126,7 @@ def _forgotten(turn: Turn) -> str:
 
 def _passage(turn: Turn) -> str:
     """What is said to a long text, or to pages that are given to be judged."""
-    if turn.main.kind == "judge" or turn.length < LONG and not turn.is_critic:
+    if turn.main.kind == "judge" or (turn.length < LONG and not turn.is_critic):
         return ""
     passage = judging.pasted(turn)
     if not passage or (turn.length < LONG and turn.main.kind):
@@ -121,7 +150,9 @@ def _talked(turn: Turn, lead: str) -> Reply:
     if kind in ("accept", "refuse", "pick"):
         return _maybe_propose(turn, _agreed(turn, kind))
     if kind == "do-with":
-        return Reply(_joined(turn.voice.line("do-with", about=words.bare(turn.main.about, 60)), developing.onward(turn)))
+        return Reply(
+            _joined(turn.voice.line("do-with", about=words.bare(turn.main.about, 60)), developing.onward(turn))
+        )
     if told := social.answer(turn):
         return Reply(_repeated(turn, _joined(told, _back(turn, kind))))
     if developing.same_name(turn):
@@ -163,7 +194,21 @@ def _agreed(turn: Turn, kind: str) -> str:
 
 def _back(turn: Turn, kind: str) -> str:
     """The way back to the story after small talk."""
-    if kind in ("bye", "despair", "help", "ai", "model", "who", "language", "private", "foreign", "test", "empty", "code", "link"):
+    if kind in (
+        "bye",
+        "despair",
+        "help",
+        "ai",
+        "model",
+        "who",
+        "language",
+        "private",
+        "foreign",
+        "test",
+        "empty",
+        "code",
+        "link",
+    ):
         return ""
     if kind == "hello":
         first = not any(one.speaker == "assistant" for one in turn.talk.said)
@@ -184,4 +229,6 @@ def _unclear(turn: Turn) -> str:
         told = turn.voice.line("unknown")
     else:
         told = turn.voice.line("unclear", quote=quote) or turn.voice.line("empty")
-    return _repeated(turn, told if turn.talk.turn <= 1 else _joined(told, "" if "?" in told else developing.onward(turn)))
+    return _repeated(
+        turn, told if turn.talk.turn <= 1 else _joined(told, "" if "?" in told else developing.onward(turn))
+    )

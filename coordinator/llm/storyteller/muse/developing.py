@@ -4,14 +4,32 @@ from __future__ import annotations
 
 import re
 
-from coordinator.llm.storyteller import seedwork
+from coordinator.llm.storyteller import figures
 from coordinator.llm.storyteller.muse import banks, offering, offers, recalling, settling, story, telling, words
 from coordinator.llm.storyteller.muse.turn import Turn
 
 LATELY = 8
 """Replies in which a question is looked for before it is asked once more, and TWICE in them is enough."""
 TWICE = 2
-_ORDER = ("premise", "hero", "role", "place", "foe", "want", "secret", "ending", "title", "tone", "kind", "pages", "person", "event", "wish", "told", "wanted")
+_ORDER = (
+    "premise",
+    "hero",
+    "role",
+    "place",
+    "foe",
+    "want",
+    "secret",
+    "ending",
+    "title",
+    "tone",
+    "kind",
+    "pages",
+    "person",
+    "event",
+    "wish",
+    "told",
+    "wanted",
+)
 
 
 def acknowledged(turn: Turn) -> str:
@@ -20,16 +38,17 @@ def acknowledged(turn: Turn) -> str:
     keys = [key for key in _ORDER if turn.changed(key)]
     about = turn.changed("about")
     if about and not [key for key in keys if key not in ("told",)]:
-        parts.append(turn.voice.line("got-about", fact_said=words.lifted(recalling.said_of(about))))
-    elif keys:
+        told = [recalling.said_of(value) for key, value in turn.changes if key == "about"]
+        parts.append(turn.voice.line("got-about", fact_said=words.lifted(words.series(told))))
+    elif keys or turn.changed("made"):
         parts.append(_of_story(turn, keys))
     return " ".join(part for part in parts if part)
 
 
 def _of_name(turn: Turn) -> str:
-    if refused := turn.changed("not name"):
-        if not turn.changed("name"):
-            return turn.voice.line("not-that-name", about=words.bare(refused, 60))
+    refused = turn.changed("not name")
+    if refused and not turn.changed("name"):
+        return turn.voice.line("not-that-name", about=words.bare(refused, 60))
     if turn.changed("name") or turn.changed("named"):
         return turn.voice.line("renamed" if turn.had("name") and turn.author is None else "nice-to-meet")
     return ""
@@ -37,10 +56,16 @@ def _of_name(turn: Turn) -> str:
 
 def _of_story(turn: Turn, keys: list[str]) -> str:
     if turn.main.kind in ("accept", "pick") or turn.had("offered"):
-        value = turn.changed(keys[0])
+        value = turn.changed(keys[0]) if keys else ""
         if turn.main.kind in ("accept", "pick") or value in turn.before.get("offered", ()):
-            return turn.voice.line("chosen", quote=words.bare(value.split(": ")[0] if keys[0] == "person" else value, 64))
+            return turn.voice.line(
+                "chosen", quote=words.bare(value.split(": ")[0] if keys[0] == "person" else value, 64)
+            )
     plain = [key for key in keys if key not in ("wanted", "kind", "tone", "pages", "wish") or len(keys) == 1] or keys
+    if turn.changed("made"):
+        return turn.voice.line("got-made", made=turn.changed("made"))
+    if summed := _summed(turn, keys):
+        return turn.voice.line("got-summed", summed=summed, summed_up=words.lifted(summed))
     if "premise" in keys:
         return turn.voice.line("got-premise", quote=words.bare(turn.changed("premise"), 120))
     if {"hero", "role"} <= set(keys):
@@ -49,6 +74,46 @@ def _of_story(turn: Turn, keys: list[str]) -> str:
         told = [_briefly(turn, key) for key in plain[:4]]
         return turn.voice.line("got-several", several=words.series(told))
     return _of_key(turn, plain[0])
+
+
+def _summed(turn: Turn, keys: list[str]) -> str:
+    """Several things that were told of the story, said back as one: `Brann, a clockmaker, in a town under a frozen sea;
+    against him his brother, who wants to sell the clock`. Empty where it is one thing, or all is in its premise."""
+    core = [key for key in ("premise", "hero", "role", "place", "foe", "want", "ending", "title") if turn.changed(key)]
+    memory, slots = turn.memory, turn.voice.slots
+    premise = words.lowered(words.bare(turn.changed("premise"), 160))
+    who = story.who_is(memory.first("hero"), memory.first("role"))
+    begins = bool({"hero", "role", "premise"} & set(core))
+    first = premise or (who if begins else slots["the_hero"])
+    parts = [first] if first else []
+    if turn.changed("hero") and memory.first("hero").lower() not in first.lower():
+        parts = [f"{who}: {first}"]
+    if turn.changed("place") and story.bare_where(memory.first("place")) not in first.lower():
+        parts = [f"{parts[0]}, {slots['place']}" if parts else slots["place"]]
+    if turn.changed("foe") and turn.changed("foe").lower() not in first.lower():
+        parts.append(f"against {slots['him']}, {words.lowered(words.bare(memory.first('foe'), 120))}")
+    if turn.changed("want") and re.sub(r"^to ", "", turn.changed("want").lower()) not in first.lower():
+        parts.append(f"with one wish: {words.bare(memory.first('want'), 120)}")
+    if "kind" in keys and turn.changed("kind") in story.KINDS and len(core) > 0:
+        parts.append(story.KINDS[turn.changed("kind")])
+    if turn.changed("tone"):
+        parts.append(words.bare(memory.first("tone"), 60))
+    if turn.changed("pages"):
+        parts.append(_pages_said(memory.first("pages")).lower())
+    if turn.changed("ending"):
+        parts.append(f"ending {story.ending_said(memory.first('ending'))}")
+    if turn.changed("title"):
+        parts.append(f"called “{words.bare(memory.first('title'), 80)}”")
+    if (
+        not core
+        or (len(core) == 1 and not {"tone", "pages", "kind"} & set(keys))
+        or "event" in keys
+        or "person" in keys
+    ):
+        return ""
+    both = {"hero", "role"} <= set(keys) and len(parts) == 1 and not premise and "place" not in core
+    plain = len(parts) == 1 and (parts[0] == premise or len(core) == 1)
+    return "" if both or plain else "; ".join(parts)
 
 
 def _briefly(turn: Turn, key: str) -> str:
@@ -61,8 +126,7 @@ def _briefly(turn: Turn, key: str) -> str:
 
 
 def _a_role(turn: Turn) -> str:
-    role = words.bare(turn.memory.first("role"), 60)
-    return role if re.match(r"(?:an?|the|my|her|his|two|three) ", role) else seedwork.article(role)
+    return story.with_article(words.bare(turn.memory.first("role"), 60))
 
 
 def _pages_said(value: str) -> str:
@@ -76,7 +140,8 @@ def _of_key(turn: Turn, key: str) -> str:
     quote = words.bare(value, 120)
     match key:
         case "role":
-            return turn.voice.line("got-role", a_role=words.lifted(_a_role(turn)))
+            key = "got-roles" if story.is_many(turn.memory) else "got-role"
+            return turn.voice.line(key, a_role=words.lifted(_a_role(turn)))
         case "place":
             return turn.voice.line("got-place", place_up=words.lifted(slots["place"]))
         case "pages":
@@ -107,7 +172,7 @@ def question(turn: Turn, example: bool = False) -> str:
     if not chosen:
         return ""
     asked = turn.voice.line(f"ask-{chosen}")
-    if example or chosen in lately or (turn.talk.turn // 2) % 3 == 0:
+    if example or turn.voice.hidden or chosen in lately or (turn.talk.turn // 2) % 4 == 3:
         asked = f"{asked} {examples(turn, chosen)}"
     return asked
 
@@ -118,13 +183,16 @@ def examples(turn: Turn, key: str) -> str:
     bare = re.sub(r"^(?:in|on|at|under|near|by) ", "", spark.place)
     more = {"somewhere_bare": bare}
     if key == "called":
-        more["first"] = turn.voice.names({turn.memory.first("hero").lower()})[0]
+        she = {"she": True, "he": False}.get(turn.memory.first("pronoun"), figures.sex(turn.memory.first("role")))
+        more["first"] = turn.voice.names({turn.memory.first("hero").lower()}, she)[0]
     elif key == "foe":
         rivals = turn.inventor.rivals()
         more["rival"] = words.lowered(rivals[turn.talk.turn // 2 % len(rivals)].rstrip("."))
     elif key == "tone":
-        more["mood"] = turn.voice.line("moods")
-    if key in ("who", "where"):
+        mood = turn.voice.line("moods")
+        more["mood"] = mood[:1].lower() + mood[1:]
+    if key in ("who", "where") or (key == "foe" and turn.voice.hidden):
+        key = "foe-by-spark" if key == "foe" else key
         return turn.voice.example(f"eg-{key}", **more)
     return turn.voice.line(f"eg-{key}", **more)
 
@@ -159,7 +227,9 @@ def _value(turn: Turn, slot: str) -> str:
     spark = turn.spark
     match slot:
         case "who":
-            name = turn.voice.names({turn.memory.first("hero").lower(), turn.writer.lower()})[0]
+            name = turn.voice.names({turn.memory.first("hero").lower(), turn.writer.lower()}, figures.sex(spark.role))[
+                0
+            ]
             return f"{name}, {spark.role}"
         case "called":
             return turn.voice.names({turn.writer.lower()})[0]
@@ -180,6 +250,7 @@ def _value(turn: Turn, slot: str) -> str:
 
 def helped(turn: Turn, slot: str) -> str:
     """To a writer who does not know: an example of an answer, and that it may be left."""
+    slot = "who" if slot == "start" else slot
     value = _value(turn, slot)
     stem = turn.voice.line(f"ask-{slot}")
     return f"{turn.voice.line('no-idea-yet')} {stem} Say: {value.replace('.', ',')}. {turn.voice.line('yes-no')}"

@@ -11,12 +11,19 @@ from coordinator.llm.storyteller import lexicon as lx
 from coordinator.llm.storyteller.muse import developing, judging, names, recalling, story, words
 from coordinator.llm.storyteller.muse.answer import Reply
 from coordinator.llm.storyteller.muse.memory import AS_IT_STANDS
+from coordinator.llm.storyteller.muse.sets import words_of
 from coordinator.llm.storyteller.muse.turn import Turn
 
-KINDS = frozenset("propose look-up read stories judge instructions".split())
+KINDS = words_of("propose told-about look-up read stories judge instructions")
 MOST_FOUND = 4
-_OURS = re.compile(r"(?:it|this|that|the story|my story|our story|the idea|my idea|this idea|that idea|the plot|the tale|so far|it so far|the story so far|this so far|the whole thing|)")
-_NO_WORDS = frozenset("id session_id kind at status source seq created_at updated_at call_id section sections title_id next_offset total words count".split())
+_OURS = re.compile(
+    r"(?:it|this|that|the story|my story|our story|the idea|my idea|this idea|that idea|the plot|the tale|so far|"
+    r"it so far|the story so far|this so far|the whole thing|)"
+)
+_NO_WORDS = words_of(
+    "id session_id kind at status source seq created_at updated_at call_id section sections title_id next_offset "
+    "total words count"
+)
 
 
 def may(turn: Turn, tool: Tool) -> bool:
@@ -30,6 +37,8 @@ def answer(turn: Turn) -> Reply | None:
         case "propose":
             vague = not turn.memory.has_story and "story" in turn.main.sentence.lower() and not turn.had("wanted")
             return Reply(_joined_wanted(turn)) if vague else propose(turn)
+        case "told-about":
+            return Reply(_found(turn, words.bare(about, 80), []))
         case "look-up":
             return _look_up(turn, about)
         case "read":
@@ -38,7 +47,9 @@ def answer(turn: Turn) -> Reply | None:
             return Reply(_shelf(turn))
         case "instructions":
             quote = words.bare(turn.talk.instructions, 300)
-            return Reply(turn.voice.line("instructions-are", quote=quote) if quote else turn.voice.line("no-instructions"))
+            return Reply(
+                turn.voice.line("instructions-are", quote=quote) if quote else turn.voice.line("no-instructions")
+            )
         case "judge":
             return judge(turn, about)
         case _:
@@ -85,19 +96,25 @@ def note(turn: Turn, kept: str) -> Reply:
     return Reply("", ("note", {"kind": kind, "name": name, "text": kept}))
 
 
-_RULE = re.compile(r"\b(?:never|always|must|may not|cannot|can't|nobody|no one|everybody|everyone|only|every|not allowed|forbidden|rule|law)\b", re.IGNORECASE)
+_RULE = re.compile(
+    r"\b(?:never|always|must|may not|cannot|can't|nobody|no one|everybody|everyone|only|every|not allowed|"
+    r"forbidden|rule|law)\b",
+    re.IGNORECASE,
+)
 
 
 def _filed(kept: str) -> tuple[str, str]:
     """Kind and name of an entry."""
     if _RULE.search(kept):
         return "rule", words.shown(" ".join(kept.split()[:6]), 60)
-    subject = re.match(r"(?:the |a |an )?([^,.;]{2,50}?)(?:,| is | was | has | are | lives | lies | wants | had | can | will )", kept)
+    subject = re.match(
+        r"(?:the |a |an )?([^,.;]{2,50}?)(?:,| is | was | has | are | lives | lies | wants | had | can | will )", kept
+    )
     name = words.shown(subject[1] if subject else " ".join(kept.split()[:4]), 60)
     last = name.split()[-1].lower() if name.split() else ""
     if last in lx.PLACES:
         return "place", name
-    if name[:1].isupper() and (names.is_known(name.split()[0]) or len(name.split()) <= 3 and kept.startswith(name)):
+    if name[:1].isupper() and (names.is_known(name.split()[0]) or (len(name.split()) <= 3 and kept.startswith(name))):
         return "person", name
     if last in lx.PEOPLE:
         return "person", name
@@ -128,7 +145,9 @@ def _wanted(text: str) -> set[str]:
     return {word[:7] for word in re.findall(r"[^\W_]{3,40}", text[:600].lower()) if word not in _SMALL}
 
 
-_SMALL = frozenset("the and her his their what who where about with from that this was were are has had have for not but you our".split())
+_SMALL = words_of(
+    "the and her his their what who where about with from that this was were are has had have for not but you our"
+)
 
 
 def _found(turn: Turn, about: str, entries: list[str]) -> str:
@@ -137,7 +156,9 @@ def _found(turn: Turn, about: str, entries: list[str]) -> str:
     shown = f"“{about}”"
     if not entries:
         return turn.voice.line("not-found", about=shown)
-    facts = " ".join(f"{words.lifted(words.bare(entry, 200))}." if not entry.endswith("…") else entry for entry in entries)
+    facts = " ".join(
+        f"{words.lifted(words.bare(entry, 200))}." if not entry.endswith("…") else entry for entry in entries
+    )
     return turn.voice.line("found", about=shown, facts=facts)
 
 
@@ -165,7 +186,10 @@ def leaves(value: Any, depth: int = 0) -> Iterator[str]:
 
 
 def _listed(stories: tuple[Told, ...]) -> str:
-    shown = [f"“{words.bare(one.title, 80) or 'a story without a title'}” ({one.words:,} words, {one.status})" for one in stories[:6]]
+    shown = [
+        f"“{words.bare(one.title, 80) or 'a story without a title'}” ({one.words:,} words, {one.status})"
+        for one in stories[:6]
+    ]
     more = len(stories) - len(shown)
     return words.series([*shown, *([f"{words.number(more)} more"] if more else [])])
 
@@ -177,7 +201,11 @@ def _shelf(turn: Turn) -> str:
 
 def named(turn: Turn, about: str) -> Told | None:
     """The story that words mean: by its title, or the only one there is."""
-    bare = words.squeezed(re.sub(r"^(?:the |my |our )?(?:story|tale)(?: called| named| of| about)? ", "", about.strip(), flags=re.IGNORECASE))
+    bare = words.squeezed(
+        re.sub(
+            r"^(?:the |my |our )?(?:story|tale)(?: called| named| of| about)? ", "", about.strip(), flags=re.IGNORECASE
+        )
+    )
     stories = turn.talk.stories
     for one in stories:
         title = words.squeezed(one.title)
@@ -192,7 +220,11 @@ def named(turn: Turn, about: str) -> Told | None:
 
 def _spoken_of(turn: Turn) -> Told | None:
     """The story that was spoken of last."""
-    ranked = [(turn.voice.recent.rfind(f"“{words.bare(one.title, 80)}”"), one) for one in turn.talk.stories if one.title.strip()]
+    ranked = [
+        (turn.voice.recent.rfind(f"“{words.bare(one.title, 80)}”"), one)
+        for one in turn.talk.stories
+        if one.title.strip()
+    ]
     at, last = max(ranked, key=lambda each: each[0], default=(-1, None))
     return last if at >= 0 else None
 
@@ -201,18 +233,24 @@ def _read(turn: Turn, about: str) -> Reply | None:
     one = named(turn, about)
     if one is not None:
         return _open(turn, one)
-    if not turn.talk.stories or _OURS.fullmatch(about.lower()):
-        if turn.memory.has_story and (_OURS.fullmatch(about.lower()) or not turn.talk.stories):
-            if _wanted(about) & _wanted(" ".join(recalling.tellings(turn.memory))) or _OURS.fullmatch(about.lower()):
-                return Reply(_found(turn, words.bare(about, 80), []) if not _OURS.fullmatch(about.lower()) else recalling.recap(turn))
-        return Reply(turn.voice.line("no-stories")) if not turn.talk.stories else Reply(turn.voice.line("which", list=_listed(turn.talk.stories)))
+    ours = _OURS.fullmatch(about.lower()) is not None
+    if ours and turn.memory.has_story:
+        return Reply(recalling.recap(turn))
+    if ours and turn.talk.stories:
+        return Reply(turn.voice.line("which", list=_listed(turn.talk.stories)))
+    if not turn.talk.stories:
+        told = _wanted(about) & _wanted(" ".join(recalling.tellings(turn.memory))[:4_000])
+        return Reply(_found(turn, words.bare(about, 80), []) if told else turn.voice.line("no-stories"))
     return Reply(turn.voice.line("no-such", about=words.bare(about, 80), list=_listed(turn.talk.stories)))
 
 
 def _open(turn: Turn, one: Told) -> Reply:
     title = words.bare(one.title, 80)
     if may(turn, "read_story"):
-        return Reply(turn.voice.line("reading", title=title) + "\n\n", ("read_story", {"session_id": one.session_id, "section": 1}))
+        return Reply(
+            turn.voice.line("reading", title=title) + "\n\n",
+            ("read_story", {"session_id": one.session_id, "section": 1}),
+        )
     return Reply(_of_text(turn, one, one.excerpt, ""))
 
 
@@ -225,7 +263,9 @@ def _of_text(turn: Turn, one: Told, text: str, last: str) -> str:
         whole = "\n\n".join(part for part in (text, last) if part)
         return f"{turn.voice.line('judged-title', title=title)} {judging.text(turn, whole)}"
     told = turn.voice.line("read-it", quote=words.shown(text, 320))
-    return f"{told} {turn.voice.line('read-on', quote=words.shown(last[-400:].split('. ', 1)[-1], 220))}" if last else told
+    return (
+        f"{told} {turn.voice.line('read-on', quote=words.shown(last[-400:].split('. ', 1)[-1], 220))}" if last else told
+    )
 
 
 def judge(turn: Turn, about: str) -> Reply:
@@ -243,7 +283,10 @@ def judge(turn: Turn, about: str) -> Reply:
         one = turn.talk.stories[0]
     if one is not None and not (ours and turn.memory.has_story and not turn.is_critic):
         return _open(turn, one)
-    if re.match(r"(?:how (?:can|could|do|should)|what (?:would|should|could))\b", words.squeezed(turn.main.sentence)) and turn.memory.has_story:
+    if (
+        re.match(r"(?:how (?:can|could|do|should)|what (?:would|should|could))\b", words.squeezed(turn.main.sentence))
+        and turn.memory.has_story
+    ):
         return Reply(f"{turn.voice.line('advice')} {developing.question(turn)}".strip())
     return Reply(judging.plan(turn) if ours or lower in ("me", "the hero") else judging.thing(turn, about))
 
@@ -261,11 +304,15 @@ def after(turn: Turn) -> Reply:
             return Reply(turn.voice.line("not-proposed", error=told) if told else turn.voice.line("proposed"))
         case "note":
             kept = words.bare(str(newest.call.args.get("text", "")), 200)
-            said = turn.voice.line("not-noted", error=error, quote=kept) if error else turn.voice.line("noted", quote=kept)
+            said = (
+                turn.voice.line("not-noted", error=error, quote=kept) if error else turn.voice.line("noted", quote=kept)
+            )
             return Reply(said)
         case "look_up":
             query = words.bare(str(newest.call.args.get("query", "")), 80)
-            return Reply(_found(turn, query, [] if error else list(leaves(newest.result))[:20] or _in_bible(turn, query)))
+            return Reply(
+                _found(turn, query, [] if error else list(leaves(newest.result))[:20] or _in_bible(turn, query))
+            )
         case "read_story":
             return _read_on(turn, newest, told)
 
@@ -273,7 +320,9 @@ def after(turn: Turn) -> Reply:
 def _text_of(result: dict[str, Any]) -> str:
     """The text that a section was answered as, under whatever name."""
     plain = next((result[key] for key in ("text", "content", "excerpt") if isinstance(result.get(key), str)), "")
-    return plain or max(leaves({key: one for key, one in result.items() if key not in ("title", "name")}), key=len, default="")
+    return plain or max(
+        leaves({key: one for key, one in result.items() if key not in ("title", "name")}), key=len, default=""
+    )
 
 
 def _read_on(turn: Turn, newest: ToolAnswer, error: str) -> Reply:

@@ -1,4 +1,5 @@
-"""What the story grammar gives to a talk: what happens next, twists, endings, titles, first lines, people, places. Pure.
+"""What the story grammar gives to a talk: what happens next, twists, endings, titles, first lines, people, places.
+Pure.
 
 All of it follows from what was told so far and from the talk's own number, so that it is the same on every node.
 """
@@ -36,7 +37,8 @@ class Inventor:
         self._known = " ".join([prompt, *memory.all("person")]).lower()
 
     def tale(self, number: int) -> plot.Tale:
-        """Plot `number` of the talk. The kinds of prose of a report are no help in talking: it is planned as a story."""
+        """Plot `number` of the talk. The kinds of prose of a report are no help in talking: it is planned as a
+        story."""
         genre = "short-story" if self._genre == "scp" else self._genre
         hero = self._memory.first("hero")
         return plot.tale(self._prompt, genre, hero, self._memory.first("tone")[:60], str(self._first + number), PAGES)
@@ -48,8 +50,7 @@ class Inventor:
         """What could happen next, in the order of one plot after another."""
         found = []
         for tale in self._tales():
-            for beat in tale.outline.beats[1:-1]:
-                found.append(self._introduced(tale, beat.summary))
+            found += [self._introduced(tale, beat.summary) for beat in tale.outline.beats[1:-1]]
         return found
 
     def _introduced(self, tale: plot.Tale, summary: str) -> str:
@@ -77,16 +78,30 @@ class Inventor:
 
     def ideas(self) -> list[str]:
         """What other plots turn on than those of `beats`."""
-        return [f"{words.lifted(fill(tale.ladder.idea, tale.slots))}." for tale in (self.tale(number) for number in range(TALES - 1, 2 * TALES))]
+        return [
+            f"{words.lifted(fill(tale.ladder.idea, tale.slots))}."
+            for tale in (self.tale(number) for number in range(TALES - 1, 2 * TALES))
+        ]
 
     def loglines(self) -> list[str]:
         return [fill(tale.ladder.logline, tale.slots) for tale in self._tales()]
 
     def twists(self) -> list[str]:
         """What the turn of each plot finds out, and what somebody in it has kept."""
-        turns = [fill(tale.ladder.rungs["turn"].summary, tale.slots | _third(tale)) for tale in self._tales() if tale.ladder.rungs]
-        darks = [fill(tale.ladder.rungs["dark"].summary, tale.slots | _third(tale)) for tale in self._tales() if tale.ladder.rungs]
-        return [self._introduced(tale, text) for tale, text in zip([*self._tales(), *self._tales()], [*turns, *darks], strict=False)]
+        turns = [
+            fill(tale.ladder.rungs["turn"].summary, tale.slots | _third(tale))
+            for tale in self._tales()
+            if tale.ladder.rungs
+        ]
+        darks = [
+            fill(tale.ladder.rungs["dark"].summary, tale.slots | _third(tale))
+            for tale in self._tales()
+            if tale.ladder.rungs
+        ]
+        return [
+            self._introduced(tale, text)
+            for tale, text in zip([*self._tales(), *self._tales()], [*turns, *darks], strict=False)
+        ]
 
     def endings(self) -> list[str]:
         return [self._introduced(tale, tale.outline.beats[-1].summary) for tale in self._tales()]
@@ -100,7 +115,9 @@ class Inventor:
         for tale in self._tales():
             fitting = titles.fitting(tale.genre, tale.thing, tale.slots, tale.ladder.titles)
             found += [titles.title(name, tale.slots) for name in fitting]
-        unique = list(dict.fromkeys(title for title in found if title and "  " not in title and len(title) <= titles.LONGEST))
+        unique = list(
+            dict.fromkeys(title for title in found if title and "  " not in title and len(title) <= titles.LONGEST)
+        )
         rng = self._rng("titles")
         rng.shuffle(unique)
         return unique
@@ -120,14 +137,21 @@ class Inventor:
 
     def airs(self) -> list[str]:
         """What one hears, smells and sees there."""
-        lines = [line for line in banks.genre(self._genre if self._genre != "scp" else "short-story").units.get("sense", ()) if "{" not in line]
+        lines = [
+            line
+            for line in banks.genre(self._genre if self._genre != "scp" else "short-story").units.get("sense", ())
+            if "{" not in line
+        ]
         rng = self._rng("airs")
         rng.shuffle(lines)
         return [self._told(self.tale(0), line) for line in lines]
 
     def places(self) -> list[str]:
         genre = banks.genre(self._genre)
-        found = [f"{words.lifted(place.name)}: {words.series(list(place.details[:3]))}." for place in (*genre.places, genre.far)]
+        found = [
+            f"{words.lifted(place.name)}: {words.series(list(place.details[:3]))}."
+            for place in (*genre.places, genre.far)
+        ]
         rng = self._rng("places")
         rng.shuffle(found)
         return found
@@ -140,7 +164,11 @@ class Inventor:
         found: list[str] = []
         for index, tale in enumerate(self._tales()):
             rival = tale.cast.others["X"]
-            who = rival.name if rival.name == rival.role or rival.name.lower().startswith("the ") else f"{rival.short}, {rival.role}"
+            who = (
+                rival.name
+                if rival.name == rival.role or rival.name.lower().startswith("the ")
+                else f"{rival.short}, {rival.role}"
+            )
             found.append(f"{words.lifted(who)}, who {wants[index % len(wants)]}.")
         return found
 
@@ -201,4 +229,11 @@ class Inventor:
 
 def _third(tale: plot.Tale) -> dict[str, str]:
     lead: cast.Member = tale.cast.protagonist
-    return {"P": lead.short, "he": lead.he, "his": lead.his, "him": lead.him, "self": f"{lead.him}self", "Ps": f"{lead.short}'s"}
+    return {
+        "P": lead.short,
+        "he": lead.he,
+        "his": lead.his,
+        "him": lead.him,
+        "self": f"{lead.him}self",
+        "Ps": f"{lead.short}'s",
+    }

@@ -1,5 +1,5 @@
-"""Opinions: of a text, by what can be counted in it, with the passage that is meant; of a story that is only told so far.
-Pure."""
+"""Opinions: of a text, by what can be counted in it, with the passage that is meant; of a story that is only told so
+far. Pure."""
 
 from __future__ import annotations
 
@@ -14,8 +14,14 @@ LEAST = 25
 """Words from which a text can be judged."""
 MOST = 6_000
 """Characters of a text that are measured."""
-_ADVERB = re.compile(r"\b(?:suddenly|really|very|quickly|slowly|totally|literally|actually|basically|extremely|incredibly|absolutely|somehow)\b", re.IGNORECASE)
-_ASKS = re.compile(r"^.{0,120}?(?:think|feedback|opinion|review|critique|judge|comment|thoughts|rate|read|good|like)\b[^:\n]{0,80}[:\n]", re.IGNORECASE)
+_ADVERB = re.compile(
+    r"\b(?:suddenly|really|very|quickly|slowly|totally|literally|actually|basically|extremely|incredibly|absolutely|somehow)\b",
+    re.IGNORECASE,
+)
+_ASKS = re.compile(
+    r"^.{0,120}?(?:think|feedback|opinion|review|critique|judge|comment|thoughts|rate|read|good|like)\b[^:\n]{0,80}[:\n]",
+    re.IGNORECASE,
+)
 
 
 def pasted(turn: Turn) -> str:
@@ -52,7 +58,11 @@ def _remarks(turn: Turn, passage: str) -> list[str]:
     found.append(voice.line("senses-few" if measure.senses < 1.5 else "senses-many"))
     lengths = [len(part.split()) for part in weaver.sentences(passage)] or [0]
     flat = measure.rhythm < 0.35 and len(lengths) > 2
-    found.append(voice.line("rhythm-flat", length=words.number(round(sum(lengths) / len(lengths)))) if flat else voice.line("rhythm-good"))
+    found.append(
+        voice.line("rhythm-flat", length=words.number(round(sum(lengths) / len(lengths))))
+        if flat
+        else voice.line("rhythm-good")
+    )
     first = [" ".join(part.split()[:1]) for part in weaver.sentences(passage)]
     common = max(set(first), key=first.count) if first else ""
     if len(first) >= 5 and first.count(common) * 2 > len(first):
@@ -88,7 +98,9 @@ def shelf(turn: Turn) -> str:
         return ""
     longest = max(stories, key=lambda one: one.words)
     liked = max(stories, key=lambda one: (Measure(one.excerpt[:MOST]).senses, one.words))
-    line = next((part for part in weaver.sentences(liked.excerpt[:MOST]) if 4 <= len(part.split()) <= 50), liked.excerpt[:150])
+    line = next(
+        (part for part in weaver.sentences(liked.excerpt[:MOST]) if 4 <= len(part.split()) <= 50), liked.excerpt[:150]
+    )
     return turn.voice.line(
         "shelf-compare",
         longest=words.bare(longest.title, 80),

@@ -1,4 +1,5 @@
-"""What the muse keeps of a talk: facts by key, folded from the messages, told as lines and read back from them. Pure."""
+"""What the muse keeps of a talk: facts by key, folded from the messages, told as lines and read back from them.
+Pure."""
 
 from __future__ import annotations
 
@@ -7,9 +8,21 @@ from dataclasses import dataclass, replace
 
 from coordinator.chat.talk import Said
 from coordinator.llm.storyteller import figures
-from coordinator.llm.storyteller.muse import hearing, names, offers, settling, telling, words
+from coordinator.llm.storyteller.muse import (
+    hearing,
+    heroes,
+    ideas,
+    mending,
+    names,
+    offers,
+    settling,
+    slips,
+    telling,
+    words,
+)
+from coordinator.llm.storyteller.muse.fact import Fact
 from coordinator.llm.storyteller.muse.hearing import Heard
-from coordinator.llm.storyteller.muse.telling import Fact
+from coordinator.llm.storyteller.muse.sets import words_of
 
 MOST = 2_000
 """Characters of all lines."""
@@ -38,7 +51,7 @@ KEYS = {
     "tone": Key("It should feel {}.", longest=80),
     "kind": Key("It is to be told as {}.", longest=40),
     "pages": Key("Its length in pages: {}.", longest=4),
-    "ending": Key("It ends so: {}."),
+    "ending": Key("It ends so: {}.", longest=240),
     "title": Key("Its title is {}.", longest=80),
     "wanted": Key("The writer wants {}.", longest=40),
     "asked": Key("What was asked last: {}.", longest=20),
@@ -55,9 +68,7 @@ KEYS = {
     "told": Key("The writer also said: {}.", 10, 160),
 }
 """In the order of how much it would be missed, but for names of which there are many."""
-STORY = frozenset(
-    "hero role premise place foe want secret tone kind pages ending title person event wish".split()
-)
+STORY = words_of("hero role premise place foe want secret tone kind pages ending title person event wish")
 """What a proposal is made of."""
 AS_IT_STANDS, BEFORE = "as it stands now", "before more was told"
 _SIDES = {key: tuple(one.line.split("{}")) for key, one in KEYS.items()}
@@ -135,7 +146,7 @@ class Memory:
         """Takes up a message, of which `most` characters are read, and answers what it asks."""
         if said.speaker == "assistant":
             return self._hear_self(said)
-        glimpsed = words.glimpse(said.text, most)
+        glimpsed = slips.mended(words.glimpse(said.text, most))
         asked = hearing.heard(glimpsed)
         self.changes = ()
         if asked[0].kind == "service":
@@ -145,7 +156,8 @@ class Memory:
         before = dict(self.known)
         if not self._forgotten(asked, said.author):
             self._before = before
-            self._take(glimpsed, asked, said.author)
+            if self._take(glimpsed, asked, said.author):
+                asked = tuple(replace(one, kind="", asks=False) if one.kind in _VAGUE else one for one in asked)
         if "service" not in kinds:
             self.drop("asked")
             self._offer_kept(asked)
@@ -215,30 +227,159 @@ class Memory:
                 if re.search(rf"\b{re.escape(bare)}\b", value.lower()):
                     self.drop(key, value)
 
-    def _take(self, glimpsed: str, asked: tuple[Heard, ...], author: str | None) -> None:
+    def _take(self, glimpsed: str, asked: tuple[Heard, ...], author: str | None) -> bool:
+        """Takes up what a message tells. Whether it is an idea that was put as a question: `how about a baker …?`"""
+        if self._put_right(glimpsed, author):
+            return True
+        idea = self._idea(glimpsed, asked)
+        found = self._found(glimpsed, idea)
+        question = self.first("asked")
+        if found:
+            for fact in found:
+                self.take(
+                    replace(fact, value=f"{fact.value}{_kin(glimpsed)}") if fact.key == "called" else fact, author
+                )
+        elif (mended := _correction(glimpsed)) and self._mend(mended, author):
+            return False
+        else:
+            self._taken_up(glimpsed, asked, idea.loose)
+        for fact in self._fresh(idea.loose) if found and question not in ("who", "foe") else ():
+            if fact.key != "premise":
+                self.take(fact)
+        if found or idea.loose:
+            for part in idea.rest if self.changes else ():
+                self._narrated(part)
+        self._by_pronouns(glimpsed)
+        told = [key for key, _ in self.changes if key not in ("pronoun", "event", "told")] or [
+            key for key, _ in self.changes if key != "pronoun"
+        ]
+        if told:
+            self.last_key = told[-1]
+        return idea.begun and bool(told)
+
+    def _idea(self, glimpsed: str, asked: tuple[Heard, ...]) -> ideas.Idea:
+        """The idea in a message, where it is not an order or a question about something else."""
+        if len(glimpsed) > MOST or any(one.kind not in _OPEN for one in asked):
+            return ideas.Idea()
+        known = ideas.Known(
+            bool(self.first("hero") or self.first("role")),
+            bool(self.first("place")),
+            bool(self.first("foe")),
+            bool(self.first("premise")),
+        )
+        idea = ideas.read(glimpsed, known)
+        if any(one.kind in _VAGUE for one in asked) and not any(fact.key in ("role", "place") for fact in idea.firm):
+            return ideas.Idea()
+        return idea
+
+    def _found(self, glimpsed: str, idea: ideas.Idea) -> tuple[Fact, ...]:
+        """What a message tells by patterns, and what its idea tells besides."""
         found = telling.facts(glimpsed)
         question = self.first("asked")
-        if question in ("who", "foe") and found and not settling.is_clause(glimpsed) and all(fact.key in ("person", "role", "hero") for fact in found):
+        if (
+            question in ("who", "foe")
+            and found
+            and not settling.is_clause(glimpsed)
+            and all(fact.key in ("person", "role", "hero") for fact in found)
+        ):
             found = settling.settled(question, glimpsed) or found
         if (self.first("hero") or self.first("role")) and question != "who" and settling.is_foe(glimpsed):
             others = f"{self.first('foe')}, and " if self.first("foe") and question != "foe" else ""
             found = (Fact("foe", f"{others}{words.lowered(words.bare(glimpsed))}"),)
-        if found:
-            for fact in found:
-                self.take(replace(fact, value=f"{fact.value}{_kin(glimpsed)}") if fact.key == "called" else fact, author)
-        elif (mended := _correction(glimpsed)) and self._mend(mended, author):
-            return
-        else:
-            self._taken_up(glimpsed, asked)
-        self._by_pronouns(glimpsed)
-        if self.changes:
-            self.last_key = self.changes[-1][0]
+        if question == "who" and [fact.key for fact in found] == ["called"]:
+            found = (
+                *(fact for fact in settling.settled("who", words.sentences(glimpsed)[0]) if fact.key == "role"),
+                *found,
+            )
+        firm = self._fresh(idea.firm)
+        heroes_of = {fact.value for fact in firm if fact.key == "hero"}
+        if heroes_of or (idea.begun and firm):
+            # Who is told of first is whom it is about, and nobody that is met on the way.
+            found = tuple(
+                fact
+                for fact in found
+                if not (fact.key == "person" and (fact.value.split(": ")[0] in heroes_of or not self.has_story))
+                and fact.key != "wanted"
+            )
+        named = {fact.key for fact in firm}
+        better = named & {"role", "hero", "place", "foe", "premise", "want"}
+        kept = [fact for fact in found if fact.key not in better or fact.key == "premise"]
+        if any(fact.key == "ending" for fact in firm):
+            kept = [fact for fact in kept if fact.key != "wish" or "ending" not in fact.value]
+        if idea.begun and firm:
+            kept = [fact for fact in kept if fact.key != "premise"]
+        elif any(fact.key == "premise" for fact in kept):
+            firm = tuple(fact for fact in firm if fact.key != "premise")
+        return (*kept, *firm)
+
+    def _fresh(self, told: tuple[Fact, ...]) -> tuple[Fact, ...]:
+        """Of an idea what does not take the place of something that was settled before."""
+        found = []
+        for fact in told:
+            there = self.first(fact.key) if fact.key in KEYS else ""
+            who = self.first("hero") or self.first("role")
+            if fact.key in ("hero", "role") and who:
+                continue
+            if fact.key == "foe" and there and self.first("asked") != "foe":
+                joined = f"{there}, and {fact.value}"
+                found.append(Fact("foe", joined) if len(joined) < 140 and there not in fact.value else fact)
+            elif fact.key == "premise" and there:
+                found.append(Fact("event", fact.value))
+            else:
+                found.append(fact)
+        return tuple(found)
+
+    def _put_right(self, glimpsed: str, author: str | None) -> bool:
+        """Corrections in so many words: `not Chicago, Boston`, `make him a woman`, `change his name to Otto`."""
+        told = mending.of(glimpsed, bool(self.first("hero") or self.first("role")))
+        if told is None:
+            return False
+        if told.she is not None:
+            self._turned(told.she)
+        if told.role:
+            self.take(Fact("role", told.role), author)
+        if told.name:
+            self.take(Fact("hero", told.name), author)
+        if told.place:
+            if not self.first("place"):
+                return False
+            self.take(Fact("place", told.place), author)
+        if told.old:
+            return self._replaced(told.old, told.new)
+        return True
+
+    def _turned(self, she: bool) -> None:
+        """The hero is a woman from now on, or a man, in all that was told as well."""
+        self._changed("pronoun", ("she" if she else "he",))
+        for key in ("premise", "foe", "want", "secret", "ending", "event", "person"):
+            if self.all(key):
+                self.known[key] = tuple(mending.turned(value, she)[: KEYS[key].longest] for value in self.all(key))
+        self.changes = (*self.changes, ("made", "a woman" if she else "a man"))
+
+    def _replaced(self, old: str, new: str) -> bool:
+        """Other words in the place of some that were told; whether there were such."""
+        word = re.compile(rf"(?<!\w){re.escape(old)}(?!\w)", re.IGNORECASE)
+        if self.first("hero") and word.fullmatch(self.first("hero")):
+            name = names.name_in(new)
+            if name:
+                self._rename(name)
+            return bool(name)
+        gone = False
+        for key in ("place", "role", "foe", "want", "title", "tone", "ending", "secret", "premise", "event", "person"):
+            if any(word.search(value) for value in self.all(key)):
+                kept = tuple(word.sub(lambda _: new, value)[: KEYS[key].longest] for value in self.all(key))
+                self._changed(key, kept)
+                self.changes = (*self.changes, (key, kept[-1]))
+                gone = True
+        return gone
 
     def _by_pronouns(self, glimpsed: str) -> None:
         """Whether the hero is a she or a he, where a message speaks of them and of nobody else."""
-        if self.first("pronoun") or not (self.first("hero") or self.first("role")) or self.all("person"):
+        if self.first("pronoun") or not (self.first("hero") or self.first("role")):
             return
-        said = {word for word in re.findall(r"\b(she|her|hers|he|his|him)\b", glimpsed.lower())}
+        if self.all("person") and not _OF_HERO.search(glimpsed.lower()):
+            return
+        said = set(re.findall(r"\b(she|her|hers|he|his|him)\b", glimpsed.lower()))
         she, he = bool(said & {"she", "her", "hers"}), bool(said & {"he", "his", "him"})
         if she != he:
             self.known["pronoun"] = ("she" if she else "he",)
@@ -258,7 +399,11 @@ class Memory:
         elif fact.key == "hero":
             self._rename(fact.value)
             self._sexed(fact.value)
-        elif fact.key == "tone" and self.first("tone") and re.fullmatch(r"(?:(?:much |a bit |a little )?[a-z]{2,12}er(?: and |, )?){1,3}", fact.value):
+        elif (
+            fact.key == "tone"
+            and self.first("tone")
+            and re.fullmatch(r"(?:(?:much |a bit |a little )?[a-z]{2,12}er(?: and |, )?){1,3}", fact.value)
+        ):
             self.put("tone", f"{self.first('tone')}, but {fact.value}")
         else:
             self.put(fact.key, fact.value)
@@ -282,7 +427,7 @@ class Memory:
         """`her name is Mara`: the hero's, or that of the newest person where it can't be the hero's."""
         hers = self.first("pronoun") or figures.sex(self.first("role"))
         other = hers not in ("", None, pronoun) and hers is not (pronoun == "she")
-        if (self.first("hero") or self.first("role")) and (other or what):
+        if (self.first("hero") and (other or what)) or (self.first("role") and what):
             self.put("person", f"{name}: {what or 'somebody'}")
             return
         self._rename(name)
@@ -313,7 +458,7 @@ class Memory:
             return True
         return False
 
-    def _taken_up(self, glimpsed: str, asked: tuple[Heard, ...]) -> None:
+    def _taken_up(self, glimpsed: str, asked: tuple[Heard, ...], loose: tuple[Fact, ...] = ()) -> None:
         """What is told by no pattern: a choice among what was offered, an answer to what was asked, or what happens."""
         kinds = [one.kind for one in asked]
         offered, sort, question = self.all("offered"), self.first("sort"), self.first("asked")
@@ -323,9 +468,17 @@ class Memory:
             return
         if kinds != [""] * len(kinds) or any(one.asks for one in asked):
             return
+        if loose and question not in ("who", "where", "foe", "want", "ending", "secret", "called"):
+            for fact in self._fresh(loose):
+                self.take(fact)
+            return
         question = question or ("" if self.has_story else "start")
         if question and (answer := settling.settled(question, glimpsed)):
-            for fact in answer:
+            for fact in (*answer, *(one for one in self._fresh(loose) if question == "who" and one.key != "premise")):
+                self.take(fact)
+            return
+        if loose and (fresh := self._fresh(loose)):
+            for fact in fresh:
                 self.take(fact)
             return
         if question in ("tone", "pages") and (named := settling.settled("start", glimpsed)):
@@ -346,40 +499,44 @@ class Memory:
                 self._rename(told[1])
                 self.put("role", re.sub(r"^(?:an?|the) ", "", told[2]))
         elif sort in ("name", "person") or (not sort and question in ("who", "called")):
-            for fact in telling.who(chosen):
+            for fact in heroes.who(chosen):
                 self.take(fact)
         elif sort == "title":
             self.put("title", chosen)
         elif sort in ("villain", "setting", "ending"):
-            self.put({"villain": "foe", "setting": "place", "ending": "ending"}[sort], words.lowered(words.bare(chosen)))
-        elif question in KEYS and not sort:
-            self.put(question, words.lowered(words.bare(chosen)))
-        elif question == "where" and not sort:
-            self.put("place", words.lowered(words.bare(chosen)))
-        else:
+            self.put(
+                {"villain": "foe", "setting": "place", "ending": "ending"}[sort], words.lowered(words.bare(chosen))
+            )
+        elif sort or not question:
             self.put("event", words.bare(chosen, 240))
+        else:
+            for fact in settling.settled(question, chosen.split(", ")[0] if question == "where" else chosen):
+                self.take(fact)
 
     def _narrated(self, glimpsed: str) -> None:
         """Sentences that only tell: the first is what the story is about, the others what happens in it."""
         for sentence in words.sentences(glimpsed)[:4]:
             count = len(sentence.split())
             if not 3 <= count <= 45 or _OF_TALK.match(sentence.lower()):
-                if count >= 3:
+                if count >= 3 or _PHRASE.match(sentence):
                     self.put("told", words.bare(sentence, 160))
                 continue
             begun = self.first("hero") or self.first("role") or self.first("place")
             if not self.first("premise") and settling.acts(sentence) and count >= 5 and not begun:
-                for fact in telling.premise(sentence):
+                for fact in heroes.premise(sentence):
                     if fact.key == "premise" or not self.first(fact.key):
                         self.take(fact)
             else:
-                self.put("event" if settling.acts(sentence) else "told", words.bare(sentence, 160))
+                tells = settling.acts(sentence) or (self.has_story and count >= 4 and settling.is_clause(sentence))
+                self.put("event" if tells else "told", words.bare(sentence, 160))
 
     def _offer_kept(self, asked: tuple[Heard, ...]) -> None:
         """What kind of thing is going to be offered, so that what is chosen of it is known for what it is."""
         kind = asked[-1].kind
         if kind in offers.SORTS:
-            self.known["sort"] = (f"name of {thing}" if kind == "name" and (thing := offers.thing_named(asked[-1])) else kind,)
+            self.known["sort"] = (
+                f"name of {thing}" if kind == "name" and (thing := offers.thing_named(asked[-1])) else kind,
+            )
         elif kind == "more" and not self.first("sort"):
             self.known["sort"] = ("idea",)
         elif kind not in ("more", "refuse", "accept", "pick", "dunno"):
@@ -398,8 +555,16 @@ class Memory:
         return "\n".join(found)
 
     def _as_lines(self) -> list[str]:
-        few = [KEYS[key].line.replace("{}", self.first(key)) for key, kind in KEYS.items() if kind.most == 1 and self.first(key)]
-        many = {key: [KEYS[key].line.replace("{}", one) for one in reversed(self.all(key))] for key, kind in KEYS.items() if kind.most > 1}
+        few = [
+            KEYS[key].line.replace("{}", self.first(key))
+            for key, kind in KEYS.items()
+            if kind.most == 1 and self.first(key)
+        ]
+        many = {
+            key: [KEYS[key].line.replace("{}", one) for one in reversed(self.all(key))]
+            for key, kind in KEYS.items()
+            if kind.most > 1
+        }
         found = few
         for rank in range(max(kind.most for kind in KEYS.values())):
             found = [*found, *(those[rank] for those in many.values() if rank < len(those))]
@@ -424,22 +589,58 @@ class Memory:
         for key, value in reversed(many):
             memory.put(key, value)
         for key, value in many:
-            if key in ("asked", "sort", "proposed"):
+            if key == "proposed" or (key == "asked" and value in offers.QUESTIONS):
                 memory.known[key] = (value,)
+        if memory.first("asked") not in offers.QUESTIONS:
+            memory.known.pop("asked", None)
+        if memory.first("sort").partition(" of ")[0] not in offers.SORTS:
+            memory.known.pop("sort", None)
         memory.changes = ()
         return memory
 
 
+_OPEN = words_of("ask judge hello how-are-you praise accept surprise-me idea help thanks mood") | {""}
+"""What else a message may ask that tells an idea."""
+_VAGUE = words_of("ask judge")
+"""What an idea sounds like that is put as a question."""
 _OF_TALE = STORY | {"wanted", "asked", "sort", "proposed", "kept", "told", "offered"}
 _WORDS = {
-    "hero": "hero", "heroine": "hero", "place": "place", "setting": "place", "villain": "foe", "antagonist": "foe", "enemy": "foe",
-    "foe": "foe", "tone": "tone", "mood": "tone", "length": "pages", "pages": "pages", "ending": "ending", "title": "title",
-    "premise": "premise", "plot": "premise", "genre": "kind", "goal": "want", "wish": "want", "secret": "secret",
-}  # fmt: skip
+    "hero": "hero",
+    "heroine": "hero",
+    "place": "place",
+    "setting": "place",
+    "villain": "foe",
+    "antagonist": "foe",
+    "enemy": "foe",
+    "foe": "foe",
+    "tone": "tone",
+    "mood": "tone",
+    "length": "pages",
+    "pages": "pages",
+    "ending": "ending",
+    "title": "title",
+    "premise": "premise",
+    "plot": "premise",
+    "genre": "kind",
+    "goal": "want",
+    "wish": "want",
+    "secret": "secret",
+}
 _BY_ANOTHER = re.compile(r"\b(?:writer|user)(?:'s name is|,| is called| is named| named) ([A-Z].{1,60})")
-_OF_TALK = re.compile(r"(?:i|you|we|your|i'm|you're|we're|i'd|i'll|i've|please|thank|let|let's|that's|this is|it's|these|those|ok|maybe)\b")
-_SOMEBODY = re.compile(r"\b([A-Z][\w'-]{1,20})(?:, too)?(?:,| was) ((?:an?|the|her|his|their|my|[A-Z]\w{1,20}'s) [^,.;:]{3,60})")
-_KIN = re.compile(r"\b(?:has|have|is|with|meets?|and|loves|finds|gets) ((?:an?|her|his|their) [a-z'-]{2,16}(?: [a-z'-]{2,16})?)[.,;!]? {1,2}(?:and )?(?:her|his|their) name\b", re.IGNORECASE)
+_PHRASE = re.compile(r"(?:an?|the|her|his|their|my|two|three|some) \w{3,}", re.IGNORECASE)
+_OF_TALK = re.compile(
+    r"(?:i|my|you|we|your|i'm|you're|we're|i'd|i'll|i've|please|thank|let|let's|that's|this is|it's|these|those|ok|"
+    r"maybe)\b"
+)
+_SOMEBODY = re.compile(
+    r"\b([A-Z][\w'-]{1,20})(?:, too)?(?:,| was) ((?:an?|the|her|his|their|my|[A-Z]\w{1,20}'s) [^,.;:]{3,60})"
+)
+_OF_HERO = re.compile(r"^(?:she|he|her|his)\b|\b(?:against|wants?) (?:her|him)\b")
+_KIN = re.compile(
+    r"\b(?:has|have|is|with|meets?|and|loves|finds|gets) ((?:an?|her|his|their) [a-z'-]{2,16}(?: "
+    r"[a-z'-]{2,16})?)[.,;!]? {1,2}(?:and )?(?:her|his|their) name\b",
+    re.IGNORECASE,
+)
 
 
 def _kin(glimpsed: str) -> str:
@@ -449,7 +650,8 @@ def _kin(glimpsed: str) -> str:
 
 
 _CORRECTED = re.compile(
-    r"^(?:(?:no|nope|nah|actually|sorry|wait|oops|rather|correction|i meant?|not [\w'-]{1,30}|that's wrong)[,.;:! –—-]{1,3}){1,3}"
+    r"^(?:(?:no|nope|nah|actually|sorry|wait|oops|rather|correction|i meant?|not [\w'-]{1,30}|that's wrong)[,.;:! "
+    r"–—-]{1,3}){1,3}"
     r"(?:i meant? |it's |it is |it should be |make (?:it|that) |make that |but |rather |better )?(.{1,80})$"
     r"|^i mean(?:t)? (.{1,80})$",
     re.IGNORECASE,
@@ -461,7 +663,14 @@ def _correction(glimpsed: str) -> str:
     line = " ".join(glimpsed.split())
     told = _CORRECTED.match(line.strip(" .!")) if len(line) <= 120 and "?" not in line else None
     value = (told[1] or told[2] or "").strip() if told else ""
-    return "" if re.match(r"(?:thanks|thank you|not|no|i|you|that|this|it|please|let's|don't|never|stop|what|why|how|nothing)\b", value.lower()) else value
+    return (
+        ""
+        if re.match(
+            r"(?:thanks|thank you|not|no|i|you|that|this|it|please|let's|don't|never|stop|what|why|how|nothing)\b",
+            value.lower(),
+        )
+        else value
+    )
 
 
 def _of_line(line: str) -> tuple[str, str] | None:
@@ -472,7 +681,8 @@ def _of_line(line: str) -> tuple[str, str] | None:
 
 
 def _same(key: str, one: str, other: str) -> bool:
-    """Whether of two values of a kind one takes the other's place: those of one person, of one thing about the writer."""
+    """Whether of two values of a kind one takes the other's place: those of one person, of one thing about the
+    writer."""
     if one.lower() == other.lower():
         return True
     if key not in ("person", "about") or ": " not in one or ": " not in other:

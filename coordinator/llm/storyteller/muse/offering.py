@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 
 from coordinator.llm.storyteller.muse import banks, inventing, words
+from coordinator.llm.storyteller.muse.sets import words_of
 from coordinator.llm.storyteller.muse.turn import Turn
 
-KINDS = frozenset(
-    "next idea surprise name title opening ending twist villain person setting describe dialogue more".split()
+KINDS = words_of("next idea surprise name title opening ending twist villain person setting describe dialogue more")
+_PLACES = re.compile(
+    r"\b(?:town|city|village|place|island|country|kingdom|world|planet|land|river|house|inn|castle|bar|pub|tavern|caf[eé]|hotel|club|shop|capital|desert|bay|farm|hospital|street|forest|mountain|school|harbour|valley|realm|empire)\b"
 )
-_PLACES = re.compile(r"\b(?:town|city|village|place|island|country|kingdom|world|planet|land|river|house|inn|castle|bar|pub|tavern|caf[eé]|hotel|club|shop|capital|desert|bay|farm|hospital|street|forest|mountain|school|harbour|valley|realm|empire)\b")
 _SHIPS = re.compile(r"\b(?:ship|boat|vessel|starship|spaceship|train|airship|submarine)\b")
-_BEASTS = re.compile(r"\b(?:dragon|dog|cat|horse|animal|monster|creature|bear|fox|bird|owl|wolf|pet|rabbit|mouse|beast|pony|hedgehog|parrot|goat)\b")
-_PEOPLE = re.compile(r"\b(?:brother|sister|mother|father|friend|king|queen|witch|wizard|villain|girl|boy|woman|man|son|daughter|aunt|uncle|teacher|captain|doctor|mayor|detective|wife|husband|knight|thief|keeper|people|others?|side|second|enemy|rival|master|boss|prince(?:ss)?|hero(?:ine)?|child|baby|elf|robot|ghost|villains|characters?)\b")
+_BEASTS = re.compile(
+    r"\b(?:dragon|dog|cat|horse|animal|monster|creature|bear|fox|bird|owl|wolf|pet|rabbit|mouse|beast|pony|hedgehog|parrot|goat)\b"
+)
+_PEOPLE = re.compile(
+    r"\b(?:brother|sister|mother|father|friend|king|queen|witch|wizard|villain|girl|boy|woman|man|son|daughter|aunt|uncle|teacher|captain|doctor|mayor|detective|wife|husband|knight|thief|keeper|people|others?|side|second|enemy|rival|master|boss|prince(?:ss)?|hero(?:ine)?|child|baby|elf|robot|ghost|villains|characters?)\b"
+)
 
 
 def answer(turn: Turn) -> str:
@@ -63,23 +68,40 @@ def _made(turn: Turn, kind: str) -> str:
 def _unsaid(turn: Turn, key: str) -> str:
     his = {"her": "her own", "his": "his own"}.get(turn.voice.slots["his"], "their own")
     told = turn.voice.line(key, his_own=his)
-    return told if told and told not in turn.voice.recent else turn.voice.fresh([*turn.inventor.clues(), *turn.inventor.beats()])
+    return (
+        told
+        if told and told not in turn.voice.recent
+        else turn.voice.fresh([*turn.inventor.clues(), *turn.inventor.beats()])
+    )
 
 
 def _dialogue(turn: Turn) -> str:
     about = words.bare(turn.main.about, 50)
     if about:
         slots = turn.voice.slots
-        name = slots["hero_or"] if about.lower() in ("she", "he", "they", "her", "him", "them", "the hero") else words.lifted(about)
-        return turn.voice.line("his-line", name=words.lifted(re.sub(r"^(?:the hero(?:ine)?)$", slots["hero_or"], name, flags=re.IGNORECASE)))
+        name = (
+            slots["hero_or"]
+            if about.lower() in ("she", "he", "they", "her", "him", "them", "the hero")
+            else words.lifted(about)
+        )
+        return turn.voice.line(
+            "his-line",
+            name=words.lifted(re.sub(r"^(?:the hero(?:ine)?)$", slots["hero_or"], name, flags=re.IGNORECASE)),
+        )
     return turn.voice.line("lines")
 
 
 def _described(turn: Turn) -> str:
     about = words.bare(turn.main.about, 60)
     lower = about.lower()
-    known = {turn.memory.first("hero").lower(), *(one.split(": ")[0].lower() for one in turn.memory.all("person"))} - {""}
-    if lower in ("her", "him", "them", "she", "he", "they", "the hero", "the heroine", "the protagonist", "my hero", "hero") or lower in known:
+    known = {turn.memory.first("hero").lower(), *(one.split(": ")[0].lower() for one in turn.memory.all("person"))} - {
+        ""
+    }
+    if (
+        lower
+        in ("her", "him", "them", "she", "he", "they", "the hero", "the heroine", "the protagonist", "my hero", "hero")
+        or lower in known
+    ):
         name = turn.voice.slots["hero_or"] if lower not in known else about.title() if about.islower() else about
         return turn.voice.fresh(turn.inventor.looks(words.lifted(name)))
     airs = turn.inventor.airs()
@@ -95,13 +117,25 @@ def _what_if(turn: Turn) -> str:
 
 def _names(turn: Turn) -> str:
     of = turn.memory.first("sort").partition(" of ")[2]
-    bank = next((key for key, pattern in (("place-names", _PLACES), ("ship-names", _SHIPS), ("beast-names", _BEASTS)) if pattern.search(of)), "")
+    bank = next(
+        (
+            key
+            for key, pattern in (("place-names", _PLACES), ("ship-names", _SHIPS), ("beast-names", _BEASTS))
+            if pattern.search(of)
+        ),
+        "",
+    )
     if of and not bank and not _PEOPLE.search(of):
         bank = "thing-names"
     if bank:
         found = [turn.voice.line(bank) for _ in range(3)]
     else:
-        taken = {word.lower() for word in re.findall(r"\w+", " ".join([turn.memory.first("hero"), turn.writer, *turn.memory.all("person")]))}
+        taken = {
+            word.lower()
+            for word in re.findall(
+                r"\w+", " ".join([turn.memory.first("hero"), turn.writer, *turn.memory.all("person")])
+            )
+        }
         taken |= {name.lower() for name in re.findall(r"“(\w+)”", turn.voice.recent)}
         found = turn.voice.names(taken)
     listed = words.series([f"“{name}”" for name in dict.fromkeys(found) if name])
@@ -109,7 +143,9 @@ def _names(turn: Turn) -> str:
 
 
 def _titles(turn: Turn) -> str:
-    titles = [title for title in turn.inventor.titles() if f"“{title}”" not in turn.voice.recent] or turn.inventor.titles()
+    titles = [
+        title for title in turn.inventor.titles() if f"“{title}”" not in turn.voice.recent
+    ] or turn.inventor.titles()
     start = 0 if len(titles) <= 3 else turn.talk.turn % (len(titles) - 2)
     listed = words.series([f"“{title}”" for title in titles[start : start + 3]])
     return f"{turn.voice.line('title-lead')} {listed}. {turn.voice.line('title-tail')}"

@@ -8,23 +8,31 @@ from functools import lru_cache
 
 from coordinator.llm.storyteller.muse import banks, words
 from coordinator.llm.storyteller.muse.hearing import Heard
+from coordinator.llm.storyteller.muse.sets import words_of
 
 QUESTIONS = ("start", "called", "who", "where", "foe", "tone", "pages", "want", "ending", "secret")
-SORTS = frozenset(
-    "name title opening ending twist villain person setting next idea surprise dialogue describe".split()
-)
+SORTS = words_of("name title opening ending twist villain person setting next idea surprise dialogue describe")
 """Kinds of messages to which something is offered that can be chosen."""
 MOST = 2_000
 """Characters of a reply that are read."""
 _EXAMPLE = re.compile(r"(?:^|[\s(])(?:Say|For instance|Perhaps|It could be): ([^.?!\n]{3,200})[.?!]")
 _QUOTED = re.compile(r"“([^“”\n]{1,200})”")
 SLOTS = {
-    "who": "who it is", "called": "the name", "where": "the place", "foe": "the trouble", "tone": "the mood", "pages": "the length",
-    "want": "the wish", "ending": "the ending", "secret": "the secret",
-}  # fmt: skip
+    "who": "who it is",
+    "called": "the name",
+    "where": "the place",
+    "foe": "the trouble",
+    "tone": "the mood",
+    "pages": "the length",
+    "want": "the wish",
+    "ending": "the ending",
+    "secret": "the secret",
+}
 """What a decision calls that which was asked."""
 _OF_SLOT = {said: slot for slot, said in SLOTS.items()}
-_DECIDED = re.compile(rf"(?:Then I say|My choice|I decide|I settle it), for ({'|'.join(_OF_SLOT)}): “([^“”\n]{{1,200}})”")
+_DECIDED = re.compile(
+    rf"(?:Then I say|My choice|I decide|I settle it), for ({'|'.join(_OF_SLOT)}): “([^“”\n]{{1,200}})”"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +94,32 @@ _THE_HERO = re.compile(
 
 def thing_named(asked: Heard) -> str:
     """What a name is asked for, where that is not the hero: `the town`; empty for the hero's."""
-    told = re.search(r"names? for (?:an? |the |my |our |her |his |this )?(.{2,40})$", words.squeezed(asked.sentence)[:300])
+    told = re.search(
+        r"names? for (?:an? |the |my |our |her |his |this )?(.{2,40})$", words.squeezed(asked.sentence)[:300]
+    )
     about = words.bare(told[1] if told else asked.about, 40).lower()
     left = [word for word in re.findall(r"[\w'-]+", about) if not _THE_HERO.fullmatch(word)]
     return "the " + " ".join(left) if left else ""
 
 
-_NUMBERS = {"first": 0, "1st": 0, "1": 0, "one": 0, "former": 0, "second": 1, "2nd": 1, "2": 1, "two": 1, "middle": 1,
-            "third": 2, "3rd": 2, "3": 2, "three": 2, "last": -1, "latter": -1}  # fmt: skip
+_NUMBERS = {
+    "first": 0,
+    "1st": 0,
+    "1": 0,
+    "one": 0,
+    "former": 0,
+    "second": 1,
+    "2nd": 1,
+    "2": 1,
+    "two": 1,
+    "middle": 1,
+    "third": 2,
+    "3rd": 2,
+    "3": 2,
+    "three": 2,
+    "last": -1,
+    "latter": -1,
+}
 
 
 def chosen(glimpsed: str, asked: Heard, offered: tuple[str, ...]) -> str:
@@ -101,7 +127,7 @@ def chosen(glimpsed: str, asked: Heard, offered: tuple[str, ...]) -> str:
     if not offered or asked.asks:
         return ""
     if asked.kind == "pick":
-        index = _NUMBERS.get(asked.about, 0)
+        index = _NUMBERS.get(asked.about.lower(), 0)
         return offered[index] if index < len(offered) else ""
     line = words.squeezed(glimpsed[:200])
     if len(offered) > 1:

@@ -6,17 +6,26 @@ import re
 import unicodedata
 
 from coordinator.llm.storyteller import banks, seedwork
+from coordinator.llm.storyteller.muse import banks as banks_of_muse
 from coordinator.llm.storyteller.muse import words
+from coordinator.llm.storyteller.muse.sets import words_of
 from coordinator.llm.storyteller.muse.turn import Turn
 
-PLAIN = frozenset(
-    "ai model who help language hijack despair how-are-you bye thanks sorry praise love insult joke laugh clock test private "
-    "code link foreign empty".split()
+PLAIN = words_of(
+    "ai model who help language hijack despair how-are-you bye thanks sorry praise love insult joke laugh clock "
+    "test private "
+    "code link foreign empty why sure"
 )
-GO_ON = frozenset("how-are-you praise love insult joke laugh thanks sorry clock sum hijack test code link mood marks mash pictures".split())
+GO_ON = words_of(
+    "define why sure how-are-you praise love insult joke laugh thanks sorry clock sum hijack test code link mood "
+    "marks mash pictures"
+)
 """After these the talk goes back to the story."""
-_LOW = frozenset("sad lonely angry stressed depressed anxious worried exhausted unhappy ill sick upset nervous afraid scared heartbroken frustrated blue down tired bad".split())
-_HIGH = frozenset("happy excited glad fine good great well ok okay".split())
+_LOW = words_of(
+    "sad lonely angry stressed depressed anxious worried exhausted unhappy ill sick upset nervous afraid scared "
+    "heartbroken frustrated blue down tired bad"
+)
+_HIGH = words_of("happy excited glad fine good great well ok okay")
 
 
 def answer(turn: Turn) -> str:
@@ -28,7 +37,15 @@ def answer(turn: Turn) -> str:
         return _foreign(turn)
     if kind in PLAIN:
         return turn.voice.line(kind)
-    special = {"hello": _hello, "mood": _mood, "sum": _sum, "mash": _mash, "marks": _marks, "pictures": _pictures}.get(kind)
+    special = {
+        "hello": _hello,
+        "mood": _mood,
+        "define": _define,
+        "sum": _sum,
+        "mash": _mash,
+        "marks": _marks,
+        "pictures": _pictures,
+    }.get(kind)
     return special(turn) if special else ""
 
 
@@ -81,11 +98,25 @@ def _pictures(turn: Turn) -> str:
     if all(_FACE.search(unicodedata.name(char, "")) for char in turn.main.about if unicodedata.category(char) == "So"):
         return turn.voice.line("face")
     seed = seedwork.read(turn.main.about)
-    seen = [seedwork.article(one) for one in dict.fromkeys([*seed.people, *(thing.phrase for thing in seed.things), *seed.places])]
+    seen = [
+        seedwork.article(one)
+        for one in dict.fromkeys([*seed.people, *(thing.phrase for thing in seed.things), *seed.places])
+    ]
     return turn.voice.line("pictures", seen=words.series(seen[:4])) if seen else turn.voice.line("face")
 
 
-_FACE = re.compile(r"\b(?:FACE|FACES|HAND|HANDS|THUMBS|HEART|HEARTS|SMILE|SIGN|PERSON|EYES|FIST|FINGER|GESTURE|CLAPPING|BICEPS)\b")
+_FACE = re.compile(
+    r"\b(?:FACE|FACES|HAND|HANDS|THUMBS|HEART|HEARTS|SMILE|SIGN|PERSON|EYES|FIST|FINGER|GESTURE|CLAPPING|BICEPS)\b"
+)
+
+
+def _define(turn: Turn) -> str:
+    about = re.sub(r"[ -]", "", turn.main.about.lower())
+    for line in banks_of_muse.sayings()["define"]:
+        word, _, told = line.partition(": ")
+        if about.rstrip("s") == word or about == word:
+            return f"{told} {turn.voice.line('define-tail')}"
+    return turn.voice.line("unknown")
 
 
 def _foreign(turn: Turn) -> str:

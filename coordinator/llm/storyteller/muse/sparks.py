@@ -1,4 +1,5 @@
-"""Who, what and where out of a genre's banks, another at each turn of a talk: no two turns have the same three. Pure."""
+"""Who, what and where out of a genre's banks, another at each turn of a talk: no two turns have the same three.
+Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 
-from coordinator.llm.storyteller import banks, figures
+from coordinator.llm.storyteller import banks
 from coordinator.llm.storyteller.seedwork import article
 
 ROLES, THINGS, STATES, PLACES = 13, 19, 11, 7
@@ -40,7 +41,9 @@ def spark(talk_id: str, genre_name: str, turn: int) -> Spark:
     genre = banks.genre(genre_name)
     roles = tuple(_somebody(role) for role in (*genre.words["extra"], *genre.words["minor"]))
     states = tuple(state for state in genre.words["conditions"] if " I " not in f" {state} ")
-    places = {place.within: place.details for place in (*genre.places, genre.home, genre.far) if "my " not in place.name}
+    places = {
+        place.within: place.details for place in (*genre.places, genre.home, genre.far) if "my " not in place.name
+    }
     where = _ordered(f"{talk_id}|places", tuple(places), PLACES)[turn % PLACES]
     thing = _ordered(f"{talk_id}|things", tuple(dict.fromkeys(genre.words["objects"])), THINGS)[turn % THINGS]
     state = _ordered(f"{talk_id}|states", states, STATES)[turn % STATES]
@@ -57,13 +60,12 @@ def _somebody(role: str) -> str:
     return role if role.startswith(("a ", "an ", "the ", "somebody", "old ")) else article(role)
 
 
-def names(talk_id: str, genre_name: str, turn: int, without: set[str], count: int = 3) -> list[str]:
-    """First names of a genre's, with hers and his among them."""
-    entries = [entry.split()[0] for name in (genre_name, *GENRES) for entry in banks.genre(name).words["names"]]
-    pool = [name for name in dict.fromkeys(entries) if name.lower() not in without]
+def names(
+    talk_id: str, genre_name: str, turn: int, without: set[str], she: bool | None = None, count: int = 3
+) -> list[str]:
+    """First names of a genre's, hers and his, or those of one where it is known which."""
+    entries = [entry.split() for name in (genre_name, *GENRES) for entry in banks.genre(name).words["names"]]
+    fitting = [name for name, sex in entries if she is None or (sex == "f") == she]
+    pool = [name for name in dict.fromkeys(fitting) if name.lower() not in without]
     ordered = _ordered(f"{talk_id}|names", tuple(pool[:60]), 60)
     return [ordered[(turn * count + index) % len(ordered)] for index in range(count)]
-
-
-def is_she(name: str) -> bool | None:
-    return figures.sex_of_name(name)

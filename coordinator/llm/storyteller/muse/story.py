@@ -1,12 +1,16 @@
-"""The story that a talk is making, as its memory has it: how it is spoken of, what it lacks, what a prompt of it says. Pure."""
+"""The story that a talk is making, as its memory has it: how it is spoken of, what it lacks, what a prompt of it
+says. Pure."""
 
 from __future__ import annotations
 
 import re
 
-from coordinator.llm.storyteller import banks, seedwork, verbs
+from coordinator.llm.storyteller import banks, figures, seedwork, verbs
 from coordinator.llm.storyteller.muse import settling, words
+from coordinator.llm.storyteller.muse.fact import pattern
 from coordinator.llm.storyteller.muse.memory import Memory
+from coordinator.llm.storyteller.muse.sets import words_of
+from coordinator.llm.storyteller.tagger import is_plural
 
 CORE = ("who", "where", "foe", "tone", "pages")
 """What a story lacks before it can be told, in the order in which it is asked for."""
@@ -25,23 +29,21 @@ def genre_of(memory: Memory) -> str:
     """The template that fits what was said: the kind that was asked for, else by the words of the story."""
     if memory.first("kind") in banks.GENRES:
         return memory.first("kind")
-    told = " ".join([*(memory.first(key) for key in ("premise", "role", "foe", "place", "tone", "want")), *memory.all("wish")]).lower()
-    for genre, pattern in _BY_WORDS:
-        if pattern.search(told):
+    told = " ".join(
+        [*(memory.first(key) for key in ("premise", "role", "foe", "place", "tone", "want")), *memory.all("wish")]
+    ).lower()
+    for genre, known in _BY_WORDS:
+        if known.search(told):
             return genre
     return "short-story"
 
 
-_BY_WORDS = (
-    ("science-fiction", re.compile(r"\b(?:space\w{0,10}|robots?|androids?|planets?|stars? ?ships?|aliens?|orbit\w{0,4}|colony|mars|the moon|galax\w{1,4}|astronauts?|hull|airlock)\b")),
-    ("fairy-tale", re.compile(r"\b(?:fantasy|empires?|realms?|swords?|prophec(?:y|ies)|dragons?|witch\w{0,2}|wizards?|fair(?:y|ies)|prince(?:ss)?\w{0,2}|kings?|queens?|elves|elf|goblins?|trolls?|giants?|enchanted|magic\w{0,4}|unicorns?|knights?|hedgehogs?|fox|bear|mouse|kingdoms?|sorcer\w{2,4}|for (?:my|kids|children)\b.{0,20})\b")),
-    ("noir", re.compile(r"\b(?:detectives?|private eye|gangsters?|murder\w{0,4}|mob|heist|police|crime|femme fatale|saxophone|con (?:man|woman)|blackmail\w{0,3})\b")),
-    ("horror", re.compile(r"\b(?:ghosts?|haunt\w{0,3}|scary|creepy|terrif\w{1,5}|demons?|vampires?|zombies?|curse[ds]?|graveyards?|dread|eerie|unsettling|blood)\b")),
-)  # fmt: skip
+_BY_WORDS = tuple((genre, pattern(f"of-{genre}")) for genre in ("science-fiction", "fairy-tale", "noir", "horror"))
 
 
 def slots(memory: Memory, writer: str) -> dict[str, str]:
-    """What lines may speak of; empty where it was not told, but for `hero_or`, `place_or`, which always say something."""
+    """What lines may speak of; empty where it was not told, but for `hero_or`, `place_or`, which always say
+    something."""
     hero, role, place = memory.first("hero"), memory.first("role"), memory.first("place")
     his, him = _THEY[memory.first("pronoun")]
     called = hero or (f"the {words.bare(role, 50)}" if role else "")
@@ -71,7 +73,10 @@ def _where(place: str) -> str:
     if not place:
         return ""
     short = words.lowered(_short(place, 70))
-    if re.match(r"(?:in|on|at|near|under|inside|aboard|by|beneath|beyond|during|between|around|somewhere|above|along|behind|outside|over)\b", short):
+    if re.match(
+        r"(?:in|on|at|near|under|inside|aboard|by|beneath|beyond|during|between|around|somewhere|above|along|behind|outside|over)\b",
+        short,
+    ):
         return short
     return f"in {short}"
 
@@ -93,7 +98,12 @@ def thing_of(memory: Memory) -> str:
         while len(parts) > 1 and verbs.forms(parts[0].lower()):
             parts = parts[1:]
         phrase = " ".join(parts)
-        if thing.kind == "thing" and phrase.lower() not in role and not verbs.forms(phrase.lower()) and phrase.isascii():
+        if (
+            thing.kind == "thing"
+            and phrase.lower() not in role
+            and not verbs.forms(phrase.lower())
+            and phrase.isascii()
+        ):
             return seedwork.Thing(phrase, "thing").definite
     return ""
 
@@ -106,7 +116,7 @@ def lacks(memory: Memory) -> list[str]:
         "foe": memory.first("foe"),
         "tone": memory.first("tone"),
         "pages": memory.first("pages"),
-        "called": memory.first("hero") if memory.first("role") else "x",
+        "called": memory.first("hero") if memory.first("role") and not is_many(memory) else "x",
         "want": memory.first("want"),
         "ending": memory.first("ending"),
         "secret": memory.first("secret"),
@@ -125,38 +135,164 @@ def is_enough(memory: Memory) -> bool:
 
 
 def prompt(memory: Memory, spark: str = "") -> str:
-    """The story in sentences, at most 2,000 characters: the writer's own words for what it is about come first."""
+    """The story in sentences, at most MOST_PROMPT characters: first whom it is about and where, in one that can be said
+    of them, then all else that was agreed, in the writer's own words as far as they go."""
     hero, role = memory.first("hero"), memory.first("role")
-    premise = memory.first("premise")
-    who = f"{hero}, {seedwork.article(role)}" if hero and role and not re.match(r"(?:an?|the|my) ", role) else hero or (seedwork.article(role) if role else "")
-    parts: list[str] = []
-    if premise:
-        whole = words.lifted(premise) if settling.is_clause(premise) else f"A story about {words.lowered(premise)}"
-        parts.append(whole)
-        if hero and hero.lower() not in premise.lower():
-            parts.append(f"The protagonist is {who}")
-    elif who:
-        parts.append(f"A story about {who}")
-    elif spark:
-        parts.append(spark)
-    else:
-        parts.append("A story")
-    if memory.first("place"):
+    parts = _lead(memory, spark)
+    told = " ".join(parts).lower()
+    if hero and hero.lower() not in told:
+        parts.append(f"The protagonist is {who_is(hero, role)}")
+    she = {"she": True, "he": False}.get(memory.first("pronoun"))
+    known = next((sex for sex in (figures.sex(role), figures.sex_of_name(hero)) if sex is not None), None)
+    spoken = re.search(r"\b(?:she|her|he|his|him)\b", f"{told} {memory.first('foe')} {memory.first('want')}".lower())
+    if hero and she is not None and (known is (not she) or (known is None and not spoken)):
+        parts.append(f"{hero} is a {'woman' if she else 'man'}")
+    if memory.first("place") and bare_where(memory.first("place")) not in told:
         parts.append(f"It is set {_full_where(memory.first('place'))}")
-    if memory.first("want"):
-        parts.append(f"{hero or 'The protagonist'} wants {memory.first('want')}")
-    if memory.first("foe"):
-        parts.append(f"{hero or 'The protagonist'} is up against {words.lowered(memory.first('foe'))}")
-    parts += [words.lifted(event) for event in memory.all("event")[-5:]]
+    subject = hero or (f"the {role}" if role else "the protagonist")
+    many = is_many(memory)
+    want, foe = memory.first("want"), memory.first("foe")
+    if want and re.sub(r"^to ", "", want.lower()) not in told:
+        parts.append(f"{words.lifted(subject)} want{'' if many else 's'} {want}")
+    if foe and foe.lower() not in told:
+        parts.append(_against(subject, foe))
+    parts += [words.lifted(event) for event in memory.all("event")[-5:] if event.lower() not in told]
     if memory.all("person"):
         parts.append("Also in it: " + "; ".join(one.replace(": ", ", ", 1) for one in memory.all("person")[-6:]))
     if memory.first("secret"):
-        parts.append(f"{hero or 'The protagonist'} keeps a secret: {memory.first('secret')}")
+        parts.append(f"{words.lifted(subject)} keep{'' if many else 's'} a secret: {memory.first('secret')}")
+    parts += [words.lifted(kept) for kept in memory.all("kept")[-4:]]
     if memory.first("ending"):
-        parts.append(f"It ends {_ending(memory.first('ending'))}")
+        parts.append(f"It ends {ending_said(memory.first('ending'))}")
     if memory.first("tone"):
         parts.append(f"Tone: {memory.first('tone')}")
-    return " ".join(f"{part.rstrip('.!')}." for part in parts)[:2_000]
+    parts += [words.lifted(wish) for wish in memory.all("wish")[-4:]]
+    return " ".join(f"{part.rstrip('.!')}." for part in parts if part.strip(" .!"))[:MOST_PROMPT]
+
+
+MOST_PROMPT = 2_000
+_LONGEST_LEAD = 32
+"""Words of a first sentence that a storyteller can still say as it stands."""
+
+
+def is_many(memory: Memory) -> bool:
+    """Whether the story follows more than one: `two sisters`."""
+    role = memory.first("role")
+    return not memory.first("hero") and bool(re.match(r"(?:two|three|four|five|six|seven|some|many|several) ", role))
+
+
+def with_article(role: str) -> str:
+    """`a clockmaker`, `the smallest dragon`, `two sisters`; empty for nobody."""
+    if not role or re.match(r"(?:an?|the|my|our|her|his|two|three|four|five|six|seven|some|many|several) ", role):
+        return role
+    first = role.split()[0].lower()
+    only = first in ("last", "first", "only") or (first.endswith("est") and len(first) > 5)
+    return f"the {role}" if only else seedwork.article(role)
+
+
+def who_is(hero: str, role: str) -> str:
+    """`Brann, a clockmaker`, `a clockmaker`, `two sisters`."""
+    what = with_article(role)
+    return f"{hero}, {what}" if hero and role else hero or what
+
+
+def bare_where(place: str) -> str:
+    """A place without the `in a` before it, small: what tells whether a sentence has it."""
+    return re.sub(r"^(?:[a-z]{2,9} )?(?:an?|the) ", "", _full_where(place).lower())
+
+
+def _lead(memory: Memory, spark: str) -> list[str]:
+    """The first sentence or two."""
+    hero, role, place = memory.first("hero"), memory.first("role"), memory.first("place")
+    premise, who = memory.first("premise").rstrip(" .!"), who_is(memory.first("hero"), memory.first("role"))
+    where = _full_where(place) if place else ""
+    lives = (
+        f"{words.lifted(who)}{',' if hero and role else ''} live{'' if is_many(memory) else 's'} {where}"
+        if where
+        else ""
+    )
+    if not premise:
+        if who:
+            return [lives or (f"{hero} is {who_is('', role)}" if hero and role else f"A story about {who}")]
+        told = place or any(memory.first(key) for key in ("foe", "want", "secret", "event", "person"))
+        return [spark] if spark and not told else []
+    acts = _acting(premise, who, hero, role, where)
+    if acts:
+        return [acts] if len(acts.split()) <= _LONGEST_LEAD else [lives, words.lifted(premise)] if lives else [acts]
+    there = not where or bare_where(place) in premise.lower()
+    if settling.is_clause(premise) or seedwork.read(f"{words.lifted(premise)}.").clause:
+        named = not hero or hero.lower() in premise.lower()
+        return (
+            [words.lifted(premise)]
+            if named and there
+            else [lives or f"The protagonist is {who}" if who else "", words.lifted(premise)]
+        )
+    told = f"A story about {words.lowered(premise)}"
+    return (
+        [told]
+        if not who or (there and (not hero or hero.lower() in premise.lower()))
+        else [lives, told]
+        if lives
+        else [told]
+    )
+
+
+_ACTS = re.compile(r"^,? ?(?:(?:who|that) )?([a-z]{2,20}(?:n't|'t)?\b.*)$")
+
+
+_PROPER = r"(?-i:[^\W\d_a-z])[\w'-]{0,20}(?: (?-i:[A-Z])[\w'-]{1,20}){0,3}"
+
+
+def _acting(premise: str, who: str, hero: str, role: str, where: str) -> str:
+    """A premise that begins with the hero as a sentence that says their name and where they are: `a nun who robs
+    trains` is `Ida, a nun in Naples, robs trains`; empty where it can't be said so."""
+    if not role:
+        return ""
+    bare_role = re.sub(r"^(?:an?|the|my) ", "", role)
+    head = re.match(
+        rf"(?:(?:an?|the|my|this) )?(?:[a-z]+ )?{re.escape(bare_role)}(?:,? (?:called|named) {_PROPER})?",
+        premise,
+        re.IGNORECASE,
+    )
+    if head is None and hero:
+        named = rf"{re.escape(hero)}(?:(?: is|,) (?:an?|the) {re.escape(bare_role)})?"
+        head = re.match(named, premise, re.IGNORECASE)
+    if head is None:
+        return ""
+    rest = premise[head.end() :]
+    bare_place = re.sub(r"^,? ?", "", rest)
+    if where and bare_place.lower().startswith(where.lower()):
+        rest = bare_place[len(where) :]
+        if not rest.strip():
+            return ""
+    if hero and (called := re.match(rf"^,? ?(?:called|named) {re.escape(hero)}\b", rest, re.IGNORECASE)):
+        rest = rest[called.end() :]
+    told = _ACTS.match(rest)
+    if told is None or not _is_verb(told[1].split()[0]):
+        return ""
+    at = "" if not where or bare_where(where) in rest.lower() else f" {where}"
+    aside = "," if hero else ""
+    return words.lifted(f"{who}{at}{aside} {told[1]}")
+
+
+def _is_verb(word: str) -> bool:
+    forms = verbs.forms(word.lower())
+    return word.lower() in _AUXILIARY or "third" in forms or "past" in forms or "base" in forms
+
+
+_AUXILIARY = words_of(
+    "is are was were has have had must can can't cannot will won't would could couldn't does doesn't did didn't do "
+    "don't"
+)
+
+
+def _against(subject: str, foe: str) -> str:
+    """`Against Brann stands his brother, who wants to sell the clock`."""
+    if settling.is_clause(foe) and not re.match(r"[^,]{2,60}, (?:who|which) ", foe):
+        return f"What stands against {subject}: {words.lowered(foe)}"
+    head = re.split(r",| (?:who|which|that|with|from|of|in|on) ", foe, maxsplit=1)[0].split()
+    stand = "stand" if " and " in foe or (head and is_plural(head[-1])) else "stands"
+    return f"Against {subject} {stand} {words.lowered(foe)}"
 
 
 def _full_where(place: str) -> str:
@@ -164,8 +300,16 @@ def _full_where(place: str) -> str:
     return lowered if _where(place) == words.lowered(_short(place, 70)) else f"in {lowered}"
 
 
-def _ending(ending: str) -> str:
-    return ending if re.match(r"(?:with|when|in|on|badly|well|happily|sadly|where|as|by)\b", ending) else f"so: {ending}"
+def ending_said(ending: str) -> str:
+    if re.fullmatch(r"(?:[a-z-]{2,20} ){0,3}end(?:ing)?", ending, re.IGNORECASE) and not ending.lower().startswith(
+        "with"
+    ):
+        return f"with {ending if re.match('(?:an?|the) ', ending) else seedwork.article(ending)}"
+    return (
+        ending
+        if re.match(r"(?:with|without|when|in|on|badly|well|happily|sadly|where|as|by)\b", ending)
+        else f"so: {ending}"
+    )
 
 
 def proposal(memory: Memory, spark: str = "") -> dict[str, object]:
@@ -178,7 +322,9 @@ def proposal(memory: Memory, spark: str = "") -> dict[str, object]:
     args: dict[str, object] = {
         "prompt": prompt(memory, spark),
         "template": genre_of(memory),
-        "pages": int(memory.first("pages") or PAGES) if memory.first("pages").isdigit() or not memory.first("pages") else PAGES,
+        "pages": int(memory.first("pages") or PAGES)
+        if memory.first("pages").isdigit() or not memory.first("pages")
+        else PAGES,
         "wishes": wishes[:MOST_WISHES],
     }
     if memory.first("hero"):
@@ -203,7 +349,11 @@ def recap(memory: Memory) -> list[str]:
         found.append(about(memory, 140))
     if hero or role:
         article = "" if re.match(r"(?:an?|the|my|her|his) ", role) else "a "
-        who = f"{hero}, {seedwork.article(role) if article else role}" if hero and role else hero or (seedwork.article(role) if article else role)
+        who = (
+            f"{hero}, {seedwork.article(role) if article else role}"
+            if hero and role
+            else hero or (seedwork.article(role) if article else role)
+        )
         found.append(f"we follow {who}")
     if memory.first("place"):
         found.append(f"it plays {_full_where(memory.first('place'))}")
@@ -219,7 +369,7 @@ def recap(memory: Memory) -> list[str]:
     if memory.first("pages"):
         found.append(f"it takes {memory.first('pages')} page{'s' if memory.first('pages') != '1' else ''}")
     if memory.first("ending"):
-        found.append(f"it ends {_ending(memory.first('ending'))}")
+        found.append(f"it ends {ending_said(memory.first('ending'))}")
     if memory.first("title"):
         found.append(f"it is called “{memory.first('title')}”")
     for one in memory.all("person")[-4:]:

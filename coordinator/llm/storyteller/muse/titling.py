@@ -8,6 +8,7 @@ import re
 from coordinator.chat.talk import Said
 from coordinator.llm.storyteller.muse import hearing, story, telling, words
 from coordinator.llm.storyteller.muse.memory import Memory
+from coordinator.llm.storyteller.muse.sets import words_of
 
 MOST = 80
 """Characters, and MOST_WORDS words."""
@@ -16,11 +17,24 @@ READ = 4
 """Messages that are looked at."""
 _PLAIN = ("A talk begins", "The first words of something", "A talk about nothing yet", "Something is about to begin")
 _KINDS = {
-    "name": "Looking for a name", "title": "Looking for a title", "idea": "Looking for an idea", "opening": "How it might begin",
-    "ending": "How it might end", "twist": "In need of a twist", "villain": "Somebody to stand in the way", "surprise": "A surprise was asked for",
-    "help": "How the muse works", "ai": "What the muse is", "model": "What the muse is", "who": "Who the muse is", "stories": "What is on the shelf",
-    "judge": "A second opinion", "joke": "Something to laugh at", "person": "Looking for somebody", "setting": "Looking for a place",
-}  # fmt: skip
+    "name": "Looking for a name",
+    "title": "Looking for a title",
+    "idea": "Looking for an idea",
+    "opening": "How it might begin",
+    "ending": "How it might end",
+    "twist": "In need of a twist",
+    "villain": "Somebody to stand in the way",
+    "surprise": "A surprise was asked for",
+    "help": "How the muse works",
+    "ai": "What the muse is",
+    "model": "What the muse is",
+    "who": "Who the muse is",
+    "stories": "What is on the shelf",
+    "judge": "A second opinion",
+    "joke": "Something to laugh at",
+    "person": "Looking for somebody",
+    "setting": "Looking for a place",
+}
 
 
 def title(said: tuple[Said, ...]) -> str:
@@ -42,7 +56,13 @@ def _of_story(memory: Memory) -> str:
     hero, role = words.bare(memory.first("hero"), 40), words.bare(memory.first("role"), 40)
     if memory.first("title"):
         return memory.first("title")
-    kind = {"fairy-tale": "fairy tale", "noir": "noir", "horror": "horror story", "science-fiction": "story", "scp": "report"}.get(memory.first("kind"), "tale")
+    kind = {
+        "fairy-tale": "fairy tale",
+        "noir": "noir",
+        "horror": "horror story",
+        "science-fiction": "story",
+        "scp": "report",
+    }.get(memory.first("kind"), "tale")
     premise = memory.first("premise")
     if hero and len(hero.split()) <= 4:
         return f"{hero}'s {kind}" if kind != "noir" else f"A noir about {hero}"
@@ -83,7 +103,7 @@ def _of_words(said: tuple[Said, ...]) -> str:
             return f"A talk with {name}"
         told = [word for word in words.shown(glimpsed, 70).split() if re.search(r"[^\W_]", word)]
         if len(told) >= 2:
-            return words.lifted(_cut(" ".join(told), 6))
+            return words.lifted(_cut(" ".join(told), MOST_WORDS))
         if told:
             return f"Talking about {told[0]}"
     return ""
@@ -102,7 +122,9 @@ def _cut(phrase: str, most: int) -> str:
     return " ".join(kept)
 
 
-_LOOSE = frozenset("a an the of in on at to for with and or but who that which is are was were has have my your her his by from as it".split())
+_LOOSE = words_of(
+    "a an the of in on at to for with and or but who that which is are was were has have my your her his by from as it"
+)
 
 
 def _fitted(found: str) -> str:

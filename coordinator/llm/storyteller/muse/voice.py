@@ -1,5 +1,5 @@
-"""How the muse chooses its words: lines of the banks, none twice in a talk as far as it is seen, and none at all where it
-is not. Pure."""
+"""How the muse chooses its words: lines of the banks, none twice in a talk as far as it is seen, and none at all
+where it is not. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def _core(line: str) -> str:
 
 
 class Voice:
-    """One turn's choices. `slots` are what the lines may speak of; a slot that is empty keeps a line from being said."""
+    """One turn's choices. `slots` are what the lines may speak of; a slot that is empty keeps a line from being
+    said."""
 
     def __init__(self, talk: Talk, genre: str, slots: dict[str, str]) -> None:
         self.turn = talk.turn
@@ -52,7 +53,9 @@ class Voice:
         bank = banks.sayings()[key]
         start = _start(self._id, key) + self.turn // 2
         rotated = [bank[(start + index) % len(bank)] for index in range(len(bank))]
-        usable = [line for line in rotated if all(slots.get(name) for name in _SLOT.findall(line)) and line not in self._used]
+        usable = [
+            line for line in rotated if all(slots.get(name) for name in _SLOT.findall(line)) and line not in self._used
+        ]
         if not usable:
             return ""
         fresh = [line for line in usable if _core(line) not in self.recent]
@@ -63,37 +66,51 @@ class Voice:
 
     def fresh(self, texts: list[str]) -> str:
         """The first of the texts that was not said in what is seen of the talk; the turn's own where all were."""
-        unsaid = next((text for text in texts if text and text.split("\n")[0] not in self.recent and text not in self._used), "")
+        unsaid = next(
+            (text for text in texts if text and text.split("\n")[0] not in self.recent and text not in self._used), ""
+        )
         chosen = unsaid or (texts[self.turn // 2 % len(texts)] if texts else "")
         self._used.add(chosen)
         return chosen
 
     def example(self, key: str, **more: str) -> str:
         """A line with the spark of this turn, by which no other turn's reply is the same."""
-        spark = sparks.spark(self._id, self.genre, self.turn)
         self._marked = True
-        return self.line(key, **spark.slots(), **more)
+        return self.line(key, **self._spark(), **more)
+
+    def _spark(self) -> dict[str, str]:
+        spark = sparks.spark(self._id, self.genre, self.turn).slots()
+        return spark | {"somewhere_up": spark["somewhere"][:1].upper() + spark["somewhere"][1:]}
 
     def nudge(self) -> str:
         """A `what if` of this turn alone."""
-        spark = sparks.spark(self._id, self.genre, self.turn)
         lines = banks.sayings()["nudge"][:NUDGES]
         self._marked = True
-        return fill(lines[(_start(self._id, "nudge") + self.turn) % len(lines)], {**self.slots, **spark.slots()})
+        return fill(lines[(_start(self._id, "nudge") + self.turn) % len(lines)], {**self.slots, **self._spark()})
 
-    def names(self, without: set[str]) -> list[str]:
-        return sparks.names(self._id, self.genre, self.turn // 2, without)
+    def names(self, without: set[str], she: bool | None = None) -> list[str]:
+        """Three names for somebody, none of `without`."""
+        return sparks.names(self._id, self.genre, self.turn // 2, without, she)
 
-    def whole(self, text: str, written: str = "") -> str:
-        """`text`, and a nudge after it where the same, with what was written before it, may have been said before."""
+    @property
+    def hidden(self) -> bool:
+        """Whether there are messages of the talk that are not seen."""
+        return self._hidden
+
+    def whole(self, text: str, written: str = "", quiet: bool = False) -> str:
+        """`text`, and where the same, with what was written before it, may have been said before, what only this turn
+        says: a nudge, or `quiet` no more than the number of the message."""
         text = re.sub(r"[^\S\n]{2,9}", " ", text).strip()
         before = re.sub(r"\s{1,9}$", "\n\n", written) if written else ""
         if (self._hidden and not self._marked) or not text or f"{before}{text}".strip() in self._replies:
-            return f"{text}\n\n{self.nudge()}".strip()
+            more = self.line("count", count=f"{self.turn:,}") if quiet and text else self.nudge()
+            return f"{text}\n\n{more}".strip()
         return text
 
 
 def fill(line: str, slots: dict[str, str]) -> str:
     """`line` with its slots filled; a slot at the beginning of a sentence gets a capital."""
     text = _SLOT.sub(lambda found: slots.get(found[1], ""), line)
-    return re.sub(r"(^|[.!?:] |\n)([a-z])", lambda found: found[1] + (found[2].upper() if found[1] != ": " else found[2]), text)
+    return re.sub(
+        r"(^|[.!?:] |\n)([a-z])", lambda found: found[1] + (found[2].upper() if found[1] != ": " else found[2]), text
+    )

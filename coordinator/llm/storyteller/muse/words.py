@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from coordinator.llm.storyteller.muse.sets import words_of
 from coordinator.plain import plain_name
 from coordinator.storable import storable
 
@@ -26,8 +27,8 @@ _INNER = str.maketrans({"“": "‘", "”": "’", '"': "'"})
 
 
 def glimpse(text: str, most: int = HEAD + TAIL) -> str:
-    """The part of a message that is read: at most `most` characters of its beginning and its end, without tags, quotation
-    marks straight."""
+    """The part of a message that is read: at most `most` characters of its beginning and its end, without tags,
+    quotation marks straight."""
     if len(text) > most:
         head = most * HEAD // (HEAD + TAIL)
         text = f"{text[:head]}\n{text[head - most :]}"
@@ -87,9 +88,9 @@ def lifted(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
 
 
-_OPENERS = frozenset(
+_OPENERS = words_of(
     "A An The In On At Under Near By Somebody Someone Something Two Three Four Five My Her His Their Our Once When It "
-    "She He They There This That No One Maybe Perhaps Some Every Everybody Nobody Nothing".split()
+    "She He They There This That No One Maybe Perhaps Some Every Everybody Nobody Nothing"
 )
 
 
@@ -98,7 +99,7 @@ def series(items: list[str]) -> str:
     return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1] if items else ""
 
 
-_SMALL = "zero one two three four five six seven eight nine ten eleven twelve".split()
+_SMALL = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
 def number(count: int) -> str:

@@ -22,6 +22,12 @@ def hearing() -> dict[str, list[str]]:
 
 
 @lru_cache(maxsize=1)
+def telling() -> dict[str, str]:
+    """The regular expressions by which facts are read."""
+    return _load("telling")
+
+
+@lru_cache(maxsize=1)
 def sayings() -> dict[str, tuple[str, ...]]:
     """Lines by what they are for, with slots such as `{hero}`; a line is said only where all its slots are known."""
     found: dict[str, tuple[str, ...]] = {}

@@ -96,6 +96,11 @@ export class Connection extends EventTarget {
     return this._ready;
   }
 
+  /** Whether what is sent now goes at once, or as soon as a connection that is being made is there. */
+  get isHopeful() {
+    return this.status !== "waiting" && this.status !== "closed";
+  }
+
   /**
    * Sends a frame and answers whether it was. What comes of it is told as events: `refused` and `created` with the frame
    * that has its `request_id`; and `done` once the service is through with it, where it names one.

@@ -39,7 +39,7 @@ export class Said {
     const thinking = row.is === "writing" && !row.text.trim() && !row.tools.some((one) => one.open);
     const told = [thinking, row.is, row.seq, how.siblings.join(), how.busy, row.entry?.refused?.message, this._hands.mayWrite].join("|");
     this.row = row;
-    if (row.text !== this._text || row.tools !== this._tools) this._say(row);
+    if (row.text !== this._text || (row.role !== "user" && row.tools !== this._tools)) this._say(row);
     if (told === this._told) return;
     this._told = told;
     this.node.dataset.is = row.is;

@@ -94,7 +94,7 @@ class NewChat {
     const entries = this._outbox.entries;
     const { status } = this.context.connection;
     show(this._choice, entries.length === 0);
-    const lines = rows(EMPTY, entries, { connected: status === "open" });
+    const lines = rows(EMPTY, entries, { connected: this.context.connection.isHopeful });
     for (const [id, line] of this._lines) if (!lines.some((one) => one.id === id)) {
       line.node.remove();
       this._lines.delete(id);

@@ -193,8 +193,7 @@ class ChatView {
       say(this.heading, state.title);
       document.title = `${state.title} · Storyloom`;
     }
-    const connected = this.context.connection.status === "open";
-    const lines = rows(state, this._outbox.entries, { connected });
+    const lines = rows(state, this._outbox.entries, { connected: this.context.connection.isHopeful });
     this._lay(lines, state);
     if (state.stories !== this._stories) {
       this._stories = state.stories;

@@ -28,9 +28,9 @@ from coordinator.running.stories import NoRuns, StoryCoordinator
 from coordinator.sessions.manager import StorySessionManager
 from coordinator.sessions.streams import Reader
 from coordinator.settings import Settings
-from coordinator.story.brief import Brief
 from coordinator.store import Store
 from coordinator.store.limits import limits_of
+from coordinator.story.brief import Brief
 from coordinator.workers.workers import Workers
 
 MODEL = "openai:instant"

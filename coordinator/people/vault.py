@@ -90,9 +90,7 @@ class Vault:
         """Gone on return: no run that begins later has it. Raises NotFound where there is none."""
         await self._keys.delete(owner, provider)
 
-    async def models_for(
-        self, models: Models, owner: UUID, name: str, kept: Collection[str] | None = None
-    ) -> Models:
+    async def models_for(self, models: Models, owner: UUID, name: str, kept: Collection[str] | None = None) -> Models:
         """The models as a run with that one may use them: with the owner's own keys, as they are kept now. `kept` are
         the providers that the owner has keys for, where that is known: without any that matter nothing is read.
 

@@ -198,7 +198,9 @@ class Answering:
         try:
             agent = self._library.agent(session.template)
             kept = taken.talk["keys"]
-            models = await _patiently(lambda: self._vault.models_for(self._models, session.user_id, session.model, kept))
+            models = await _patiently(
+                lambda: self._vault.models_for(self._models, session.user_id, session.model, kept)
+            )
             toolbox = Toolbox(self._manager.store, self._library, session, asker)
             start = _start(taken)
             bible = await _patiently(lambda: self._bibles.of(taken.talk["project"]))

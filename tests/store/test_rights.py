@@ -75,7 +75,6 @@ FOR_THE_SERVICE = FOR_USERS | {
     "asked_story", "ask_story", "stories_of_talk", "told_stories", "talk_look_up", "talk_read_story", "project_for_talk",
     "look_up_bible", "talk_json", "check_turns", "check_open", "told_turn", "turn_of", "begin_turn", "post_turn", "regenerate_turn",
     "finish_turn", "stop_turn", "switch_branch", "note_talk", "claim_turns", "fail_turn", "load_turn", "check_story",
-    "check_more", "lock_origin",
     "project_role", "check_project", "check_session", "sole_session", "create_project", "update_project", "archive_project",
     "delete_project", "member_json", "list_members", "check_other_owner", "change_member", "remove_member", "invite_json",
     "create_invite", "list_invites", "revoke_invite", "check_invite", "is_higher", "read_invite", "accept_invite",
@@ -83,7 +82,17 @@ FOR_THE_SERVICE = FOR_USERS | {
 }  # fmt: skip
 FOR_ADMINS = {"inspect_session"}
 """Of those for users: to anybody but an admin, and the service, every session is absent."""
-SILENT = {"partial_json", "settled_findings", "place_of", "branch_numbers", "siblings_of", "branch_tip", "branch_page", "get_user_sessions", "material_json"}
+SILENT = {
+    "partial_json",
+    "settled_findings",
+    "place_of",
+    "branch_numbers",
+    "siblings_of",
+    "branch_tip",
+    "branch_page",
+    "get_user_sessions",
+    "material_json",
+}
 """Of those for users: of a session that is not theirs they answer nothing, where the others raise PT404."""
 FOR_NOBODY = {
     "add_profile",

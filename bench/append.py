@@ -97,9 +97,9 @@ async def size(ground: Ground, effort: Effort) -> list[Figure]:
         owner = await new_user(store)
         sessions = [await new_session(store, owner) for _ in range(SESSIONS)]
         manager = manager_of(store)
-        before = await _bytes(database)
+        before = await in_tables(database)
         await _rate(sessions, each, lambda one: manager.save_message(None, one, NewMessage("user", MESSAGE)))
-        taken = (await _bytes(database) - before) / (each * SESSIONS)
+        taken = (await in_tables(database) - before) / (each * SESSIONS)
     return [
         measured(
             "bytes in tables for an 800-byte message",
@@ -119,7 +119,8 @@ async def bare_session(database: Database) -> UUID:
     return session_id
 
 
-async def _bytes(database: Database) -> int:
+async def in_tables(database: Database) -> int:
+    """Bytes of all tables and their indexes."""
     total: int = await database.ask(
         "select sum(pg_total_relation_size(oid))::bigint from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Awaitable, Callable
 from statistics import median, quantiles
@@ -13,6 +14,7 @@ from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
+from bench.append import in_tables
 from bench.effort import Effort
 from bench.figure import Figure, measured
 from bench.ground import MESSAGE, Database, Ground
@@ -43,7 +45,11 @@ SELECT = f"select {COLUMNS} from public.session_messages m where m.session_id = 
 async def turns(ground: Ground, effort: Effort) -> list[Figure]:
     """50 chats that go on, each with a turn after the other."""
     each = effort.of(6)
-    first: dict[str, list[list[float]]] = {"alone": [], "at once": []}
+    first: dict[str, list[list[float]]] = {
+        "alone": [],
+        "50 at once, each a turn a second": [],
+        "50 at once, without a pause": [],
+    }
     async with ground.database() as database, database.store() as store, database.pool() as pool:
 
         async def bare() -> float:
@@ -63,7 +69,22 @@ async def turns(ground: Ground, effort: Effort) -> list[Figure]:
                 took: list[float] = []
                 rate = await _rate(chats, each, lambda chat, _: _timed(talk, chat, took))
                 await _as_they_should(database, chats, each)
-            first["at once"].append(took)
+            first["50 at once, without a pause"].append(took)
+            return rate
+
+        async def paced() -> float:
+            chats = await made(database, store, AT_ONCE, BEFORE)
+            async with talking(store) as talk:
+                await talk.watch(chats)
+                took: list[float] = []
+
+                async def turn(chat: Chat, number: int) -> None:
+                    # They don't all speak in the same moment.
+                    await asyncio.sleep(random.random() if number == 1 else 1)
+                    await _timed(talk, chat, took)
+
+                rate = await _rate(chats, each, turn)
+            first["50 at once, each a turn a second"].append(took)
             return rate
 
         async def alone() -> float:
@@ -75,8 +96,9 @@ async def turns(ground: Ground, effort: Effort) -> list[Figure]:
             first["alone"].append(took)
             return 1000 / rate
 
-        rates = await in_turn(effort, {"bare": bare, "kept": kept, "whole": whole, "alone": alone})
+        rates = await in_turn(effort, {"bare": bare, "kept": kept, "whole": whole, "paced": paced, "alone": alone})
         trips = await _trips(database)
+        size = await _size(database, store, each)
     return [
         measured(
             "a chat turn, instant model, 50 at once",
@@ -98,6 +120,12 @@ async def turns(ground: Ground, effort: Effort) -> list[Figure]:
         ),
         measured("a chat turn, one after another", "ms", rates["alone"], note="The same, of one chat."),
         measured("round trips of a chat turn", "", trips, target="2", most=2),
+        measured(
+            "bytes in tables for an 800-byte message of a chat",
+            "bytes",
+            [size],
+            note="Of a turn's two messages one; with its events, every index, and what the session's updates leave behind.",
+        ),
         *(_first(f"first token after the model's, {what}", rows[1:]) for what, rows in first.items()),
     ]
 
@@ -172,6 +200,14 @@ async def _trips(database: Database, count: int = 5) -> list[float]:
             await talk.watch([chat])
             await talk.turn(chat)
             return [await wire.counted(lambda: talk.turn(chat)) for _ in range(count)]
+
+
+async def _size(database: Database, store: Store, each: int) -> float:
+    chats = await made(database, store, AT_ONCE, BEFORE)
+    before = await in_tables(database)
+    async with talking(store) as talk:
+        await _rate(chats, each, lambda chat, _: _kept_turn(talk, chat))
+    return (await in_tables(database) - before) / (2 * len(chats) * each)
 
 
 async def _timed(talk: Talking, chat: Chat, took: list[float]) -> None:

@@ -8,12 +8,13 @@ import json
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import uvloop
 
-from bench import append, load, story
+from bench import append, chat, load, story
 from bench.effort import Effort
 from bench.figure import Figure, measured, show
 from bench.ground import MESSAGE, Database, Ground, prepared
@@ -29,6 +30,7 @@ OURS: dict[str, tuple[Callable[[Ground, Effort], Awaitable[list[Figure]]], int]]
     "load": (load.cold, 20),
     "memory": (load.memory, 200),
     "story": (story.measure, 100),
+    "chat": (chat.turns, 6),
 }
 """Of each figure what measures ours, and how much one repetition of a peer's does."""
 UNITS = {
@@ -38,10 +40,16 @@ UNITS = {
     "load": "ms",
     "memory": "MB",
     "story": "stories/s",
+    "chat": "turns/s",
 }
-WITH_SESSIONS, WITH_STORIES = ("agents", "adk", "langgraph"), ("langgraph", "dbos")
+WITH_SESSIONS, WITH_STORIES, WITH_CHATS = (
+    ("agents", "adk", "langgraph"),
+    ("langgraph", "dbos"),
+    ("langgraph", "chainlit"),
+)
 QUIET = {"OPENAI_AGENTS_DISABLE_TRACING": "1", "LANGSMITH_TRACING": "false"}
-SESSIONS = 64
+PEERS = {"story": WITH_STORIES, "chat": WITH_CHATS}
+SESSIONS, CHATS = 64, 50
 
 
 async def _peer(ground: Ground, name: str, what: str, effort: Effort, count: int) -> list[Figure]:
@@ -56,7 +64,7 @@ async def _peer(ground: Ground, name: str, what: str, effort: Effort, count: int
                 told = await _measure(name, what, _tcpless(database), count)
                 value = told["value"]
             if what == "append" and not trips:
-                trips = [await _trips(database, name)]
+                trips = [await _trips(database, name, "trips")]
         # The first is the warm-up, where there is one.
         if number or what in ("size", "memory"):
             values.append(value)
@@ -76,9 +84,44 @@ async def _size(database: Database, name: str, count: int) -> tuple[dict[str, An
     return told, taken / (count * SESSIONS)
 
 
-async def _trips(database: Database, name: str, count: int = 20) -> float:
+async def _chat(ground: Ground, name: str, effort: Effort, count: int) -> list[Figure]:
+    """Turns a second as the others; what one takes; and what is there after a kill in the middle of an answer."""
+    figures = await _peer(ground, name, "chat", effort, count)
+    about = figures[0].name.partition(":")[0]
+    async with ground.database() as database:
+        trips = await _trips(database, name, "chat_trips")
+    async with ground.database() as database:
+        before = await database.ask("select pg_database_size(current_database())")
+        await _measure(name, "chat", _tcpless(database), count)
+        size = await database.ask("select pg_database_size(current_database())") - before
+    return [
+        *figures,
+        measured(f"{about}: round trips of a turn", "", [trips]),
+        measured(f"{about}: in tables", "bytes a message", [size / (2 * CHATS * count)]),
+        await _killed(ground, name, about),
+    ]
+
+
+async def _killed(ground: Ground, name: str, about: str) -> Figure:
+    async with ground.database() as database:
+        process = await _started(name, "cut", _tcpless(database), 1)
+        assert process.stdin and process.stdout
+        process.stdin.write(MESSAGE.encode() + b"\n")
+        session = await process.stdout.readline()
+        process.kill()
+        await process.wait()
+        process = await _started(name, "again", _tcpless(database), len(MESSAGE))
+        out, _ = await process.communicate(session)
+        found = json.loads(out.splitlines()[0])
+    kept = f"{about}: kept of half an answer, killed"
+    return measured(
+        kept, f"of {len(MESSAGE) // 2} characters", [found["kept"]], note=f"There is then {found['there']}."
+    )
+
+
+async def _trips(database: Database, name: str, what: str, count: int = 20) -> float:
     async with Wire(database.socket) as wire:
-        process = await _started(name, "trips", wire.url(database.admin_url).partition("?")[0], count)
+        process = await _started(name, what, wire.url(database.admin_url).partition("?")[0], count)
         assert process.stdin and process.stdout
         process.stdin.write(MESSAGE.encode() + b"\n")
         counted = []
@@ -128,8 +171,9 @@ async def _run(names: list[str], effort: Effort) -> None:
         for what in names:
             ours, count = OURS[what]
             figures = await ours(ground, effort)
-            for peer in WITH_STORIES if what == "story" else WITH_SESSIONS:
-                figures += await _peer(ground, peer, what, effort, effort.of(count, 5))
+            for peer in PEERS.get(what, WITH_SESSIONS):
+                measure = _chat if what == "chat" else partial(_peer, what=what)
+                figures += await measure(ground, peer, effort=effort, count=effort.of(count, 2))
             for figure in figures:
                 print(figure.line, flush=True)
             found += figures
@@ -147,4 +191,5 @@ def main() -> None:
     uvloop.run(_run(asked.figures or list(OURS), Effort(asked.repetitions, asked.share)))
 
 
-main()
+if __name__ == "__main__":
+    main()

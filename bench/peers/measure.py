@@ -15,9 +15,9 @@ from typing import Any
 
 import uvloop
 
-from bench.peers.peer import Peer, SessionPeer, StoryPeer
+from bench.peers.peer import ChatPeer, Peer, SessionPeer, StoryPeer
 
-PEERS = {"langgraph": "LangGraph", "adk": "Adk", "agents": "Agents", "dbos": "Dbos"}
+PEERS = {"langgraph": "LangGraph", "adk": "Adk", "agents": "Agents", "dbos": "Dbos", "chainlit": "Chainlit"}
 SESSIONS, AT_ONCE, STEPS = 64, 50, 12
 
 
@@ -84,16 +84,56 @@ async def story(peer: StoryPeer, text: str, count: int) -> float:
     return count / (time.perf_counter() - start)
 
 
+async def chat(peer: ChatPeer, text: str, count: int) -> float:
+    """Turns a second of 50 chats."""
+    sessions = [await peer.new_session() for _ in range(AT_ONCE)]
+
+    async def one(session: Any) -> None:
+        for _ in range(count):
+            await peer.turn(session, text)
+
+    start = time.perf_counter()
+    await asyncio.gather(*map(one, sessions))
+    return AT_ONCE * count / (time.perf_counter() - start)
+
+
 async def trips(peer: SessionPeer, text: str, count: int) -> float:
     """Nothing but appends, with a line before and after them: who counts round trips listens at the wire."""
     session = await peer.new_session()
-    await peer.append(session, text)
+    return await _counted(lambda: peer.append(session, text), count)
+
+
+async def chat_trips(peer: ChatPeer, text: str, count: int) -> float:
+    """Nothing but turns, in the same way."""
+    session = await peer.new_session()
+    return await _counted(lambda: peer.turn(session, text), count)
+
+
+async def cut(peer: ChatPeer, text: str, count: int) -> float:
+    """Half an answer after a whole turn, then a line with the session; who reads it kills this process."""
+    session = await peer.new_session()
+    await peer.turn(session, text)
+    await peer.half(session, text)
+    print(json.dumps(session), flush=True)
+    await asyncio.Event().wait()
+    return 0.0
+
+
+async def again(peer: ChatPeer, text: str, count: int) -> float:
+    """What of such a session is there; its JSON comes in the place of the text, `count` is the length of its whole answer."""
+    kept, there = await peer.again(json.loads(text), count)
+    print(json.dumps({"kept": kept, "there": there}), flush=True)
+    return 0.0
+
+
+async def _counted(call: Callable[[], Awaitable[Any]], count: int) -> float:
+    await call()
     for line in ("begin", "end"):
         print(line, flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
         if line == "begin":
             for _ in range(count):
-                await peer.append(session, text)
+                await call()
     return 0.0
 
 

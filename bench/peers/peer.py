@@ -37,3 +37,19 @@ class StoryPeer(Peer, Protocol):
 
     async def story(self, steps: int, text: str) -> None:
         """So many steps one after another, each giving the text at once and kept durably before the next."""
+
+
+class ChatPeer(Peer, Protocol):
+    """One that keeps the turns of a chat. A session is JSON."""
+
+    async def new_session(self) -> Any: ...
+
+    async def turn(self, session: Any, text: str) -> None:
+        """A person says the text and an agent answers it at once; both are durable on return."""
+
+    async def half(self, session: Any, text: str) -> None:
+        """A turn whose agent has given half of its answer on return, and no more."""
+
+    async def again(self, session: Any, whole: int) -> tuple[int, str]:
+        """In another process, after that one was killed: characters that are kept of answers beside the `whole` ones of
+        an earlier turn, and what is there, for people to read."""

@@ -1205,14 +1205,14 @@ begin
   select s.id, s.user_id, b.instructions, b.bible from public.session_materials b where b.session_id = parent.id;
   -- What the parent has used is counted there.
   with past as (
-    select m.*, gen_random_uuid() as new_id, (row_number() over (order by m.seq))::integer as place
+    select m.*, gen_random_uuid() as new_id, (row_number() over (order by m.seq))::integer as nth
     from public.session_messages m
     where m.session_id = parent.id and (m.step is null or m.step = any (p_steps))
       and (p_step is null or m.seq = 1 or m.created_at <= until)
   ), said as (
     insert into public.session_messages
       (id, session_id, user_id, seq, role, agent, step, content, metadata, audio_url, model, created_at)
-    select new_id, s.id, s.user_id, place, role, agent, step, content, metadata, audio_url, model, created_at from past
+    select new_id, s.id, s.user_id, nth, role, agent, step, content, metadata, audio_url, model, created_at from past
   )
   insert into public.session_steps
     (session_id, user_id, step, position, stage, agent, status, attempt, started_at, finished_at, duration_ms, epoch,

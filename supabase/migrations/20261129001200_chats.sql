@@ -168,10 +168,13 @@ declare
   parents integer[];
   kin jsonb;
   before_page integer;
+  branched boolean := exists (
+    select from public.session_messages m where m.session_id = p_session_id and m.parent_seq is not null);
 begin
-  total := public.place_of(p_session_id, p_head);
+  total := case when branched then public.place_of(p_session_id, p_head) else p_head end;
   first := coalesce(p_offset, greatest(total - p_limit, 0));
-  numbers := public.branch_numbers(p_session_id, p_head, greatest(first, 1), first + p_limit);
+  numbers := case when branched then public.branch_numbers(p_session_id, p_head, greatest(first, 1), first + p_limit)
+    else array(select generate_series(greatest(first, 1), least(first + p_limit, total))) end;
   if first > 0 then
     parents := numbers;
     numbers := numbers[2:];
@@ -179,7 +182,7 @@ begin
     parents := 0 || numbers;
   end if;
   before_page := first;
-  if exists (select from public.session_messages m where m.session_id = p_session_id and m.parent_seq is not null) then
+  if branched then
     kin := public.siblings_of(p_session_id, parents);
   end if;
   -- As text, not jsonb: of a whole page that takes half the time.

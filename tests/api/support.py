@@ -22,6 +22,8 @@ from tests.service import WAIT_S, Service, Socket
 
 JWT_SECRET = "a secret of the tests that is long enough for every algorithm they try to sign with"
 TEST_MODEL = "openai:test"
+MUSE = "You are the muse of a writers' room"
+"""In what a model is asked for an answer of a chat, and not in what it is asked for a title."""
 BUFFER_BYTES = 8192
 """Of a socket, where the kernel is to hold little of what nobody reads."""
 

@@ -15,15 +15,13 @@ from uuid import uuid4
 import pytest
 
 from storyloom.cli import main
-from tests.api.support import TEST_MODEL
+from tests.api.support import MUSE, TEST_MODEL
 from tests.conftest import Database
 from tests.model_server import ModelServer, Reply
 from tests.service import WAIT_S, Service
 from tests.unit.cli.sitting import Sitting, sitting
 from tests.unit.cli.test_cli_pipes import shell
 
-MUSE = "You are the muse of a writers' room"
-"""In what the model is asked for an answer, and not in what it is asked for a title."""
 PROPOSAL = Reply(text="Here. ", args={"prompt": "A keeper answers.", "pages": 1}, tool_name="propose_story", when=MUSE)
 MODEL = f"--model {TEST_MODEL}"
 terminal = pytest.mark.skipif(sys.platform == "win32", reason="no terminal of that kind")

@@ -15,7 +15,7 @@ from storyloom.client.events import AgentDelta, AgentMessage, Event, SessionSnap
 from storyloom.client.state import SessionState
 from storyloom.client.talk import Talk
 from storyloom.errors import ClientError
-from tests.api.support import TEST_MODEL
+from tests.api.support import MUSE, TEST_MODEL
 from tests.chaos.record import snapshot
 from tests.model_server import ModelServer, Reply
 from tests.service import WAIT_S, Service
@@ -108,7 +108,7 @@ async def test_who_has_not_heard_of_a_branch_gets_a_snapshot(client: Client) -> 
 
 
 async def test_a_stop_ends_the_answer_and_keeps_its_text(client: Client, model: ModelServer) -> None:
-    model.script(Reply(text="One two three four five six seven.", hang_after=4))
+    model.script(Reply(text="One two three four five six seven.", hang_after=4, when=MUSE))
     talk = client.talk(model=TEST_MODEL)
     last: Event | None = None
     async with asyncio.timeout(WAIT_S):
@@ -141,8 +141,8 @@ async def test_what_is_said_meanwhile_is_answered_after_it(client: Client, model
 
 async def test_a_tool_is_told_and_kept_with_its_answer(client: Client, model: ModelServer) -> None:
     model.script(
-        Reply(text="I see it. ", args={"prompt": "A keeper.", "pages": 2}, tool_name="propose_story"),
-        Reply(text="There it is."),
+        Reply(text="I see it. ", args={"prompt": "A keeper.", "pages": 2}, tool_name="propose_story", when=MUSE),
+        Reply(text="There it is.", when=MUSE),
     )
     talk = client.talk(model=TEST_MODEL)
     events = await heard(talk.say("Propose it"))
@@ -153,7 +153,7 @@ async def test_a_tool_is_told_and_kept_with_its_answer(client: Client, model: Mo
 
 
 async def test_a_failed_answer_is_told_and_can_be_tried_again(client: Client, model: ModelServer) -> None:
-    model.script(Reply(status=401))
+    model.script(Reply(status=401, when=MUSE))
     talk = client.talk(model=TEST_MODEL)
     with pytest.raises(ClientError) as failed:
         await talk.ask("Hello")

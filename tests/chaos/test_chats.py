@@ -1,4 +1,5 @@
-"""Chats whose node is killed, frozen or stopped in the middle of an answer: another goes on with it, in its middle."""
+"""Chats whose node is killed, frozen, stopped or cut off from the database in the middle of an answer: another goes on
+with it, in its middle."""
 
 from __future__ import annotations
 
@@ -72,24 +73,29 @@ async def begun(node: Node, token: str) -> str:
 @pytest.mark.timeout(600)
 async def test_a_chat_goes_on_in_the_middle_of_its_answer(folder: Path, long: bool, chance: random.Random) -> None:
     agent = load_library().agent("muse")
-    ways = ["kill", "freeze", "stop"] * (6 if long else 1)
+    ways = ["kill", "freeze", "cut", "stop"] * (6 if long else 1)
     async with machines(SIZE, folder) as (made, _, _url):
         async with httpx.AsyncClient(base_url=made[0].node.url, timeout=WAIT_S) as http:
             token = (await http.post("/api/auth/anonymous")).json()["access_token"]
         for way in ways:
             chance.shuffle(made)
             dying, living = (machine.node for machine in made)
+            proxy = made[0].proxy
             session_id = await begun(dying, token)
             before, after = Reader(session_id), Reader(session_id)
             await before.read(dying, token, words=chance.randrange(2, 12))
             elsewhere = asyncio.create_task(after.read(living, token))
             if way == "freeze":
                 os.kill(dying.process_id, signal.SIGSTOP)
+            elif way == "cut":
+                await proxy.refuse()
             else:
                 await dying.end(signal.SIGKILL if way == "kill" else signal.SIGTERM)
             await asyncio.wait_for(elsewhere, 60)
             if way == "freeze":
                 os.kill(dying.process_id, signal.SIGCONT)
+            elif way == "cut":
+                await proxy.restore()
             else:
                 await dying.start()
             assert after.answer is not None

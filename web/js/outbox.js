@@ -84,12 +84,14 @@ export class Outbox {
     return entry;
   }
 
-  /** What the service has told of is no longer waiting. @param {Iterable<string>} ids */
+  /** What the service has told of is no longer waiting. @param {Iterable<string>} ids @returns {boolean} whether something was */
   settle(ids) {
     const entries = this.entries;
-    if (!entries.length) return;
+    if (!entries.length) return false;
     const known = new Set(ids);
-    for (const entry of entries) if (known.has(entry.id)) this.remove(entry.id);
+    const settled = entries.filter((one) => known.has(one.id));
+    for (const entry of settled) this.remove(entry.id);
+    return settled.length > 0;
   }
 
   /** @param {string} id */

@@ -170,12 +170,13 @@ class ChatView {
   _event(event, state, before) {
     const { context } = this;
     if (event.type === "session.snapshot") {
-      this._outbox.settle([...state.known.values()].map((one) => one.id));
+      // What was said from here may be answered before the page is told of it.
+      const asked = this._outbox.settle([...state.known.values()].map((one) => one.id));
+      const last = branch(state).at(-1);
+      if (asked && last?.role === "assistant") this._announce(last);
     } else if (event.type === "agent.message") {
       this._outbox.settle([event.message.id]);
-      if (event.message.role === "assistant" && before.seq) {
-        context.announce(t("say.answer", { name: this._agent, text: event.message.content.replace(/[*_`#>]+/g, "") }));
-      }
+      if (event.message.role === "assistant" && before.seq) this._announce(event.message);
     } else if (event.type === "branch.changed" && isStale(state)) {
       context.connection.again(this.id);
     } else if (event.type === "session.status" && event.error) {
@@ -184,11 +185,16 @@ class ChatView {
     if (event.type === "session.status" || event.type === "agent.message") this._side.stale();
   }
 
+  /** @param {any} answer */
+  _announce(answer) {
+    this.context.announce(t("say.answer", { name: this._agent, text: answer.content.replace(/[*_`#>]+/g, "") }));
+  }
+
   // -- What is shown -------------------------------------------------------------------------------------------------
 
   /** @param {import("../chat.js").State} state */
   _draw(state) {
-    if (!state.session) return;
+    // Without a connection there may be no more than what waits for one.
     if (state.title && this.heading.textContent !== state.title) {
       say(this.heading, state.title);
       document.title = `${state.title} · Storyloom`;

@@ -30,6 +30,7 @@ _IS_A = pattern("is-a")
 _NO_IDEA = pattern("no-idea")
 _UNHAPPY = pattern("unhappy")
 _FOR = pattern("for")
+_WISH = pattern("wish")
 _CALLED = re.compile(r"^(.{2,90}?),? (?:called|named|by the name of) (.{1,80})$", re.IGNORECASE)
 _IN_IT = re.compile(r" (?:in it|as (?:the|a) (?:hero|lead|main character))$", re.IGNORECASE)
 _JOINTS = re.compile(r"([,;] | - |,? (?:and|but|while|though) )")
@@ -51,6 +52,7 @@ class Known:
     who: bool = False
     place: bool = False
     foe: bool = False
+    role: bool = False
     premise: bool = False
 
 
@@ -77,10 +79,13 @@ def read(glimpsed: str, known: Known) -> Idea:
         bare = _LEAD.sub("", line).strip(" ,") or line
         if _UNHAPPY.match(line):
             firm.append(Fact("ending", "without a happy ending"))
+        if _WISH.match(line):
             continue
         bare = places.cased(bare)
         told = _THERE.match(line) or _THERE.match(bare) or _BEGINS.match(bare)
-        if told and (told.re is _THERE or not _NO_IDEA.match(told[1])):
+        if told and told.re is _THERE and known.who:
+            rest.append(line)
+        elif told and (told.re is _THERE or not _NO_IDEA.match(told[1])):
             begun = True
             told = told.re.match(places.cased(line)) or told
             bare = _IN_IT.sub("", re.sub(r"^this ", "a ", told[1], flags=re.IGNORECASE))
@@ -171,6 +176,8 @@ _WHEN = re.compile(
 def _alone(piece: str) -> bool:
     """Whether a piece is a clause of its own, with who does it, or a place."""
     bare = piece.strip()
+    if places.bare_name(bare):
+        return True
     if re.match(r"(?:set |it plays |it's set )?(?:in|on|at|under|aboard|inside) ", bare, re.IGNORECASE):
         return places.is_place(re.sub(r"^(?:set |it plays |it's set )", "", bare, flags=re.IGNORECASE))
     if re.match(r"(?:set it|make it|call it|no |without )", bare, re.IGNORECASE):
@@ -200,9 +207,18 @@ def _take_part(part: str, firm: list[Fact], loose: list[Fact], known: Known) -> 
         if _UNHAPPY.match(part):
             firm.append(Fact("ending", "without a happy ending"))
             return
-        if (tone := shapes.tone_of(bare)) and not _article(bare):
+        if (tone := shapes.tone_of(bare)) and not _article(bare) and not _DENIED.match(part):
             firm.append(Fact("tone", tone))
             return
+    if met := _person(bare):
+        firm.append(met)
+        return
+    if (told := _SHE_IS.match(bare)) and not known.role and (role := _role(told[1])):
+        firm.append(Fact("role", role))
+        return
+    if where := places.bare_name(bare):
+        firm.append(Fact("place", where))
+        return
     if foe := foe_in(bare, known):
         firm.append(Fact("foe", foe))
         who = re.split(r",? (?:is|are|was|were|gets|get|being) ", bare, maxsplit=1)[0]
@@ -248,6 +264,29 @@ def _take_part(part: str, firm: list[Fact], loose: list[Fact], known: Known) -> 
 _HAS_TO = re.compile(r" (?:must|has to|have to|needs to|need to) ([a-z]{2,20} .{3,120})$", re.IGNORECASE)
 
 
+_DENIED = re.compile(r"(?:no|not|nothing|without|never|less)\b", re.IGNORECASE)
+_SHE_IS = re.compile(r"^(?:she|he|they)(?:'s| is|'re| are) ((?:an?|the) [a-z][a-z' -]{2,40})$", re.IGNORECASE)
+_HAS = re.compile(
+    r"^(?:she|he|they|[^\W\d_][\w'-]{1,20}) (?:has|have|had) an? ([a-z][a-z' -]{2,24}?)"
+    r"(?:,|:| called| named| who is called)+ "
+    r"([A-Z][\w'-]{1,20})$"
+)
+_ONE_IS = re.compile(
+    r"^the ((?:older|elder|younger|first|second|other|big|little|tall|small)(?: [a-z]{3,10})?)"
+    r" is (?:called |named )?([A-Z][\w'-]{1,20})$",
+    re.IGNORECASE,
+)
+
+
+def _person(bare: str) -> Fact | None:
+    """Somebody besides the hero: `Brann has a daughter, Lise`, `the older one is Ines`."""
+    if (told := _HAS.match(bare)) and figures.is_person(told[1]):
+        return Fact("person", f"{told[2]}: the {told[1]}")
+    if (one := _ONE_IS.match(bare)) and one[2][0].isupper():
+        return Fact("person", f"{one[2]}: the {one[1].lower()}")
+    return None
+
+
 def _article(bare: str) -> bool:
     return re.match(r"(?:an?|the|my|his|her|two|three) ", bare, re.IGNORECASE) is not None and " and " not in bare
 
@@ -261,7 +300,7 @@ def foe_in(clause: str, known: Known) -> str:
     if (told := _OPPOSED.match(clause)) and (told[3] is None or told[3].lower() not in _MILD):
         subject = words.lowered(words.bare(told[1], 60))
         if re.match(r"(?:his|her|their|my|some(?:one|body)|every(?:one|body)|the|an?) ?", subject, re.IGNORECASE):
-            people = re.match(r"(?:some|every|no)", subject) or places.is_being(subject.split()[-1])
+            people = re.match(r"(?:some|every|no)", subject) or any(map(places.is_being, subject.split()))
             return f"{subject}, {'who' if people else 'which'} {words.bare(told[2], 90)}"
     if (told := _COMING.match(clause)) and known.who and not known.foe:
         return words.lowered(words.bare(told[1], 90))

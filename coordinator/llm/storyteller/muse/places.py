@@ -160,3 +160,17 @@ def is_named(text: str) -> bool:
     after = tags[end] if end < len(tags) else None
     fits = after is None or after.lower == "where" or after.lower in _LINKS
     return bool(head & (lx.PLACES | _PLACES)) and fits and not settling.is_clause(text)
+
+
+def bare_name(text: str) -> str:
+    """A place that is only named, with the preposition that it takes: `1920s chicago` gives `in 1920s Chicago`."""
+    told = text.split()
+    if not told or len(told) > 4 or told[-1].lower() not in _CITIES | _WORLDS:
+        return ""
+    if any(word.lower() not in _OF_NAMES and not _DECADE.fullmatch(word) and not word.isdigit() for word in told[:-1]):
+        return ""
+    named = [word if word[0].isdigit() or word.lower() in _OF_NAMES else word.capitalize() for word in told]
+    return f"{'on' if told[-1].lower() in _WORLDS - {'europa', 'antarctica'} else 'in'} {' '.join(named)}"
+
+
+_OF_NAMES = words_of("old modern medieval ancient victorian rainy wintry downtown future near post-war wartime")

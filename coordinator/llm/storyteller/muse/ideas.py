@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from coordinator.llm.storyteller import figures
 from coordinator.llm.storyteller import lexicon as lx
 from coordinator.llm.storyteller.muse import heroes, names, places, shapes, telling, words
 from coordinator.llm.storyteller.muse.fact import Fact, pattern
 from coordinator.llm.storyteller.muse.sets import words_of
-from coordinator.llm.storyteller.tagger import is_plural, tagged
+from coordinator.llm.storyteller.tagger import is_plural
 
 MOST = 6
 """Sentences of a message that are read for an idea."""
@@ -68,6 +69,7 @@ class Idea:
     """What else it says that is no part of these and that no pattern reads."""
 
 
+@lru_cache(maxsize=512)
 def read(glimpsed: str, known: Known) -> Idea:
     """The idea in a message, as far as one can tell by its words; takes what `words.glimpse` gave."""
     firm: list[Fact] = []
@@ -163,7 +165,11 @@ def _split(bare: str) -> list[str]:
 
 def _is_like(piece: str) -> bool:
     bare = piece.strip()
-    return len(bare) < 60 and bool(shapes.tone_of(bare) or shapes.pages_of(bare) or _UNHAPPY.match(bare))
+    return (
+        len(bare) < 60
+        and shapes.may_be(bare)
+        and bool(shapes.tone_of(bare) or shapes.pages_of(bare) or _UNHAPPY.match(bare))
+    )
 
 
 _WHEN = re.compile(
@@ -178,12 +184,13 @@ def _alone(piece: str) -> bool:
     bare = piece.strip()
     if places.bare_name(bare):
         return True
+    if " " not in bare:
+        return False
     if re.match(r"(?:set |it plays |it's set )?(?:in|on|at|under|aboard|inside) ", bare, re.IGNORECASE):
         return places.is_place(re.sub(r"^(?:set |it plays |it's set )", "", bare, flags=re.IGNORECASE))
     if re.match(r"(?:set it|make it|call it|no |without )", bare, re.IGNORECASE):
         return True
-    tags = tagged(_WHEN.sub("", bare[:160]))
-    told = figures.phrases(tags)
+    tags, told = places.parsed(_WHEN.sub("", bare[:LONGEST]))
     if tags and tags[0].lower in ("she", "he", "they", "it", "someone", "somebody", "everyone", "nobody"):
         return True
     return bool(
@@ -207,7 +214,7 @@ def _take_part(part: str, firm: list[Fact], loose: list[Fact], known: Known) -> 
         if _UNHAPPY.match(part):
             firm.append(Fact("ending", "without a happy ending"))
             return
-        if (tone := shapes.tone_of(bare)) and not _article(bare) and not _DENIED.match(part):
+        if shapes.may_be(bare) and (tone := shapes.tone_of(bare)) and not _article(bare) and not _DENIED.match(part):
             firm.append(Fact("tone", tone))
             return
     if met := _person(bare):
@@ -324,8 +331,7 @@ def _named(bare: str) -> list[Fact]:
 
 def _role(text: str) -> str:
     """Who somebody is, in words that begin with their noun phrase: `a clockmaker in a town` gives `clockmaker`."""
-    tags = tagged(text[:200])
-    told = figures.phrases(tags)
+    tags, told = places.parsed(text[:LONGEST])
     at = 0
     while at < len(told) and told[at].owns:
         at += 1

@@ -87,6 +87,8 @@ class Memory:
         """Key and value of what the newest message told."""
         self._before: dict[str, tuple[str, ...]] = {}
         self.last_key = ""
+        self._short = True
+        """Whether the newest message is short enough that an idea is looked for in it: longer ones are passages."""
 
     def first(self, key: str) -> str:
         return self.known[key][0] if self.known.get(key) else ""
@@ -146,6 +148,7 @@ class Memory:
         """Takes up a message, of which `most` characters are read, and answers what it asks."""
         if said.speaker == "assistant":
             return self._hear_self(said)
+        self._short = len(said.text) <= MOST
         glimpsed = slips.mended(words.glimpse(said.text, most))
         asked = hearing.heard(glimpsed)
         self.changes = ()
@@ -262,7 +265,7 @@ class Memory:
 
     def _idea(self, glimpsed: str, asked: tuple[Heard, ...]) -> ideas.Idea:
         """The idea in a message, where it is not an order or a question about something else."""
-        if len(glimpsed) > MOST or any(one.kind not in _OPEN for one in asked):
+        if not self._short or any(one.kind not in _OPEN for one in asked):
             return ideas.Idea()
         known = ideas.Known(
             bool(self.first("hero") or self.first("role")),

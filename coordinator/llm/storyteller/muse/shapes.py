@@ -71,6 +71,15 @@ _TONES = words_of(
 )
 
 
+def may_be(text: str) -> bool:
+    """Whether there is any word in a text that says how a story is to be."""
+    found = set(_WORD.findall(text.lower()))
+    return bool(found & _TONES) or any(word.startswith(("page", "word", "end")) for word in found)
+
+
+_WORD = re.compile(r"[a-z][a-z-]{0,30}")
+
+
 def tone_of(text: str) -> str:
     """The words for how it should feel, where they are nothing else: `dark but hopeful`."""
     text = re.sub(

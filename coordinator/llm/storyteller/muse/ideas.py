@@ -83,7 +83,19 @@ def read(glimpsed: str, known: Known) -> Idea:
             firm.append(Fact("ending", "without a happy ending"))
         if _WISH.match(line):
             continue
-        bare = places.cased(bare)
+        bare = _HERO_IS.sub(r"\1 is ", places.cased(bare))
+        if told := _SET.match(bare):
+            firm.append(Fact("place", words.lowered(words.bare(told[1], 140))))
+            begun = True
+            bare = (told[2] or "").strip()
+            if not bare:
+                continue
+        elif told := _GOT.match(bare):
+            firm += [Fact("hero", told[1])]
+            begun, known = True, replace(known, who=True)
+            bare = told[2].strip(" ,")
+            if not bare:
+                continue
         told = _THERE.match(line) or _THERE.match(bare) or _BEGINS.match(bare)
         if told and told.re is _THERE and known.who:
             rest.append(line)
@@ -109,7 +121,7 @@ def _premise(bare: str, found: list[Fact], known: Known) -> list[str]:
     parts = _split(bare)
     head = parts[0]
     more: list[Fact] = []
-    who = _subject(head)
+    who = _subject(head) or _company(head)
     found += who
     if place := places.place_in(head):
         found.append(Fact("place", place))
@@ -182,7 +194,7 @@ _WHEN = re.compile(
 def _alone(piece: str) -> bool:
     """Whether a piece is a clause of its own, with who does it, or a place."""
     bare = piece.strip()
-    if places.bare_name(bare):
+    if places.bare_name(bare) or (re.match(r"(?:maybe|perhaps) an? ", bare) and places.is_named(bare.split(" ", 1)[1])):
         return True
     if " " not in bare:
         return False
@@ -222,6 +234,8 @@ def _take_part(part: str, firm: list[Fact], loose: list[Fact], known: Known) -> 
         return
     if (told := _SHE_IS.match(bare)) and not known.role and (role := _role(told[1])):
         firm.append(Fact("role", role))
+        if says_more(told[1], "", role, "") and not known.premise:
+            firm.append(Fact("premise", words.bare(told[1], LONGEST)))
         return
     if where := places.bare_name(bare):
         firm.append(Fact("place", where))
@@ -253,7 +267,7 @@ def _take_part(part: str, firm: list[Fact], loose: list[Fact], known: Known) -> 
         if says_more(bare, _value(named, "hero"), _value(named, "role"), place):
             firm.append(Fact("premise", words.bare(bare, LONGEST)))
         return
-    who = [] if known.who else _subject(bare)
+    who = [] if known.who else _subject(bare) or _company(bare)
     if _value(who, "hero"):
         firm += who
     place = "" if known.place else places.place_in(bare)
@@ -278,6 +292,29 @@ _HAS = re.compile(
     r"(?:,|:| called| named| who is called)+ "
     r"([A-Z][\w'-]{1,20})$"
 )
+_SET = re.compile(
+    r"^(?:[a-z'-]{1,12} ){0,8}?set (?=in|on|at|under|aboard|inside)([a-z]{2,6} [^:.!?]{3,120})(?::(.{3,200}))?$",
+    re.IGNORECASE,
+)
+_GOT = re.compile(
+    r"^(?:[Ii](?:'ve| have)(?: got)?|[Tt]here(?:'s| is)) (?:an?|this) (?:main )?(?:character|hero|heroine|"
+    r"protagonist),?(?: called| named| is)? ([A-Z][\w'-]{1,20}(?: [A-Z][\w'-]{1,20})?)((?:,|$).{0,200})$"
+)
+_HERO_IS = re.compile(
+    r"^(?:my|the|our) (?:hero(?:ine)?|protagonist|main character|lead),? "
+    r"([A-Z][\w'-]{1,20}(?: [A-Z][\w'-]{1,20})?),? is ",
+    re.IGNORECASE,
+)
+_COMPANY = re.compile(r"\bwith ((?:an?|the|two|three) [a-z][a-z' -]{2,50})$", re.IGNORECASE)
+
+
+def _company(text: str) -> list[Fact]:
+    """Who is in a place that is all that is told: `a small village with a vicar`."""
+    told = _COMPANY.search(text)
+    role = _role(told[1]) if told else ""
+    return [Fact("role", role)] if role else []
+
+
 _ONE_IS = re.compile(
     r"^the ((?:older|elder|younger|first|second|other|big|little|tall|small)(?: [a-z]{3,10})?)"
     r" is (?:called |named )?([A-Z][\w'-]{1,20})$",
@@ -306,7 +343,10 @@ def foe_in(clause: str, known: Known) -> str:
         return words.lowered(words.bare(told[1], 60)) + f", who {words.bare(told[2], 90)}"
     if (told := _OPPOSED.match(clause)) and (told[3] is None or told[3].lower() not in _MILD):
         subject = words.lowered(words.bare(told[1], 60))
-        if re.match(r"(?:his|her|their|my|some(?:one|body)|every(?:one|body)|the|an?) ?", subject, re.IGNORECASE):
+        stranger = re.match(r"(?:an?|the) ", subject, re.IGNORECASE) and not known.who
+        if not stranger and re.match(
+            r"(?:his|her|their|my|some(?:one|body)|every(?:one|body)|the|an?) ?", subject, re.IGNORECASE
+        ):
             people = re.match(r"(?:some|every|no)", subject) or any(map(places.is_being, subject.split()))
             return f"{subject}, {'who' if people else 'which'} {words.bare(told[2], 90)}"
     if (told := _COMING.match(clause)) and known.who and not known.foe:
@@ -373,7 +413,9 @@ def _subject(text: str) -> list[Fact]:
         return [*([Fact("hero", name)] if name else []), Fact("role", role)]
     if named := _named(text):
         return named
-    apposed = re.match(r"((?:an?|the|this) [^,]{2,50}), ([A-Z][\w'-]{1,20}(?: [A-Z][\w'-]{1,20})?)(?=,|$)", text)
+    apposed = re.match(
+        r"((?:[Aa]n?|[Tt]he|[Tt]his) [^,]{2,50}), ([A-Z][\w'-]{1,20}(?: [A-Z][\w'-]{1,20})?)(?=,|$)", text
+    )
     if apposed and (role := _role(apposed[1])):
         return [Fact("hero", names.cleaned(apposed[2])), Fact("role", role)]
     if role := _role(text):

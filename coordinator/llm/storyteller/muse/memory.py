@@ -250,11 +250,14 @@ class Memory:
         else:
             self._taken_up(glimpsed, asked, idea.loose)
         for fact in self._fresh(idea.loose) if found and question not in ("who", "foe") else ():
-            if fact.key != "premise":
+            if fact.key != "premise" or (idea.firm and not self.first("premise")):
                 self.take(fact)
         if found or idea.loose:
             for part in idea.rest if self.changes else ():
-                self._narrated(part)
+                if _PHRASE.match(part) and len(part.split()) < 4 and not self.first("premise"):
+                    self.put("premise", words.bare(part))
+                else:
+                    self._narrated(part)
         self._by_pronouns(glimpsed)
         told = [key for key, _ in self.changes if key not in ("pronoun", "event", "told")] or [
             key for key, _ in self.changes if key != "pronoun"
@@ -551,13 +554,13 @@ class Memory:
                     self.put("told", words.bare(sentence, 160))
                 continue
             begun = self.first("hero") or self.first("role") or self.first("place")
-            if not self.first("premise") and settling.acts(sentence) and count >= 5 and not begun:
+            if not self.first("premise") and _acts(sentence) and count >= 5 and not begun:
                 said = telling.is_said(sentence)
                 for fact in heroes.premise(sentence)[: 1 if said else None]:
                     if fact.key == "premise" or not self.first(fact.key):
                         self.take(fact)
             else:
-                tells = settling.acts(sentence) or (self.has_story and count >= 4 and settling.is_clause(sentence))
+                tells = _acts(sentence) or (self.has_story and count >= 4 and settling.is_clause(sentence))
                 self.put("event" if tells else "told", words.bare(sentence, 160))
 
     def _offer_kept(self, asked: tuple[Heard, ...]) -> None:
@@ -659,6 +662,14 @@ _WORDS = {
 }
 _BY_ANOTHER = re.compile(r"\b(?:writer|user)(?:'s name is|,| is called| is named| named) ([A-Z].{1,60})")
 _PHRASE = re.compile(r"(?:an?|the|her|his|their|my|two|three|some) \w{3,}", re.IGNORECASE)
+_IS_DOING = re.compile(r"(?:she|he|they)(?:'s|'re| is| are) [a-z]{2,14}ing\b", re.IGNORECASE)
+
+
+def _acts(sentence: str) -> bool:
+    """Whether somebody does something in a sentence."""
+    return settling.acts(sentence) or _IS_DOING.match(sentence) is not None
+
+
 _GOES_ON = re.compile(
     r"(?:because|so that|until|unless|since|although|even though|every|each)\b[^.!?\n]{3,100}[.!]?$", re.IGNORECASE
 )

@@ -125,6 +125,8 @@ def _started(bare: str) -> tuple[Fact, ...]:
     head = told.split()[-1].lower() if told.split() else ""
     if re.match(r"(?:somebody|someone|a person|people) (?:who|that|whose)\b", bare.lower()):
         return (Fact("premise", bare),)
+    if _CLAUSE.match(bare.lower()):
+        return ()
     if re.match(r"(?:i|i'm|my|we|we're|you|you're|your|me|no|not)\b", bare.lower()):
         return ()
     if not head or len(bare.split()) > 6 or is_clause(bare) or not re.fullmatch(r"[^\W\d_]{3,20}", head):

@@ -47,7 +47,12 @@ WITH_SESSIONS, WITH_STORIES, WITH_CHATS = (
     ("langgraph", "dbos"),
     ("langgraph", "chainlit"),
 )
-QUIET = {"OPENAI_AGENTS_DISABLE_TRACING": "1", "LANGSMITH_TRACING": "false"}
+QUIET = {
+    "OPENAI_AGENTS_DISABLE_TRACING": "1",
+    "LANGSMITH_TRACING": "false",
+    # It writes a folder of settings where it is imported.
+    "CHAINLIT_APP_ROOT": str(FOLDER / ".peers-venv"),
+}
 PEERS = {"story": WITH_STORIES, "chat": WITH_CHATS}
 SESSIONS, CHATS = 64, 50
 

@@ -27,9 +27,7 @@ class Conversation(TypedDict):
 
 class LangGraph:
     name = "LangGraph + AsyncPostgresSaver"
-    note = (
-        "`aupdate_state` and `aget_state`; the story is a graph of twelve nodes, `ainvoke` with its default durability."
-    )
+    note = "`aupdate_state` and `aget_state`; the story is a graph of twelve nodes, the chat of one, `ainvoke` with its default durability."
 
     _hangs: asyncio.Event | None = None
 

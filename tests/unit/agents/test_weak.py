@@ -12,7 +12,7 @@ import pytest
 from pydantic_ai.messages import PartDeltaEvent, PartStartEvent, ToolCallPart, ToolCallPartDelta
 
 from coordinator.agents import call
-from coordinator.agents.call import Asked, Call
+from coordinator.agents.call import Asked, BriefCall
 from coordinator.agents.cast import perform
 from coordinator.agents.faults import Fault
 from coordinator.agents.standins import NOTES, UNCHANGED, stand_in
@@ -286,7 +286,7 @@ async def test_events_that_say_nothing_are_silence(make: MakeModels, watcher: Wa
 
     models, metrics = make(), Metrics()
     models.timeout_s = 0.05
-    asking = Call(brief("notes"), models, watcher, Spent(), None, metrics)
+    asking = BriefCall(brief("notes"), models, watcher, Spent(), None, metrics)
     with metrics.model_call(GPT) as asked, pytest.raises(Fault, match="fell silent"):
         await asking.follow(events(), GPT, asked, Asked("", "", 0, None))
 

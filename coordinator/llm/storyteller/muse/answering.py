@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from coordinator.chat.talk import Talk
@@ -226,7 +227,10 @@ def _repeated(turn: Turn, told: str) -> str:
 def _unclear(turn: Turn) -> str:
     quote = words.bare(turn.text, 80)
     if turn.main.kind == "ask":
-        told = turn.voice.line("unknown")
+        choice = re.match(
+            r"(?:so |and |but )?(?:should|could|would|will|can|may|must|shall|does|is) ", turn.text.lower()
+        )
+        told = turn.voice.line("unknown-choice" if choice and turn.memory.has_story else "unknown")
     else:
         told = turn.voice.line("unclear", quote=quote) or turn.voice.line("empty")
     return _repeated(

@@ -76,10 +76,13 @@ def _of_story(turn: Turn, keys: list[str]) -> str:
     return _of_key(turn, plain[0])
 
 
+_CORE = ("premise", "hero", "role", "place", "foe", "want", "event", "ending", "title")
+
+
 def _summed(turn: Turn, keys: list[str]) -> str:
     """Several things that were told of the story, said back as one: `Brann, a clockmaker, in a town under a frozen sea;
     against him his brother, who wants to sell the clock`. Empty where it is one thing, or all is in its premise."""
-    core = [key for key in ("premise", "hero", "role", "place", "foe", "want", "ending", "title") if turn.changed(key)]
+    core = [key for key in _CORE if turn.changed(key)]
     memory, slots = turn.memory, turn.voice.slots
     premise = words.lowered(words.bare(turn.changed("premise"), 160))
     who = story.who_is(memory.first("hero"), memory.first("role"))
@@ -94,6 +97,7 @@ def _summed(turn: Turn, keys: list[str]) -> str:
         parts.append(f"against {slots['him']}, {words.lowered(words.bare(memory.first('foe'), 120))}")
     if turn.changed("want") and re.sub(r"^to ", "", turn.changed("want").lower()) not in first.lower():
         parts.append(f"with one wish: {words.bare(memory.first('want'), 120)}")
+    parts += [words.lowered(words.bare(value, 120)) for key, value in turn.changes if key == "event"]
     if "kind" in keys and turn.changed("kind") in story.KINDS and len(core) > 0:
         parts.append(story.KINDS[turn.changed("kind")])
     if turn.changed("tone"):
@@ -104,12 +108,7 @@ def _summed(turn: Turn, keys: list[str]) -> str:
         parts.append(f"ending {story.ending_said(memory.first('ending'))}")
     if turn.changed("title"):
         parts.append(f"called “{words.bare(memory.first('title'), 80)}”")
-    if (
-        not core
-        or (len(core) == 1 and not {"tone", "pages", "kind"} & set(keys))
-        or "event" in keys
-        or "person" in keys
-    ):
+    if not core or (len(core) == 1 and not {"tone", "pages", "kind"} & set(keys)) or "person" in keys:
         return ""
     both = {"hero", "role"} <= set(keys) and len(parts) == 1 and not premise and "place" not in core
     plain = len(parts) == 1 and (parts[0] == premise or len(core) == 1)

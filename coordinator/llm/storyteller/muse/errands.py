@@ -78,6 +78,8 @@ def propose(turn: Turn) -> Reply:
     if story.is_enough(memory):
         told = turn.voice.line("before-propose-sum") if turn.talk.turn % 4 == 1 else ""
         told = told or turn.voice.line("before-propose")
+    elif sum(bool(memory.first(key)) for key in ("hero", "role", "place", "foe", "want", "premise", "event")) > 2:
+        told = turn.voice.line("before-propose")
     elif memory.has_story:
         told = turn.voice.line("before-propose-little")
     else:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from coordinator.llm.storyteller import figures
 from coordinator.llm.storyteller import lexicon as lx
 from coordinator.llm.storyteller.muse import heroes, names, places, shapes, telling, words
 from coordinator.llm.storyteller.muse.fact import Fact, pattern
 from coordinator.llm.storyteller.muse.sets import words_of
-from coordinator.llm.storyteller.tagger import is_plural, tagged
+from coordinator.llm.storyteller.tagger import is_plural
 
 MOST = 6
 """Sentences of a message that are read for an idea."""
@@ -30,6 +31,7 @@ _IS_A = pattern("is-a")
 _NO_IDEA = pattern("no-idea")
 _UNHAPPY = pattern("unhappy")
 _FOR = pattern("for")
+_WISH = pattern("wish")
 _CALLED = re.compile(r"^(.{2,90}?),? (?:called|named|by the name of) (.{1,80})$", re.IGNORECASE)
 _IN_IT = re.compile(r" (?:in it|as (?:the|a) (?:hero|lead|main character))$", re.IGNORECASE)
 _JOINTS = re.compile(r"([,;] | - |,? (?:and|but|while|though) )")
@@ -51,6 +53,7 @@ class Known:
     who: bool = False
     place: bool = False
     foe: bool = False
+    role: bool = False
     premise: bool = False
 
 
@@ -66,6 +69,7 @@ class Idea:
     """What else it says that is no part of these and that no pattern reads."""
 
 
+@lru_cache(maxsize=512)
 def read(glimpsed: str, known: Known) -> Idea:
     """The idea in a message, as far as one can tell by its words; takes what `words.glimpse` gave."""
     firm: list[Fact] = []
@@ -77,10 +81,25 @@ def read(glimpsed: str, known: Known) -> Idea:
         bare = _LEAD.sub("", line).strip(" ,") or line
         if _UNHAPPY.match(line):
             firm.append(Fact("ending", "without a happy ending"))
+        if _WISH.match(line):
             continue
-        bare = places.cased(bare)
+        bare = _HERO_IS.sub(r"\1 is ", places.cased(bare))
+        if told := _SET.match(bare):
+            firm.append(Fact("place", words.lowered(words.bare(told[1], 140))))
+            begun = True
+            bare = (told[2] or "").strip()
+            if not bare:
+                continue
+        elif told := _GOT.match(bare):
+            firm += [Fact("hero", told[1])]
+            begun, known = True, replace(known, who=True)
+            bare = told[2].strip(" ,")
+            if not bare:
+                continue
         told = _THERE.match(line) or _THERE.match(bare) or _BEGINS.match(bare)
-        if told and (told.re is _THERE or not _NO_IDEA.match(told[1])):
+        if told and told.re is _THERE and known.who:
+            rest.append(line)
+        elif told and (told.re is _THERE or not _NO_IDEA.match(told[1])):
             begun = True
             told = told.re.match(places.cased(line)) or told
             bare = _IN_IT.sub("", re.sub(r"^this ", "a ", told[1], flags=re.IGNORECASE))
@@ -102,7 +121,7 @@ def _premise(bare: str, found: list[Fact], known: Known) -> list[str]:
     parts = _split(bare)
     head = parts[0]
     more: list[Fact] = []
-    who = _subject(head)
+    who = _subject(head) or _company(head)
     found += who
     if place := places.place_in(head):
         found.append(Fact("place", place))
@@ -158,7 +177,11 @@ def _split(bare: str) -> list[str]:
 
 def _is_like(piece: str) -> bool:
     bare = piece.strip()
-    return len(bare) < 60 and bool(shapes.tone_of(bare) or shapes.pages_of(bare) or _UNHAPPY.match(bare))
+    return (
+        len(bare) < 60
+        and shapes.may_be(bare)
+        and bool(shapes.tone_of(bare) or shapes.pages_of(bare) or _UNHAPPY.match(bare))
+    )
 
 
 _WHEN = re.compile(
@@ -171,12 +194,15 @@ _WHEN = re.compile(
 def _alone(piece: str) -> bool:
     """Whether a piece is a clause of its own, with who does it, or a place."""
     bare = piece.strip()
+    if places.bare_name(bare) or (re.match(r"(?:maybe|perhaps) an? ", bare) and places.is_named(bare.split(" ", 1)[1])):
+        return True
+    if " " not in bare:
+        return False
     if re.match(r"(?:set |it plays |it's set )?(?:in|on|at|under|aboard|inside) ", bare, re.IGNORECASE):
         return places.is_place(re.sub(r"^(?:set |it plays |it's set )", "", bare, flags=re.IGNORECASE))
     if re.match(r"(?:set it|make it|call it|no |without )", bare, re.IGNORECASE):
         return True
-    tags = tagged(_WHEN.sub("", bare[:160]))
-    told = figures.phrases(tags)
+    tags, told = places.parsed(_WHEN.sub("", bare[:LONGEST]))
     if tags and tags[0].lower in ("she", "he", "they", "it", "someone", "somebody", "everyone", "nobody"):
         return True
     return bool(
@@ -200,9 +226,20 @@ def _take_part(part: str, firm: list[Fact], loose: list[Fact], known: Known) -> 
         if _UNHAPPY.match(part):
             firm.append(Fact("ending", "without a happy ending"))
             return
-        if (tone := shapes.tone_of(bare)) and not _article(bare):
+        if shapes.may_be(bare) and (tone := shapes.tone_of(bare)) and not _article(bare) and not _DENIED.match(part):
             firm.append(Fact("tone", tone))
             return
+    if met := _person(bare):
+        firm.append(met)
+        return
+    if (told := _SHE_IS.match(bare)) and not known.role and (role := _role(told[1])):
+        firm.append(Fact("role", role))
+        if says_more(told[1], "", role, "") and not known.premise:
+            firm.append(Fact("premise", words.bare(told[1], LONGEST)))
+        return
+    if where := places.bare_name(bare):
+        firm.append(Fact("place", where))
+        return
     if foe := foe_in(bare, known):
         firm.append(Fact("foe", foe))
         who = re.split(r",? (?:is|are|was|were|gets|get|being) ", bare, maxsplit=1)[0]
@@ -230,7 +267,7 @@ def _take_part(part: str, firm: list[Fact], loose: list[Fact], known: Known) -> 
         if says_more(bare, _value(named, "hero"), _value(named, "role"), place):
             firm.append(Fact("premise", words.bare(bare, LONGEST)))
         return
-    who = [] if known.who else _subject(bare)
+    who = [] if known.who else _subject(bare) or _company(bare)
     if _value(who, "hero"):
         firm += who
     place = "" if known.place else places.place_in(bare)
@@ -248,6 +285,52 @@ def _take_part(part: str, firm: list[Fact], loose: list[Fact], known: Known) -> 
 _HAS_TO = re.compile(r" (?:must|has to|have to|needs to|need to) ([a-z]{2,20} .{3,120})$", re.IGNORECASE)
 
 
+_DENIED = re.compile(r"(?:no|not|nothing|without|never|less)\b", re.IGNORECASE)
+_SHE_IS = re.compile(r"^(?:she|he|they)(?:'s| is|'re| are) ((?:an?|the) [a-z][a-z' -]{2,40})$", re.IGNORECASE)
+_HAS = re.compile(
+    r"^(?:she|he|they|[^\W\d_][\w'-]{1,20}) (?:has|have|had) an? ([a-z][a-z' -]{2,24}?)"
+    r"(?:,|:| called| named| who is called)+ "
+    r"([A-Z][\w'-]{1,20})$"
+)
+_SET = re.compile(
+    r"^(?:[a-z'-]{1,12} ){0,8}?set (?=in|on|at|under|aboard|inside)([a-z]{2,6} [^:.!?]{3,120})(?::(.{3,200}))?$",
+    re.IGNORECASE,
+)
+_GOT = re.compile(
+    r"^(?:[Ii](?:'ve| have)(?: got)?|[Tt]here(?:'s| is)) (?:an?|this) (?:main )?(?:character|hero|heroine|"
+    r"protagonist),?(?: called| named| is)? ([A-Z][\w'-]{1,20}(?: [A-Z][\w'-]{1,20})?)((?:,|$).{0,200})$"
+)
+_HERO_IS = re.compile(
+    r"^(?:my|the|our) (?:hero(?:ine)?|protagonist|main character|lead),? "
+    r"([A-Z][\w'-]{1,20}(?: [A-Z][\w'-]{1,20})?),? is ",
+    re.IGNORECASE,
+)
+_COMPANY = re.compile(r"\bwith ((?:an?|the|two|three) [a-z][a-z' -]{2,50})$", re.IGNORECASE)
+
+
+def _company(text: str) -> list[Fact]:
+    """Who is in a place that is all that is told: `a small village with a vicar`."""
+    told = _COMPANY.search(text)
+    role = _role(told[1]) if told else ""
+    return [Fact("role", role)] if role else []
+
+
+_ONE_IS = re.compile(
+    r"^the ((?:older|elder|younger|first|second|other|big|little|tall|small)(?: [a-z]{3,10})?)"
+    r" is (?:called |named )?([A-Z][\w'-]{1,20})$",
+    re.IGNORECASE,
+)
+
+
+def _person(bare: str) -> Fact | None:
+    """Somebody besides the hero: `Brann has a daughter, Lise`, `the older one is Ines`."""
+    if (told := _HAS.match(bare)) and figures.is_person(told[1]):
+        return Fact("person", f"{told[2]}: the {told[1]}")
+    if (one := _ONE_IS.match(bare)) and one[2][0].isupper():
+        return Fact("person", f"{one[2]}: the {one[1].lower()}")
+    return None
+
+
 def _article(bare: str) -> bool:
     return re.match(r"(?:an?|the|my|his|her|two|three) ", bare, re.IGNORECASE) is not None and " and " not in bare
 
@@ -260,8 +343,11 @@ def foe_in(clause: str, known: Known) -> str:
         return words.lowered(words.bare(told[1], 60)) + f", who {words.bare(told[2], 90)}"
     if (told := _OPPOSED.match(clause)) and (told[3] is None or told[3].lower() not in _MILD):
         subject = words.lowered(words.bare(told[1], 60))
-        if re.match(r"(?:his|her|their|my|some(?:one|body)|every(?:one|body)|the|an?) ?", subject, re.IGNORECASE):
-            people = re.match(r"(?:some|every|no)", subject) or places.is_being(subject.split()[-1])
+        stranger = re.match(r"(?:an?|the) ", subject, re.IGNORECASE) and not known.who
+        if not stranger and re.match(
+            r"(?:his|her|their|my|some(?:one|body)|every(?:one|body)|the|an?) ?", subject, re.IGNORECASE
+        ):
+            people = re.match(r"(?:some|every|no)", subject) or any(map(places.is_being, subject.split()))
             return f"{subject}, {'who' if people else 'which'} {words.bare(told[2], 90)}"
     if (told := _COMING.match(clause)) and known.who and not known.foe:
         return words.lowered(words.bare(told[1], 90))
@@ -285,8 +371,7 @@ def _named(bare: str) -> list[Fact]:
 
 def _role(text: str) -> str:
     """Who somebody is, in words that begin with their noun phrase: `a clockmaker in a town` gives `clockmaker`."""
-    tags = tagged(text[:200])
-    told = figures.phrases(tags)
+    tags, told = places.parsed(text[:LONGEST])
     at = 0
     while at < len(told) and told[at].owns:
         at += 1
@@ -328,7 +413,9 @@ def _subject(text: str) -> list[Fact]:
         return [*([Fact("hero", name)] if name else []), Fact("role", role)]
     if named := _named(text):
         return named
-    apposed = re.match(r"((?:an?|the|this) [^,]{2,50}), ([A-Z][\w'-]{1,20}(?: [A-Z][\w'-]{1,20})?)(?=,|$)", text)
+    apposed = re.match(
+        r"((?:[Aa]n?|[Tt]he|[Tt]his) [^,]{2,50}), ([A-Z][\w'-]{1,20}(?: [A-Z][\w'-]{1,20})?)(?=,|$)", text
+    )
     if apposed and (role := _role(apposed[1])):
         return [Fact("hero", names.cleaned(apposed[2])), Fact("role", role)]
     if role := _role(text):

@@ -87,6 +87,8 @@ class Memory:
         """Key and value of what the newest message told."""
         self._before: dict[str, tuple[str, ...]] = {}
         self.last_key = ""
+        self._short = True
+        """Whether the newest message is short enough that an idea is looked for in it: longer ones are passages."""
 
     def first(self, key: str) -> str:
         return self.known[key][0] if self.known.get(key) else ""
@@ -146,6 +148,7 @@ class Memory:
         """Takes up a message, of which `most` characters are read, and answers what it asks."""
         if said.speaker == "assistant":
             return self._hear_self(said)
+        self._short = len(said.text) <= MOST
         glimpsed = slips.mended(words.glimpse(said.text, most))
         asked = hearing.heard(glimpsed)
         self.changes = ()
@@ -229,6 +232,9 @@ class Memory:
 
     def _take(self, glimpsed: str, asked: tuple[Heard, ...], author: str | None) -> bool:
         """Takes up what a message tells. Whether it is an idea that was put as a question: `how about a baker …?`"""
+        hero = self.first("hero")
+        if hero and hero.lower() in glimpsed:
+            glimpsed = re.sub(rf"(?<!\w){re.escape(hero.lower())}(?!\w)", lambda _: hero, glimpsed)
         if self._put_right(glimpsed, author):
             return True
         idea = self._idea(glimpsed, asked)
@@ -244,11 +250,14 @@ class Memory:
         else:
             self._taken_up(glimpsed, asked, idea.loose)
         for fact in self._fresh(idea.loose) if found and question not in ("who", "foe") else ():
-            if fact.key != "premise":
+            if fact.key != "premise" or (idea.firm and not self.first("premise")):
                 self.take(fact)
         if found or idea.loose:
             for part in idea.rest if self.changes else ():
-                self._narrated(part)
+                if _PHRASE.match(part) and len(part.split()) < 4 and not self.first("premise"):
+                    self.put("premise", words.bare(part))
+                else:
+                    self._narrated(part)
         self._by_pronouns(glimpsed)
         told = [key for key, _ in self.changes if key not in ("pronoun", "event", "told")] or [
             key for key, _ in self.changes if key != "pronoun"
@@ -259,12 +268,13 @@ class Memory:
 
     def _idea(self, glimpsed: str, asked: tuple[Heard, ...]) -> ideas.Idea:
         """The idea in a message, where it is not an order or a question about something else."""
-        if len(glimpsed) > MOST or any(one.kind not in _OPEN for one in asked):
+        if not self._short or any(one.kind not in _OPEN for one in asked):
             return ideas.Idea()
         known = ideas.Known(
             bool(self.first("hero") or self.first("role")),
             bool(self.first("place")),
             bool(self.first("foe")),
+            bool(self.first("role")),
             bool(self.first("premise")),
         )
         idea = ideas.read(glimpsed, known)
@@ -302,6 +312,10 @@ class Memory:
                 and fact.key != "wanted"
             )
         named = {fact.key for fact in firm}
+        if any(fact.key == "tone" for fact in found):
+            firm = tuple(fact for fact in firm if fact.key != "tone")
+        if "foe" in named:  # Who stands against the hero has wishes of their own.
+            found = tuple(fact for fact in found if fact.key != "want")
         better = named & {"role", "hero", "place", "foe", "premise", "want"}
         kept = [fact for fact in found if fact.key not in better or fact.key == "premise"]
         if any(fact.key == "ending" for fact in firm):
@@ -318,11 +332,14 @@ class Memory:
         for fact in told:
             there = self.first(fact.key) if fact.key in KEYS else ""
             who = self.first("hero") or self.first("role")
-            if fact.key in ("hero", "role") and who:
+            if (fact.key == "hero" and who) or (fact.key == "role" and there):
                 continue
             if fact.key == "foe" and there and self.first("asked") != "foe":
                 joined = f"{there}, and {fact.value}"
-                found.append(Fact("foe", joined) if len(joined) < 140 and there not in fact.value else fact)
+                if settling.is_clause(there) or len(joined) > KEYS["foe"].longest:
+                    found.append(Fact("event", re.sub(r", (?:who|which) ", " ", fact.value)))
+                else:
+                    found.append(Fact("foe", joined))
             elif fact.key == "premise" and there:
                 found.append(Fact("event", fact.value))
             else:
@@ -351,6 +368,8 @@ class Memory:
     def _turned(self, she: bool) -> None:
         """The hero is a woman from now on, or a man, in all that was told as well."""
         self._changed("pronoun", ("she" if she else "he",))
+        if self.first("proposed"):
+            self.known["proposed"] = (BEFORE,)
         for key in ("premise", "foe", "want", "secret", "ending", "event", "person"):
             if self.all(key):
                 self.known[key] = tuple(mending.turned(value, she)[: KEYS[key].longest] for value in self.all(key))
@@ -404,7 +423,8 @@ class Memory:
             and self.first("tone")
             and re.fullmatch(r"(?:(?:much |a bit |a little )?[a-z]{2,12}er(?: and |, )?){1,3}", fact.value)
         ):
-            self.put("tone", f"{self.first('tone')}, but {fact.value}")
+            if fact.value not in self.first("tone"):
+                self.put("tone", f"{self.first('tone')}, but {fact.value}")
         else:
             self.put(fact.key, fact.value)
             if fact.key == "role" and (she := figures.sex(fact.value)) is not None:
@@ -468,7 +488,10 @@ class Memory:
             return
         if kinds != [""] * len(kinds) or any(one.asks for one in asked):
             return
-        if loose and question not in ("who", "where", "foe", "want", "ending", "secret", "called"):
+        told = {fact.key for fact in loose}
+        someone = "role" in told and question in ("where", "foe") and not (self.first("hero") or self.first("role"))
+        somewhere = question == "who" and told == {"place"}
+        if loose and (someone or somewhere or question not in _ASKED_OF):
             for fact in self._fresh(loose):
                 self.take(fact)
             return
@@ -514,7 +537,16 @@ class Memory:
                 self.take(fact)
 
     def _narrated(self, glimpsed: str) -> None:
-        """Sentences that only tell: the first is what the story is about, the others what happens in it."""
+        """Sentences that only tell: the first is what the story is about, the others what happens in it. What goes on
+        with the last that was told, as `because of their father` does, is put to it."""
+        key = self.last_key if self.last_key in ("event", "want") else "premise"
+        if self.last_key and self.all(key) and _GOES_ON.match(glimpsed.strip()):
+            last = self.all(key)[-1]
+            whole = f"{last} {words.bare(glimpsed, 120)}"
+            if len(whole) <= KEYS[key].longest:
+                self.drop(key, last)
+                self.put(key, whole)
+                return
         for sentence in words.sentences(glimpsed)[:4]:
             count = len(sentence.split())
             if not 3 <= count <= 45 or _OF_TALK.match(sentence.lower()):
@@ -522,12 +554,13 @@ class Memory:
                     self.put("told", words.bare(sentence, 160))
                 continue
             begun = self.first("hero") or self.first("role") or self.first("place")
-            if not self.first("premise") and settling.acts(sentence) and count >= 5 and not begun:
-                for fact in heroes.premise(sentence):
+            if not self.first("premise") and _acts(sentence) and count >= 5 and not begun:
+                said = telling.is_said(sentence)
+                for fact in heroes.premise(sentence)[: 1 if said else None]:
                     if fact.key == "premise" or not self.first(fact.key):
                         self.take(fact)
             else:
-                tells = settling.acts(sentence) or (self.has_story and count >= 4 and settling.is_clause(sentence))
+                tells = _acts(sentence) or (self.has_story and count >= 4 and settling.is_clause(sentence))
                 self.put("event" if tells else "told", words.bare(sentence, 160))
 
     def _offer_kept(self, asked: tuple[Heard, ...]) -> None:
@@ -599,6 +632,7 @@ class Memory:
         return memory
 
 
+_ASKED_OF = words_of("who where foe want ending secret called")
 _OPEN = words_of("ask judge hello how-are-you praise accept surprise-me idea help thanks mood") | {""}
 """What else a message may ask that tells an idea."""
 _VAGUE = words_of("ask judge")
@@ -628,9 +662,20 @@ _WORDS = {
 }
 _BY_ANOTHER = re.compile(r"\b(?:writer|user)(?:'s name is|,| is called| is named| named) ([A-Z].{1,60})")
 _PHRASE = re.compile(r"(?:an?|the|her|his|their|my|two|three|some) \w{3,}", re.IGNORECASE)
+_IS_DOING = re.compile(r"(?:she|he|they)(?:'s|'re| is| are) [a-z]{2,14}ing\b", re.IGNORECASE)
+
+
+def _acts(sentence: str) -> bool:
+    """Whether somebody does something in a sentence."""
+    return settling.acts(sentence) or _IS_DOING.match(sentence) is not None
+
+
+_GOES_ON = re.compile(
+    r"(?:because|so that|until|unless|since|although|even though|every|each)\b[^.!?\n]{3,100}[.!]?$", re.IGNORECASE
+)
 _OF_TALK = re.compile(
     r"(?:i|my|you|we|your|i'm|you're|we're|i'd|i'll|i've|please|thank|let|let's|that's|this is|it's|these|those|ok|"
-    r"maybe)\b"
+    r"maybe|can|could|would|will you|do you|are you|help)\b"
 )
 _SOMEBODY = re.compile(
     r"\b([A-Z][\w'-]{1,20})(?:, too)?(?:,| was) ((?:an?|the|her|his|their|my|[A-Z]\w{1,20}'s) [^,.;:]{3,60})"

@@ -85,6 +85,8 @@ def of(glimpsed: str, someone: bool) -> Mended | None:
         extra = told[1].split()
         role = told[1] if len(extra) > 1 and word in ("girl", "boy", "woman", "man") else ""
         return Mended(she=word in ("woman", "girl", "female", "lady", "she"), role=role)
+    if someone and denied and (told := re.fullmatch(r"(?:an? )?(woman|man|girl|boy)", bare, re.IGNORECASE)):
+        return Mended(she=told[1].lower() in ("woman", "girl"))
     if someone and (told := _NAME.match(bare)) and (name := names.name_in(told[1])):
         return Mended(name=name)
     if someone and (told := _ROLE.match(bare)) and (denied or re.match(r"(?:please |make|turn)", bare, re.IGNORECASE)):
@@ -111,9 +113,13 @@ def turned(text: str, she: bool) -> str:
     """`text` that speaks of the hero as a he, with `her` for `his`, and the other way round."""
     if she:
         return re.sub(r"\b(he|him|his|himself)\b", lambda found: _HERS[found[1].lower()], text)
-    text = re.sub(r"\bher(?= [a-z]{2,})", "his", text)
+    text = re.sub(rf"\bher(?= (?!(?:{_AFTER_HIM})\b)[a-z]{{2,}})", "his", text)
     return re.sub(r"\b(she|her|hers|herself)\b", lambda found: _HIS[found[1].lower()], text)
 
 
+_AFTER_HIM = (
+    "in|to|for|at|on|and|with|but|from|of|by|as|when|that|back|out|up|down|go|off|away|into|who|which|if|or|not"
+)
+"""After these words `her` is no longer whose something is."""
 _HERS = {"he": "she", "him": "her", "his": "her", "himself": "herself"}
 _HIS = {"she": "he", "her": "him", "hers": "his", "herself": "himself"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from coordinator.llm.storyteller import figures
 from coordinator.llm.storyteller import lexicon as lx
@@ -52,6 +53,13 @@ def cased(text: str) -> str:
     return _CITY.sub(lambda found: found[0].capitalize(), text)
 
 
+@lru_cache(maxsize=1024)
+def parsed(text: str) -> tuple[tuple[Word, ...], tuple[figures.Phrase, ...]]:
+    """The words of a text with what they are, and its noun phrases."""
+    tags = tagged(text)
+    return tuple(tags), tuple(figures.phrases(tags))
+
+
 def is_being(word: str) -> bool:
     lower = word.lower()
     one = figures.singular(lower)
@@ -72,8 +80,7 @@ def _is_where(phrase: figures.Phrase) -> bool:
 
 def place_in(text: str) -> str:
     """Where something is, in a sentence's own words: `in a town under a frozen sea`; empty where it says no place."""
-    tags = tagged(_years(text)[:LONGEST])
-    told = figures.phrases(tags)
+    tags, told = parsed(_years(text)[:LONGEST])
     for at, phrase in enumerate(told):
         if phrase.before in _LOCAL and _is_where(phrase) and _own(tags, phrase):
             start = max(0, phrase.start - 1)
@@ -87,12 +94,12 @@ def place_in(text: str) -> str:
     return ""
 
 
-def _own(tags: list[Word], phrase: figures.Phrase) -> bool:
+def _own(tags: tuple[Word, ...], phrase: figures.Phrase) -> bool:
     """Whether the preposition stands right before the phrase."""
     return phrase.start > 0 and _local(tags[phrase.start - 1])
 
 
-def _chained(tags: list[Word], told: tuple[figures.Phrase, ...] | list[figures.Phrase], at: int) -> int:
+def _chained(tags: tuple[Word, ...], told: tuple[figures.Phrase, ...], at: int) -> int:
     """Where the place ends that begins at a phrase: `a town` goes on `under a frozen sea`."""
     end = told[at].end
     for phrase in told[at + 1 :]:
@@ -151,8 +158,7 @@ _NOWHERE = pattern("nowhere")
 
 def is_named(text: str) -> bool:
     """`an abandoned hotel in the alps`, `a small town where nobody can sleep`."""
-    tags = tagged(text[:LONGEST])
-    told = figures.phrases(tags)
+    tags, told = parsed(text[:LONGEST])
     if not told or told[0].start != 0 or len(text.split()) > 20:
         return False
     head = {told[0].words[-1].lower(), figures.singular(told[0].words[-1])}
@@ -160,3 +166,17 @@ def is_named(text: str) -> bool:
     after = tags[end] if end < len(tags) else None
     fits = after is None or after.lower == "where" or after.lower in _LINKS
     return bool(head & (lx.PLACES | _PLACES)) and fits and not settling.is_clause(text)
+
+
+def bare_name(text: str) -> str:
+    """A place that is only named, with the preposition that it takes: `1920s chicago` gives `in 1920s Chicago`."""
+    told = text.split()
+    if not told or len(told) > 4 or told[-1].lower() not in _CITIES | _WORLDS:
+        return ""
+    if any(word.lower() not in _OF_NAMES and not _DECADE.fullmatch(word) and not word.isdigit() for word in told[:-1]):
+        return ""
+    named = [word if word[0].isdigit() or word.lower() in _OF_NAMES else word.capitalize() for word in told]
+    return f"{'on' if told[-1].lower() in _WORLDS - {'europa', 'antarctica'} else 'in'} {' '.join(named)}"
+
+
+_OF_NAMES = words_of("old modern medieval ancient victorian rainy wintry downtown future near post-war wartime")

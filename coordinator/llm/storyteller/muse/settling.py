@@ -87,7 +87,12 @@ def settled(question: str, text: str) -> tuple[Fact, ...]:
             return _pages(bare)
         case "tone":
             tone = shapes.tone_of(bare) or (
-                bare if len(bare.split()) <= 6 and _MOODY.search(bare) and not is_clause(bare) else ""
+                bare
+                if len(bare.split()) <= 6
+                and not re.match(r"(?:because|since|of|by|about|when|until)\b", bare.lower())
+                and _MOODY.search(bare)
+                and not is_clause(bare)
+                else ""
             )
             return (Fact("tone", tone),) if tone else ()
         case "where":
@@ -95,6 +100,10 @@ def settled(question: str, text: str) -> tuple[Fact, ...]:
             return () if clause else (Fact("place", words.lowered(bare)),)
         case "start":
             return _started(bare)
+        case "foe" if re.fullmatch(
+            r"(?:every|each|all|the whole) [a-z]{3,9}|now|today|always|forever|later", bare.lower()
+        ):
+            return ()
         case "foe":
             if feared := _FEARED.match(bare.lower()):
                 return (Fact("foe", f"a fear of {bare[feared.start(1) :]}"),)
@@ -116,6 +125,8 @@ def _started(bare: str) -> tuple[Fact, ...]:
     head = told.split()[-1].lower() if told.split() else ""
     if re.match(r"(?:somebody|someone|a person|people) (?:who|that|whose)\b", bare.lower()):
         return (Fact("premise", bare),)
+    if _CLAUSE.match(bare.lower()):
+        return ()
     if re.match(r"(?:i|i'm|my|we|we're|you|you're|your|me|no|not)\b", bare.lower()):
         return ()
     if not head or len(bare.split()) > 6 or is_clause(bare) or not re.fullmatch(r"[^\W\d_]{3,20}", head):

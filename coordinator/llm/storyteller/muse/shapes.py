@@ -56,6 +56,7 @@ PAGES = pattern("pages")
 _LENGTH = pattern("length")
 
 _TONES = words_of(
+    "hope humour humor warmth dread irony melancholy "
     "grand majestic sweeping tragicomic bitter mythic wry elegiac solemn feverish dreamlike fast-paced dark funny "
     "sad warm cold cosy cozy scary spooky creepy eerie grim bleak hopeful gentle tender melancholy melancholic tragic "
     "comic silly playful whimsical light lighthearted light-hearted serious tense romantic epic strange weird "
@@ -68,6 +69,15 @@ _TONES = words_of(
     "lighter stranger "
     "weirder happier gentler slower melancholically adventurous heroic intimate raw satirical ironic atmospheric"
 )
+
+
+def may_be(text: str) -> bool:
+    """Whether there is any word in a text that says how a story is to be."""
+    found = set(_WORD.findall(text.lower()))
+    return bool(found & _TONES) or any(word.startswith(("page", "word", "end")) for word in found)
+
+
+_WORD = re.compile(r"[a-z][a-z-]{0,30}")
 
 
 def tone_of(text: str) -> str:
@@ -92,6 +102,7 @@ def tone_of(text: str) -> str:
 
 
 _FILL = words_of(
+    "some touch lot hint kind sort bit moments of it's is i'd i want would something "
     "and but or a an the very quite rather bit little too not more less with of at in it be should feel like so "
     "really please "
     "somewhat also yet then first end tone mood dark story tale for by"

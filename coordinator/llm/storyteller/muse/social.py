@@ -14,10 +14,10 @@ from coordinator.llm.storyteller.muse.turn import Turn
 PLAIN = words_of(
     "ai model who help language hijack despair how-are-you bye thanks sorry praise love insult joke laugh clock "
     "test private "
-    "code link foreign empty why sure"
+    "moved code link foreign empty why sure"
 )
 GO_ON = words_of(
-    "define why sure how-are-you praise love insult joke laugh thanks sorry clock sum hijack test code link mood "
+    "moved define why sure how-are-you praise love insult joke laugh thanks sorry clock sum hijack test code link mood "
     "marks mash pictures"
 )
 """After these the talk goes back to the story."""

@@ -30,7 +30,14 @@ def genre_of(memory: Memory) -> str:
     if memory.first("kind") in banks.GENRES:
         return memory.first("kind")
     told = " ".join(
-        [*(memory.first(key) for key in ("premise", "role", "foe", "place", "tone", "want")), *memory.all("wish")]
+        [
+            *(memory.first(key) for key in ("premise", "role", "foe", "place", "tone", "want")),
+            *(
+                one
+                for one in memory.all("wish")
+                if not re.match(r"(?:no|not|without|don't|avoid)\b", one, re.IGNORECASE)
+            ),
+        ]
     ).lower()
     for genre, known in _BY_WORDS:
         if known.search(told):
@@ -62,6 +69,7 @@ def slots(memory: Memory, writer: str) -> dict[str, str]:
         "want": _short(memory.first("want")),
         "tone": memory.first("tone"),
         "thing": thing,
+        "many": "yes" if is_many(memory) else "",
         "title": memory.first("title"),
         "ending": memory.first("ending"),
         "kind_said": KINDS.get(memory.first("kind"), ""),

@@ -67,6 +67,8 @@ _AGAINST = pattern("against")
 
 _STANDS = pattern("stands")
 
+_FOR = pattern("for")
+
 _WANT = pattern("want")
 
 _GOAL = pattern("goal")
@@ -116,6 +118,11 @@ def facts(glimpsed: str) -> tuple[Fact, ...]:
 
 
 _REQUEST = pattern("request")
+
+
+def is_said(clause: str) -> bool:
+    """Whether a clause only tells what somebody says, or supposes."""
+    return _SUPPOSED.match(clause) is not None
 
 
 def asks(clause: str) -> bool:
@@ -193,6 +200,8 @@ def _story_of(sentence: str) -> list[Fact]:
         if not _WANTS.search(made[0]):
             return []
         found += shapes.shape(made[0])
+        if meant := _FOR.search(made[0]):
+            found.append(Fact("wish", meant[1]))
         if told:
             about = f"in {told[2]}" if told[1].lower() == "in" else told[2]
             if told[1].lower() == "in" or (told[1].lower() == "on" and "set" in rest[:6]):
@@ -294,7 +303,9 @@ def _conflict(clause: str) -> list[Fact]:
     if told and not re.match(r"(?:not|in|very|too|a bit|solved|gone)\b", told[1], re.IGNORECASE):
         return [Fact("foe", words.bare(told[1], LONGEST))]
     if told := _WANT.match(clause) or _GOAL.match(clause):
-        return [Fact("want", words.bare(told[1], LONGEST))]
+        sought = re.match(r"for (.+)$", told[1])
+        looks = sought and re.search(r"\b(?:looking|seeks?|search\w{0,3}) for\b", clause)
+        return [Fact("want", words.bare(f"to find {sought[1]}" if sought and looks else told[1], LONGEST))]
     return []
 
 

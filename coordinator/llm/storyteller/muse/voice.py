@@ -15,6 +15,11 @@ RECENT = 120
 MOST = 1_500
 NUDGES = 17
 _SLOT = re.compile(r"\{(\w+)\}")
+_OF_ONE = re.compile(
+    r"\b(?:does|is|has|with) \{(?:hero_or|the_hero)\}|\{(?:hero_or|the_hero)\}"
+    r"(?: is| has| wants| does| doesn't| keeps| knows|:)"
+)
+"""Lines that can't be said of two sisters."""
 _GAP = re.compile(r"\{\w+\}")
 
 
@@ -58,6 +63,8 @@ class Voice:
         ]
         if not usable:
             return ""
+        if self.slots.get("many"):
+            usable = [line for line in usable if not _OF_ONE.search(line)] or usable
         fresh = [line for line in usable if _core(line) not in self.recent]
         later = [line for line in usable if _core(line) not in self._lately]
         chosen = (fresh or later or usable)[0]

@@ -29,7 +29,9 @@ def known(said: list[Said]) -> Memory:
 
 def check(memory: Memory, expected: dict[str, str]) -> None:
     for key, value in expected.items():
-        assert value in " / ".join(memory.all(key)).lower(), (key, memory.known)
+        there = " / ".join(memory.all(key)).lower()
+        assert value in there, (key, memory.known)
+        assert value or not there, (key, memory.known)
 
 
 @pytest.mark.parametrize(("texts", "expected"), OPENINGS, ids=IDS)

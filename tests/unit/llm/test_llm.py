@@ -143,16 +143,13 @@ async def test_the_key_of_the_settings_is_used(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_seed_varies_by_attempt_and_a_temperature_fits_its_provider() -> None:
     models = Models(settings(model="openai:a"))
-    seeded = brief(config=StoryConfig(seed=2**63 - 1))
-    seeds = {models.model_settings("openai:a", seeded, attempt)["seed"] for attempt in (1, 2, 3)}
+    seeds = {models.model_settings("openai:a", attempt, 0.8, seed=2**63 - 1)["seed"] for attempt in (1, 2, 3)}
     assert len(seeds) == 3
     assert max(seeds) < 2**31
-    assert "seed" not in models.model_settings("openai:a", brief(), 1)
-    hot = brief()
-    hot.template.agents[hot.agent].__dict__["temperature"] = 1.5
-    assert models.model_settings("openai:a", hot, 1)["temperature"] == 1.5
-    assert models.model_settings("anthropic:a", hot, 1)["temperature"] == 1.0
-    assert models.model_settings(OFFLINE, hot, 1) == {}
+    assert "seed" not in models.model_settings("openai:a", 1, 0.8)
+    assert models.model_settings("openai:a", 1, 1.5)["temperature"] == 1.5
+    assert models.model_settings("anthropic:a", 1, 1.5)["temperature"] == 1.0
+    assert models.model_settings(OFFLINE, 1, 1.5) == {}
 
 
 def test_naming_models_imports_no_model_library() -> None:

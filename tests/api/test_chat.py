@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 from uuid import uuid4
 
-from tests.api.support import TEST_MODEL, problem, refusal
+from tests.api.support import MUSE, TEST_MODEL, problem, refusal
 from tests.model_server import ModelServer, Reply
 from tests.service import Service, Socket, bearer
 
@@ -74,7 +74,7 @@ async def test_what_is_said_meanwhile_is_answered_after_it(shared: Service, mode
 
 
 async def test_a_stopped_answer_keeps_its_text(shared: Service, model: ModelServer) -> None:
-    model.script(Reply(text="One two three four five six seven.", hang_after=4))
+    model.script(Reply(text="One two three four five six seven.", hang_after=4, when=MUSE))
     async with shared.socket() as socket:
         session_id = await begun(socket, "Go on for ever", model=TEST_MODEL)
         await socket.until("agent.delta")
@@ -119,7 +119,7 @@ async def test_an_edited_message_goes_another_way(shared: Service) -> None:
 
 
 async def test_a_failed_answer_leaves_the_message_and_can_be_tried_again(shared: Service, model: ModelServer) -> None:
-    model.script(Reply(status=401))
+    model.script(Reply(status=401, when=MUSE))
     failed = await shared.post("/api/v1/chat", text="Hello there", model=TEST_MODEL)
     told = problem(failed, 503, "unavailable")
     assert "resume" not in told["detail"].lower()
@@ -196,8 +196,8 @@ async def test_a_chat_gets_a_title_unless_somebody_gives_it_one(shared: Service)
 async def test_a_proposed_story_is_begun_and_the_chat_is_told_how_it_goes(shared: Service, model: ModelServer) -> None:
     proposal = {"prompt": "A keeper who answers the light.", "template": "noir", "pages": 1, "wishes": ["It ends well"]}
     model.script(
-        Reply(text="Here it is.", args=proposal, tool_name="propose_story"),
-        Reply(text="Press the button, and it begins."),
+        Reply(text="Here it is.", args=proposal, tool_name="propose_story", when=MUSE),
+        Reply(text="Press the button, and it begins.", when=MUSE),
     )
     async with shared.socket() as socket:
         session_id = await begun(socket, "Write it", model=TEST_MODEL)
@@ -223,7 +223,7 @@ async def test_a_proposed_story_is_begun_and_the_chat_is_told_how_it_goes(shared
 
 
 async def test_no_more_tools_than_a_turn_may_call(shared: Service, model: ModelServer) -> None:
-    model.script(*(Reply(args={"query": f"light {n}"}, tool_name="look_up") for n in range(10)))
+    model.script(*(Reply(args={"query": f"light {n}"}, tool_name="look_up", when=MUSE) for n in range(10)))
     session_id = (await said(shared, "Look everything up", model=TEST_MODEL))["session_id"]
     answer = (await branch(shared, session_id))[-1]
     assert len(answer["metadata"]["tools"]) == 8 and answer["content"]
@@ -234,10 +234,10 @@ async def test_a_call_with_nonsense_is_told_to_the_agent(shared: Service, model:
     story = await shared.story(pages=1)
     strange = await shared.new_token()
     model.script(
-        Reply(args="{not json", tool_name="look_up"),
+        Reply(args="{not json", tool_name="look_up", when=MUSE),
         Reply(args={"session_id": str(uuid4())}, tool_name="read_story"),
-        Reply(args={"session_id": story}, tool_name="read_story"),
-        Reply(text="That is all that I can tell."),
+        Reply(args={"session_id": story}, tool_name="read_story", when=MUSE),
+        Reply(text="That is all that I can tell.", when=MUSE),
     )
     answer = await shared.post("/api/v1/chat", strange, text="Read it", model=TEST_MODEL)
     assert answer.status_code == 200, answer.text
@@ -247,7 +247,9 @@ async def test_a_call_with_nonsense_is_told_to_the_agent(shared: Service, model:
 
 async def test_a_story_is_read_by_the_agent_of_its_writer(shared: Service, model: ModelServer) -> None:
     story = await shared.story(pages=1)
-    model.script(Reply(args={"session_id": story}, tool_name="read_story"), Reply(text="I have read it."))
+    model.script(
+        Reply(args={"session_id": story}, tool_name="read_story", when=MUSE), Reply(text="I have read it.", when=MUSE)
+    )
     answer = await said(shared, "Read it", model=TEST_MODEL)
     (read,) = answer["message"]["metadata"]["tools"]
     assert read["error"] is None and len(read["result"]["text"]) > 500
@@ -263,8 +265,8 @@ async def test_an_endless_and_an_empty_answer_come_to_an_end(shared: Service, mo
 
 async def test_an_answer_that_breaks_off_is_gone_on_with(shared: Service, model: ModelServer) -> None:
     model.script(
-        Reply(text="The light answered her in the dark, and she counted the flashes.", break_after=6),
-        Reply(text="the dark, and she counted the flashes until dawn."),
+        Reply(text="The light answered her in the dark, and she counted the flashes.", break_after=6, when=MUSE),
+        Reply(text="the dark, and she counted the flashes until dawn.", when=MUSE),
     )
     answer = await said(shared, "What did she do?", model=TEST_MODEL)
     assert answer["message"]["content"] == "The light answered her in the dark, and she counted the flashes until dawn."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID, uuid4
 
-from tests.api.support import TEST_MODEL, problem
+from tests.api.support import MUSE, TEST_MODEL, problem
 from tests.api.test_chat import branch, said
 from tests.model_server import ModelServer, Reply
 from tests.service import Service, bearer
@@ -35,9 +35,9 @@ async def test_the_agent_knows_the_project_and_notes_into_its_bible(shared: Serv
     )
     assert entry.status_code == 201, entry.text
     model.script(
-        Reply(args={"kind": "fact", "text": "The lamp has seven lenses."}, tool_name="note"),
-        Reply(args={"query": "lenses"}, tool_name="look_up"),
-        Reply(text="I have noted it."),
+        Reply(args={"kind": "fact", "text": "The lamp has seven lenses."}, tool_name="note", when=MUSE),
+        Reply(args={"query": "lenses"}, tool_name="look_up", when=MUSE),
+        Reply(text="I have noted it.", when=MUSE),
     )
     answer = await said(
         shared, "Remember of Mara that the lamp has seven lenses.", model=TEST_MODEL, project_id=project

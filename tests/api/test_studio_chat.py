@@ -62,7 +62,9 @@ class Talker:
     async def do(self, kind: str, until: str = "session.status", **fields: Any) -> None:
         more = {"status": "waiting"} if until == "session.status" else {}
         await self.socket.send(type=kind, session_id=self.session_id, request_id=str(uuid4()), **fields)
-        await self.socket.until(until, **more)
+        # The title comes when it comes, with the status as it is then.
+        while (await self.socket.until(until, **more)).get("reason") == "titled":
+            pass
         self.looks.append(await snapshot(self.service, self.session_id))
 
 

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from coordinator.chat.talk import Tool
 from coordinator.models import OneLine, Prompt, ShortText, Storable
 
 MOST_RESULT = 6_000
@@ -59,7 +58,7 @@ class ProposeStory(Args):
     )
 
 
-ARGS: Mapping[Tool, type[Args]] = {
+ARGS: Mapping[str, type[Args]] = {
     "look_up": LookUp,
     "read_story": ReadStory,
     "note": NoteDown,
@@ -69,7 +68,7 @@ ARGS: Mapping[Tool, type[Args]] = {
 
 def checked(tool: str, args: Any) -> Args | str:
     """The arguments, or a sentence for the agent that says what is wrong with them."""
-    kind = ARGS.get(tool)  # type: ignore[call-overload]
+    kind = ARGS.get(tool)
     if kind is None:
         return f"There is no tool {tool[:60]!r}. There are: {', '.join(ARGS)}."
     if not isinstance(args, dict):

@@ -23,7 +23,7 @@ def test_any_arguments_are_taken_or_refused_in_a_sentence(tool: str, args: Any) 
     if isinstance(found, str):
         assert found.endswith(".") and len(found) < 2_000
     else:
-        assert isinstance(found, tools.ARGS[tool])  # type: ignore[index]
+        assert isinstance(found, tools.ARGS[tool])
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ SETTINGS = {"offline_words_per_second": 260}
 
 
 async def test_a_story_is_written_before_ones_eyes_and_goes_on_after_a_reload(service: Service, page: Page) -> None:
-    session_id = await begin(page)
+    # So long that it is still being drafted when the page is back.
+    session_id = await begin(page, pages=4)
     assert re.fullmatch(r"[0-9a-f-]{36}", session_id)
     await expect(page.locator(".session .id code")).to_have_text(session_id)
     await expect(page.get_by_role("list", name="The cast").get_by_role("listitem")).to_have_count(4)

@@ -4,6 +4,7 @@ comes, its silence bounded, its state told on."""
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Protocol
@@ -128,7 +129,7 @@ class Asked:
         return [ModelRequest(parts=[UserPromptPart(self.request)], instructions=self.instructions)]
 
 
-class Call:
+class Call(ABC):
     """One request on its way to models, one after the other."""
 
     is_prose: ClassVar = False
@@ -158,13 +159,13 @@ class Call:
         self._state = ""
         self._activity = activity
 
+    @abstractmethod
     def instructions(self, *, short: bool) -> str:
         """Who is asked, and by which rules they answer; `short` for a model with little room."""
-        raise NotImplementedError
 
+    @abstractmethod
     def sample(self) -> str:
         """Of the language at hand."""
-        raise NotImplementedError
 
     # -- The request -------------------------------------------------------------------------------------------------
 
@@ -282,10 +283,12 @@ class Call:
         return False
 
     def write(self, text: str, name: str) -> None:
-        """A piece of the answer's text."""
+        """A piece of the answer's text; who wants none of it need not say so."""
+        return
 
     def begin_text(self, index: int, name: str) -> None:
-        """A part of text begins."""
+        """A part of text begins; as `write`."""
+        return
 
     def _show(self, event: Any, name: str) -> None:
         match event:

@@ -58,12 +58,9 @@ UNKNOWN_CONTEXT: Final = 32_000
 LEAST_WINDOW: Final = 500
 SMALL: Final = 30_000
 """Characters of a talk and its bible that are read in a millisecond."""
-TOOL_RESULT: Final = tool_specs.MOST_RESULT
 
 ENDED: Final = "The answer was ended at its longest."
 LOOPED: Final = "The model went round in circles, so the answer ends before that."
-CUT: Final = "The model did not go on from where its answer was cut off."
-NO_MORE_TOOLS: Final = f"No more than {MOST_CALLS} tools in one answer: answer with what you know."
 GO_ON: Final = (
     "Your answer was cut off. It stands above as far as it came; its last word is “{tail}”. Go on from there: begin "
     "with that word, repeat nothing else, and end the answer."
@@ -202,10 +199,7 @@ class TalkCall(Call):
         await self._answer_tool(call)
 
     async def _answer_tool(self, call: ToolCall) -> None:
-        if len(self.tools) >= MOST_CALLS:
-            answer = ToolAnswer(call, error=NO_MORE_TOOLS)
-        else:
-            answer = await self._do(call)
+        answer = await self._do(call)
         self.tools.append(answer)
         self._telling.tool_answered(answer)
 

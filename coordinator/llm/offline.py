@@ -87,10 +87,7 @@ def offline_partner(name: str, talk: Talk, words_per_second: float) -> FunctionM
             number = len(talk.answered) + 1
             yield {0: DeltaToolCall(tool, to_json(args).decode(), tool_call_id=f"{_CALL_ID}-{number}")}
 
-    async def whole(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
-        raise NotImplementedError("answers are streamed")
-
-    return FunctionModel(whole, stream_function=streamed, model_name=name)
+    return FunctionModel(stream_function=streamed, model_name=name)
 
 
 def _next_part(talk: Talk) -> tuple[str, tuple[str, dict[str, Any]] | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Coroutine
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from coordinator.llm.tokens import tokens_of
 from coordinator.models import Failure, Turn
 from coordinator.people.vault import Vault
 from coordinator.running.bibles import Bibles
+from coordinator.running.patience import patiently
 from coordinator.running.toolbox import Toolbox
 from coordinator.sessions.journal import Journal
 from coordinator.sessions.manager import StorySessionManager
@@ -100,7 +101,7 @@ class Answering:
         room = self._turns - len(self._runs)
         if self._closing or room <= 0:
             return 0
-        found = await self._manager.turns.claim(room, dead_s)
+        found = await self._manager.turns.claim(room, self._runs, dead_s)
         for begun in found:
             self._watch(begun.session_id, self._taken_over(begun))
         return len(found)
@@ -133,7 +134,7 @@ class Answering:
     async def _taken_over(self, begun: Begun) -> None:
         with about(session_id=begun.session_id, run=begun.epoch):
             try:
-                taken = await _patiently(lambda: self._manager.turns.take_up(begun))
+                taken = await patiently(lambda: self._manager.turns.take_up(begun))
             except (NotFound, Conflict) as reason:
                 logger.info("the answer is another's by now: %s", reason)
                 return
@@ -185,9 +186,8 @@ class Answering:
         session, journal = taken.session, taken.journal
         turn = Turn.model_validate(taken.talk["turn"])
         asker = UUID(taken.talk["turn"]["by"])
-        telling = _Telling(journal, turn, session.template, len(taken.tools))
+        telling = _Telling(journal, turn, session.template)
         spent = Spent()
-        result = AnswerResult(turn.message_id, session.template, "", session.model, goes_on=not journal.ending)
         call: TalkCall | None = None
         answered: Answered | None = None
         error: StoryloomError | None = None
@@ -198,14 +198,16 @@ class Answering:
         try:
             agent = self._library.agent(session.template)
             kept = taken.talk["keys"]
-            models = await _patiently(
-                lambda: self._vault.models_for(self._models, session.user_id, session.model, kept)
-            )
+            models = await patiently(lambda: self._vault.models_for(self._models, session.user_id, session.model, kept))
             toolbox = Toolbox(self._manager.store, self._library, session, asker)
             start = _start(taken)
-            bible = await _patiently(lambda: self._bibles.of(taken.talk["project"]))
+            bible = await patiently(lambda: self._bibles.of(taken.talk["project"]))
             material = _material(taken, agent.tools, bible)
-            call = TalkCall(agent, material, toolbox.do, start, models, telling, spent, self._manager.metrics)
+
+            async def do(called: ToolCall) -> ToolAnswer:
+                return await patiently(lambda: toolbox.do(called))
+
+            call = TalkCall(agent, material, do, start, models, telling, spent, self._manager.metrics)
             answered = await _unless(stop, answer(call, models, session.model))
         except (Fenced, NotFound):
             raise
@@ -223,25 +225,19 @@ class Answering:
         tools = answered.tools if answered else tuple(call.tools) if call else ()
         stopped = answered is None and error is None
         metadata = _metadata(tools, answered.notes if answered else (), stopped=stopped, failed=error is not None)
-        finished = await _patiently(
-            lambda: self._manager.turns.finish(
-                journal,
-                AnswerResult(
-                    result.message_id,
-                    session.template,
-                    text,
-                    answered.model if answered else session.model,
-                    spent.tokens,
-                    spent.cost_usd,
-                    metadata,
-                    Failure(code=error.code, message=error.message) if error else None,
-                    stopped,
-                    not journal.ending,
-                    result.next_id,
-                ),
-            )
+        result = AnswerResult(
+            turn.message_id,
+            session.template,
+            text,
+            answered.model if answered else session.model,
+            spent.tokens,
+            spent.cost_usd,
+            metadata,
+            Failure(code=error.code, message=error.message) if error else None,
+            stopped,
+            not journal.ending,
         )
-        return finished, answered
+        return await patiently(lambda: self._manager.turns.finish(journal, result)), answered
 
     # -- Beside the answers ------------------------------------------------------------------------------------------
 
@@ -285,7 +281,7 @@ class Answering:
 class _Telling:
     """Tells an answer's course as events."""
 
-    def __init__(self, journal: Journal, turn: Turn, agent: str, tools: int) -> None:
+    def __init__(self, journal: Journal, turn: Turn, agent: str) -> None:
         self._journal = journal
         self._message_id = str(turn.message_id)
         self._agent = agent
@@ -392,12 +388,3 @@ async def _unless(stop: asyncio.Event, work: Awaitable[T]) -> T | None:
         if not task.done():
             task.cancel()
         await asyncio.gather(task, waiting, return_exceptions=True)
-
-
-async def _patiently(write: Callable[[], Awaitable[T]]) -> T:
-    """What the write answers once the database is there: each may be done twice and counts once."""
-    while True:
-        try:
-            return await write()
-        except Unavailable as error:
-            logger.warning("an answer waits for the database: %s", error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from uuid import UUID, uuid4, uuid5
 
@@ -48,6 +48,8 @@ class Posted:
     message: Message | None
     turn: Turn | None
     created: bool
+    answer_id: UUID | None = None
+    """Of an answer that was asked for anew."""
 
 
 class Answers(Protocol):
@@ -126,15 +128,11 @@ class ChatCoordinator:
 
         Raises ModelFailed with the reason where it failed, Conflict where it was stopped before a word of it.
         """
-        session_id, turn, said = posted.session.id, posted.turn, posted.message
+        session_id, seq = posted.session.id, posted.message.seq if posted.message else None
         while True:
             await self._answers.wait(session_id)
-            if said is not None:
-                standing = await self._manager.store.turns.answer(identity, session_id, seq=said.seq)
-            else:
-                wanted = turn.message_id if turn else None
-                standing = await self._manager.store.turns.answer(identity, session_id, wanted)
-            if standing.message is not None and (said is not None or turn is not None):
+            standing = await self._manager.store.turns.answer(identity, session_id, posted.answer_id, seq)
+            if standing.message is not None:
                 return standing.message
             if standing.status != "active":
                 if standing.error is not None:
@@ -159,7 +157,7 @@ class ChatCoordinator:
 
     async def _regenerated(self, identity: Identity, session_id: UUID, answer_id: UUID, seq: int | None) -> Posted:
         posted, taken = await self._manager.turns.regenerate(identity, session_id, answer_id, seq)
-        return self._begun(posted, taken)
+        return replace(self._begun(posted, taken), answer_id=answer_id)
 
     def _begun(self, posted: PostedTurn, taken: Taken | None) -> Posted:
         if taken is not None:

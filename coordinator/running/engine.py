@@ -139,7 +139,8 @@ class Engine:
         for journal in self._manager.runs.held().values():
             journal.ending = True
         # The keeper still beats: a silent node's stories would be taken from it before they end.
-        await asyncio.gather(self._drained(), self._answering.close() if self._answering else asyncio.sleep(0))
+        ending = [self._drained(), *([self._answering.close()] if self._answering is not None else [])]
+        await asyncio.gather(*ending)
         await _ended(self._keeper)
         await _ended(*self._runs.values())
         self._thread.shutdown(wait=False)

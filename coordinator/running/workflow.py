@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -24,6 +24,7 @@ from coordinator.llm.models import Models
 from coordinator.llm.prices import Spent
 from coordinator.models import Failure, Session
 from coordinator.people.vault import Vault
+from coordinator.running.patience import patiently
 from coordinator.running.recovery import restored
 from coordinator.sessions.journal import Journal
 from coordinator.sessions.manager import StorySessionManager
@@ -121,7 +122,7 @@ class StoryWorkflow:
                 patient=True,
             )
             reading = _Reading(self._workers, session.user_id)
-            models = await _patiently(
+            models = await patiently(
                 lambda: self._vault.models_for(self._models, recovered.session.user_id, recovered.session.model)
             )
             attempts = {step["step"]: step["attempt"] + 1 for step in recovered.steps if step["status"] != "done"}
@@ -140,7 +141,7 @@ class StoryWorkflow:
                 session, notes = change.session, change.notes
                 if session.status != "active":
                     return
-            await _patiently(lambda: self._manager.runs.complete(journal.session_id))
+            await patiently(lambda: self._manager.runs.complete(journal.session_id))
             logger.info("the story is completed")
         except (Fenced, NotFound):
             raise
@@ -219,7 +220,7 @@ class StoryWorkflow:
             "metadata": {**_about(answer), **_told(findings)},
             **_made(work, after, spec, answer, reading),
         }
-        change = await _patiently(lambda: self._manager.runs.finish_step(journal, result))
+        change = await patiently(lambda: self._manager.runs.finish_step(journal, result))
         metrics.steps(spec.kind).observe(duration_ms / 1000)
         logger.info(
             "the step is done",
@@ -246,7 +247,7 @@ class StoryWorkflow:
             found = [finding for finding in found if finding.section == spec.section]
         if not found:
             return []
-        settled = set(await _patiently(lambda: self._manager.record.settled(journal.session_id)))
+        settled = set(await patiently(lambda: self._manager.record.settled(journal.session_id)))
         return [finding for finding in found if finding.id not in settled][: continuity.MOST_KEPT]
 
     async def _open_gate(self, work: Work, spec: StepSpec, journal: Journal, reading: _Reading) -> None:
@@ -260,7 +261,7 @@ class StoryWorkflow:
             "draft_version": None if outline else work.current_version,
             "progress": progress.of(work, spec.name, words).model_dump(mode="json"),
         }
-        await _patiently(lambda: self._manager.runs.open_gate(journal, asked))
+        await patiently(lambda: self._manager.runs.open_gate(journal, asked))
         logger.info("the story waits for its writer")
 
     async def _fail(
@@ -281,7 +282,7 @@ class StoryWorkflow:
             spent.cost_usd,
             to,
         )
-        await _patiently(lambda: self._manager.runs.fail(journal.session_id, failing))
+        await patiently(lambda: self._manager.runs.fail(journal.session_id, failing))
         logger.warning("the story is %s: %s", to, error.code)
 
 
@@ -346,16 +347,6 @@ class _Step:
     spent: Spent
     notes: list[str]
     reading: _Reading
-
-
-async def _patiently(write: Callable[[], Awaitable[T]]) -> T:
-    """What the write answers once the database is there. Every write of a run may be done twice and counts once."""
-    while True:
-        try:
-            return await write()
-        except Unavailable as error:
-            # The gateway has waited for as long as its settings say; a run has nothing better to do than that.
-            logger.warning("the run waits for the database: %s", error)
 
 
 class _Telling:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -82,11 +83,11 @@ class ChatTurns:
             await self._feed.tell(session_id, posted.events)
         return None
 
-    async def claim(self, room: int, dead_s: float | None) -> list[Begun]:
-        """Begins to take over answers whose nodes are gone. Each is yet to be taken up."""
-        begun, broken = await self._store.nodes.claim_turns(
-            self._node, room=room, held=tuple(self._held), dead_s=dead_s
-        )
+    async def claim(self, room: int, held: Collection[UUID], dead_s: float | None) -> list[Begun]:
+        """Begins to take over answers whose nodes are gone, but for those that are `held` here, or are being taken up.
+        Each is yet to be taken up."""
+        own = tuple({*held, *self._held})
+        begun, broken = await self._store.nodes.claim_turns(self._node, room=room, held=own, dead_s=dead_s)
         for session_id in broken:
             self._memory.forget(session_id)
             self._store.metrics.runs_given_up.inc()

@@ -90,7 +90,7 @@ class RunOperations:
         answer = await self._gateway.write(
             "finish_step", SERVICE, session_id=session_id, epoch=epoch, events=events, result=result
         )
-        told = answer["events"] if "events" in answer else _numbered(session_id, epoch, answer)
+        told = numbered(session_id, epoch, answer)
         return Finished(SessionDetail.model_validate(answer["session"]), told, answer["notes"])
 
     async def number_changes(self, session_id: UUID, epoch: int, events: list[Json]) -> list[Json]:
@@ -141,7 +141,10 @@ class RunOperations:
         )
 
 
-def _numbered(session_id: UUID, epoch: int, answer: Json) -> list[Json]:
-    """The events of a step as the store has kept them, numbered in their order."""
+def numbered(session_id: UUID, epoch: int, answer: Json) -> list[Json]:
+    """The events that a run's write has made, as the store has kept them: told by it, or numbered in their order."""
+    if "events" in answer:
+        told: list[Json] = answer["events"]
+        return told
     same = {"session_id": str(session_id), "epoch": epoch, "at": answer["at"]}
     return [{**event, **same, "seq": seq} for seq, event in enumerate(answer["made"], answer["last_seq"] + 1)]

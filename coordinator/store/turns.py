@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from coordinator.errors import StoryloomError
 from coordinator.models import SERVICE, Failure, Identity, Message, Session, Turn
 from coordinator.store.gateway import Gateway
+from coordinator.store.runs import numbered
 from coordinator.store.sessions import Changed, Json, changed
 
 
@@ -173,7 +174,7 @@ class TurnOperations:
         answer = await self._gateway.write(
             "finish_turn", SERVICE, session_id=session_id, epoch=epoch, events=events, result=result
         )
-        told = answer["events"] if "events" in answer else _numbered(session_id, epoch, answer)
+        told = numbered(session_id, epoch, answer)
         turn = Turn.model_validate(answer["turn"]) if answer["turn"] else None
         return FinishedTurn(Session.model_validate(answer["session"]), told, turn, answer["talk"])
 
@@ -295,9 +296,3 @@ def _posted(answer: Json) -> PostedTurn:
         Message.model_validate(message) if message else None,
         answer.get("talk"),
     )
-
-
-def _numbered(session_id: UUID, epoch: int, answer: Json) -> list[Json]:
-    """The events of an answer as the store has kept them, numbered in their order."""
-    same = {"session_id": str(session_id), "epoch": epoch, "at": answer["at"]}
-    return [{**event, **same, "seq": seq} for seq, event in enumerate(answer["made"], answer["last_seq"] + 1)]

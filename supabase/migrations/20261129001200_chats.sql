@@ -1150,8 +1150,10 @@ begin
   for wanted in
     select w.id from public.story_sessions w
     where w.status = 'active' and w.kind <> 'story' and not w.id = any (p_held)
-      and (w.node is null or w.node = p_node or not exists (
-        select from public.nodes n where n.id = w.node and n.seen_at > (select public.silent_since(p_dead_s))))
+      -- One of p_node's own that it does not hold was begun by a call whose answer was lost, or is just being begun.
+      and (w.node is null or (w.node = p_node and w.updated_at < clock_timestamp() - interval '5 seconds')
+        or (w.node <> p_node and not exists (
+          select from public.nodes n where n.id = w.node and n.seen_at > (select public.silent_since(p_dead_s)))))
     order by w.queued_at, w.id limit p_room for update skip locked
   loop
     -- A transaction within the transaction: what can't be begun keeps nobody from beginning.
@@ -1264,7 +1266,8 @@ begin
     'work', exists (select from public.story_sessions s where s.status = 'active'
       and (s.node is null or not exists (select from public.nodes n where n.id = s.node
              and n.seen_at > public.silent_since(p_dead_s))
-           or (s.node = p_node and not p_held ? s.id::text))));
+           or (s.node = p_node and not p_held ? s.id::text
+             and (s.kind = 'story' or s.updated_at < clock_timestamp() - interval '5 seconds')))));
 end
 $$;
 comment on function public.beat(text, jsonb, jsonb, double precision) is

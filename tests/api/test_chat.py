@@ -140,6 +140,18 @@ async def test_the_same_key_is_the_same_message(shared: Service) -> None:
     assert len(await branch(shared, both[0].json()["session_id"])) == 2
 
 
+async def test_the_same_key_is_the_same_other_answer(shared: Service) -> None:
+    session_id = (await said(shared, "Say something"))["session_id"]
+    headers = {**bearer(shared.token), "Idempotency-Key": str(uuid4()), "Accept": "application/json"}
+    address = f"/api/v1/chat/{session_id}/regenerate"
+    first, again = [await shared.http.post(address, headers=headers) for _ in range(2)]
+    assert (first.status_code, again.status_code) == (200, 200), again.text
+    assert first.json() == again.json()
+    streamed = await shared.http.post(address, headers={**headers, "Accept": "text/event-stream"})
+    assert streamed.status_code == 200 and first.json()["message"]["id"] in streamed.text
+    assert len(await branch(shared, session_id, branch="all")) == 3
+
+
 async def test_others_have_no_such_chat(shared: Service) -> None:
     session_id = (await said(shared, "A secret"))["session_id"]
     other = await shared.new_token()

@@ -134,6 +134,14 @@ async def test_an_older_run_writes_nothing_more(store: Store, user: Any) -> None
     assert done.session.status == "waiting"
 
 
+async def test_a_node_does_not_take_over_what_it_has_just_begun(store: Store, user: Any) -> None:
+    """Its claim may be on the way while a message is posted."""
+    who = await user()
+    posted = await asked(store, who)
+    assert await store.nodes.claim_turns(NODE, room=5, held=[], dead_s=None) == ([], {})
+    assert (await answered(store, posted)).session.status == "waiting"
+
+
 async def test_an_answer_that_nobody_writes_is_stopped_at_once(store: Store, user: Any) -> None:
     who = await user()
     posted = await asked(store, who)
@@ -149,8 +157,8 @@ async def test_an_answer_that_nobody_writes_is_stopped_at_once(store: Store, use
 async def test_a_node_that_dies_over_an_answer_again_and_again_gives_it_up(store: Store, user: Any) -> None:
     who = await user()
     posted = await asked(store, who)
-    for _ in range(6):
-        begun, broken = await store.nodes.claim_turns(NODE, room=5, held=[], dead_s=None)
+    for number in range(6):
+        begun, broken = await store.nodes.claim_turns(f"node {number}", room=5, held=[], dead_s=None)
     assert not begun and list(broken) == [posted.session.id]
     session = await store.sessions.get(who, posted.session.id)
     assert session.status == "waiting" and session.error and session.error.code == "internal"

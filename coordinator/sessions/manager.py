@@ -63,7 +63,7 @@ class StorySessionManager:
         self.steering = Steering(store, self.memory, self.feed, self._writes)
         self.versions = Versions(store, self._writes, ttl_s)
         self.runs = NodeRuns(store, streams, self.memory, self.feed, self._writes, held, node=node, flush_s=flush_s)
-        self.turns = ChatTurns(store, streams, self.memory, self.feed, self._writes, held, node=node, flush_s=flush_s)
+        self.turns = ChatTurns(store, self.memory, self.feed, self._writes, held, self.runs)
         self.sweep = Sweep(store, self._writes, self.feed, keep)
         self._ttl_s = ttl_s
 

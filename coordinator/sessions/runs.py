@@ -122,27 +122,7 @@ class NodeRuns:
         """
         loaded = await self._store.runs.load(begun.session_id, begun.epoch)
         session = Session.model_validate(loaded["session"])
-        journal = Journal(
-            session.id,
-            session.epoch,
-            begun.events[-1]["seq"],
-            loaded["delta_from"],
-            self._store.runs,
-            self._streams,
-            self._flush_s,
-            self._store.metrics,
-        )
-        journal.before_telling = lambda: self._memory.forget(session.id)
-        self._held[session.id] = journal
-        self._memory.forget(session.id)
-        try:
-            await self._feed.catch_up(session.id, begun.events[0]["seq"] - 1)
-        except BaseException:
-            # Nobody would release it: the session would count as run by this node for ever.
-            await self.release(journal)
-            raise
-        self._streams.publish(session.id, [Event(event) for event in begun.events], saved=True)
-        self._streams.stored.add(session.id)
+        journal = await self.open(session, begun.events, loaded["delta_from"])
         self._store.metrics.claims(begun.events[-1]["reason"]).inc()
         partial = loaded["partial"]
         return Recovered(
@@ -154,6 +134,32 @@ class NodeRuns:
             journal,
             loaded["material"],
         )
+
+    async def open(self, session: Session, events: list[Json], delta_from: int | None) -> Journal:
+        """The journal of a run here that has begun with `events`, which are told; `delta_from` as of what an earlier
+        run has told and not settled. `release` it when the run ends."""
+        journal = Journal(
+            session.id,
+            session.epoch,
+            events[-1]["seq"],
+            delta_from,
+            self._store.runs,
+            self._streams,
+            self._flush_s,
+            self._store.metrics,
+        )
+        journal.before_telling = lambda: self._memory.forget(session.id)
+        self._held[session.id] = journal
+        self._memory.forget(session.id)
+        try:
+            await self._feed.catch_up(session.id, events[0]["seq"] - 1)
+        except BaseException:
+            # Nobody would release it: the session would count as run by this node for ever.
+            await self.release(journal)
+            raise
+        self._streams.publish(session.id, [Event(event) for event in events], saved=True)
+        self._streams.stored.add(session.id)
+        return journal
 
     async def broke(self, begun: Begun) -> bool:
         """The run broke by a fault of ours; answers whether it was once too often, and the session has failed."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
 from coordinator.errors import StoryloomError
 from coordinator.models import Identity, Session
-from coordinator.sessions.events import Event
 from coordinator.sessions.feed import Feed
 from coordinator.sessions.journal import Journal
 from coordinator.sessions.memory import Memory
-from coordinator.sessions.streams import Streams
+from coordinator.sessions.runs import NodeRuns
 from coordinator.sessions.writes import Writes, events_of
 from coordinator.store import Store
 from coordinator.store.runs import Begun
@@ -38,35 +37,30 @@ class ChatTurns:
     def __init__(
         self,
         store: Store,
-        streams: Streams,
         memory: Memory,
         feed: Feed,
         writes: Writes,
-        held: dict[UUID, Journal],
-        *,
-        node: str,
-        flush_s: float,
+        held: Mapping[UUID, Journal],
+        runs: NodeRuns,
     ) -> None:
-        """`held` as for NodeRuns."""
+        """`held` as for NodeRuns, whose `runs` open and release the journals."""
         self._store = store
-        self._streams = streams
         self._memory = memory
         self._feed = feed
         self._writes = writes
         self._held = held
-        self._node = node
-        self._flush_s = flush_s
+        self._runs = runs
 
     async def post(self, identity: Identity, new: NewTurn) -> tuple[PostedTurn, Taken | None]:
         """What a person says; and where this node is to answer it, that answer to come. `release` its journal."""
-        posted = await self._store.turns.post(identity.writer(), new, self._node)
+        posted = await self._store.turns.post(identity.writer(), new, self._runs.node)
         return posted, await self._posted(posted)
 
     async def regenerate(
         self, identity: Identity, session_id: UUID, answer_id: UUID, seq: int | None
     ) -> tuple[PostedTurn, Taken | None]:
         """Another answer beside the one with that number, or to the message with it; else beside what is shown."""
-        posted = await self._store.turns.regenerate(identity.writer(), session_id, answer_id, self._node, seq)
+        posted = await self._store.turns.regenerate(identity.writer(), session_id, answer_id, self._runs.node, seq)
         return posted, await self._posted(posted)
 
     async def _posted(self, posted: PostedTurn) -> Taken | None:
@@ -75,7 +69,7 @@ class ChatTurns:
         if posted.created:
             self._store.metrics.sessions_begun(posted.session.kind).inc()
         if posted.begun and posted.talk is not None:
-            journal = await self._open(posted.session, posted.events, None)
+            journal = await self._runs.open(posted.session, posted.events, None)
             return Taken(posted.session, posted.talk, journal)
         if session_id in self._held:
             await self._writes.number_changes(session_id)
@@ -87,7 +81,7 @@ class ChatTurns:
         """Begins to take over answers whose nodes are gone, but for those that are `held` here, or are being taken up.
         Each is yet to be taken up."""
         own = tuple({*held, *self._held})
-        begun, broken = await self._store.nodes.claim_turns(self._node, room=room, held=own, dead_s=dead_s)
+        begun, broken = await self._store.nodes.claim_turns(self._runs.node, room=room, held=own, dead_s=dead_s)
         for session_id in broken:
             self._memory.forget(session_id)
             self._store.metrics.runs_given_up.inc()
@@ -97,7 +91,7 @@ class ChatTurns:
         """All that an answer goes on from. Raises as `runs.take_up`."""
         loaded = await self._store.turns.load(begun.session_id, begun.epoch)
         session = Session.model_validate(loaded["session"])
-        journal = await self._open(session, begun.events, loaded["delta_from"])
+        journal = await self._runs.open(session, begun.events, loaded["delta_from"])
         partial = loaded["partial"]
         return Taken(session, loaded["talk"], journal, partial["text"] if partial else "", tuple(loaded["tools"]))
 
@@ -117,12 +111,7 @@ class ChatTurns:
 
     async def release(self, journal: Journal) -> None:
         """The run on this node is over, whatever its end."""
-        try:
-            await journal.close()
-        finally:
-            if self._held.get(journal.session_id) is journal:
-                del self._held[journal.session_id]
-                self._memory.forget(journal.session_id)
+        await self._runs.release(journal)
 
     async def stop(self, identity: Identity, session_id: UUID) -> Session:
         """The answer under way ends where it is; where its run is here or on another node, as soon as that hears of
@@ -153,25 +142,3 @@ class ChatTurns:
     async def note(self, session_id: UUID, noted: Noted) -> None:
         """A title and a summary, after a turn."""
         await self._writes.beside(session_id, self._store.turns.note(session_id, noted), events_of)
-
-    async def _open(self, session: Session, events: list[Json], delta_from: int | None) -> Journal:
-        journal = Journal(
-            session.id,
-            session.epoch,
-            events[-1]["seq"],
-            delta_from,
-            self._store.runs,
-            self._streams,
-            self._flush_s,
-            self._store.metrics,
-        )
-        journal.before_telling = lambda: self._memory.forget(session.id)
-        self._held[session.id] = journal
-        try:
-            await self._feed.catch_up(session.id, events[0]["seq"] - 1)
-        except BaseException:
-            await self.release(journal)
-            raise
-        self._streams.publish(session.id, [Event(event) for event in events], saved=True)
-        self._streams.stored.add(session.id)
-        return journal

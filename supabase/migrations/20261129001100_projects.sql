@@ -848,18 +848,6 @@ comment on function public.material_json(uuid) is
 
 -- -- Sessions of a project ---------------------------------------------------------------------------------------------
 
-create or replace function public.session_json(s public.story_sessions) returns jsonb
-language sql stable security invoker set search_path = ''
-as $$
-  select jsonb_build_object(
-    'id', s.id, 'kind', s.kind, 'user_id', s.user_id, 'title', s.title, 'template', s.template, 'status', s.status,
-    'config', s.config, 'progress', s.progress, 'epoch', s.epoch, 'message_count', s.message_count,
-    'draft_version', s.draft_version, 'tokens', s.tokens, 'cost_usd', s.cost_usd, 'model', s.model,
-    'parent_session_id', s.parent_session_id, 'error', s.error, 'created_at', s.created_at,
-    'updated_at', s.updated_at, 'last_activity_at', s.last_activity_at, 'expires_at', s.expires_at,
-    'completed_at', s.completed_at, 'pausing', s.pausing, 'queue_place', s.queue_place, 'project_id', s.project_id)
-$$;
-
 drop function public.create_session(uuid, text, text, text, text, jsonb, text, integer, text, jsonb);
 create function public.create_session(
   p_user_id uuid, p_kind text, p_title text, p_prompt text, p_template text, p_config jsonb, p_model text,
@@ -903,50 +891,6 @@ end
 $$;
 comment on function public.create_session(uuid, text, text, text, text, jsonb, text, integer, text, jsonb, uuid) is
   'The service for p_user_id: a new session with its prompt as first message, in a project of which they are an editor where one is named; the same request again answers the same session.';
-
-create or replace function public.write_many(p_calls jsonb) returns json
-language plpgsql security invoker set search_path = ''
-as $$
-declare
-  c jsonb;
-  a jsonb;
-  answer json;
-  answers json[] := '{}';
-  code text;
-  message text;
-  hint text;
-begin
-  for c in select value from jsonb_array_elements(p_calls) loop
-    a := c -> 'args';
-    -- A transaction within the transaction: what is refused is undone alone.
-    begin
-      answer := case c ->> 'function'
-        when 'append_events' then public.append_events((a ->> 'p_session_id')::uuid, (a ->> 'p_epoch')::integer, a -> 'p_events')
-        when 'finish_step' then public.finish_step(
-          (a ->> 'p_session_id')::uuid, (a ->> 'p_epoch')::integer, a -> 'p_events', a -> 'p_result')
-        when 'complete_session' then public.complete_session(
-          (a ->> 'p_session_id')::uuid, (a ->> 'p_owner')::uuid, (a ->> 'p_epoch')::integer)
-        when 'append_message' then public.append_message(
-          (a ->> 'p_session_id')::uuid, (a ->> 'p_owner')::uuid, (a ->> 'p_id')::uuid, a ->> 'p_role', a ->> 'p_content',
-          (a ->> 'p_epoch')::integer, a ->> 'p_agent', a ->> 'p_step', a -> 'p_metadata', a ->> 'p_model',
-          (a ->> 'p_tokens')::integer, (a ->> 'p_cost_usd')::numeric)
-        when 'create_session' then public.create_session(
-          (a ->> 'p_user_id')::uuid, a ->> 'p_kind', a ->> 'p_title', a ->> 'p_prompt', a ->> 'p_template', a -> 'p_config',
-          a ->> 'p_model', (a ->> 'p_ttl_s')::integer, a ->> 'p_request_id', a -> 'p_progress',
-          (a ->> 'p_project_id')::uuid)
-        end;
-      if answer is null then
-        raise sqlstate '42883' using message = format('%s can not be grouped', c ->> 'function');
-      end if;
-      answers := answers || json_build_object('answer', answer);
-    exception when others then
-      get stacked diagnostics code = returned_sqlstate, message = message_text, hint = pg_exception_hint;
-      answers := answers || json_build_object('code', code, 'message', message, 'hint', hint);
-    end;
-  end loop;
-  return to_json(answers);
-end
-$$;
 
 create or replace function public.append_message(
   p_session_id uuid, p_owner uuid, p_id uuid, p_role text, p_content text, p_epoch integer default null,

@@ -8,12 +8,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from coordinator.models import Message
 from coordinator.store import Store
 from coordinator.store.turns import AnswerResult, NewChat, NewTurn, PostedTurn, result_of
-
-NODE = "a node"
+from tests.store.test_turns import NODE, asked, finished, owner, shown
+from tests.store.test_turns import answered as written
 
 
 async def answered(store: Store, posted: PostedTurn) -> None:
@@ -81,3 +83,90 @@ async def test_a_page_is_a_part_of_the_way_back_from_the_head(
             family = [seq for seq, parent in beside.items() if parent == beside[one.seq]]
             assert one.siblings is None or one.siblings == family
             assert one.siblings is not None or len(family) == 1
+
+
+class Tree:
+    """A talk as it should be: who follows whom, and which branch is shown."""
+
+    def __init__(self) -> None:
+        self.parent: dict[int, int] = {}
+        self.head = 0
+
+    def add(self, parent: int) -> int:
+        seq = len(self.parent) + 1
+        self.parent[seq] = parent
+        self.head = seq
+        return seq
+
+    @property
+    def path(self) -> list[int]:
+        found, at = [], self.head
+        while at:
+            found.append(at)
+            at = self.parent[at]
+        return found[::-1]
+
+    def siblings(self, seq: int) -> list[int]:
+        return [one for one, parent in self.parent.items() if parent == self.parent[seq]]
+
+    def switch(self, seq: int) -> None:
+        while children := [one for one, parent in self.parent.items() if parent == seq]:
+            seq = max(children)
+        self.head = seq
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["say", "again", "edit", "switch", "meanwhile"]), st.integers(0, 10**6)), max_size=14
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(steps=STEPS)
+async def test_no_branch_is_lost_and_every_one_is_shown_as_it_was_said(
+    store: Store, user: Any, steps: list[tuple[str, int]]
+) -> None:
+    who = await user()
+    posted = await asked(store, who)
+    session_id = posted.session.id
+    await written(store, posted)
+    tree = Tree()
+    tree.add(0)
+    tree.add(1)
+    said = {1: "user", 2: "assistant"}
+    for step, number in steps:
+        chosen = 1 + number % len(said)
+        turn = None
+        if step == "switch":
+            await store.turns.switch(owner(who), session_id, chosen)
+            tree.switch(chosen)
+        elif step == "again":
+            turn = await store.turns.regenerate(owner(who), session_id, uuid4(), NODE, chosen)
+            parent = tree.parent[chosen] if said[chosen] == "assistant" else chosen
+        elif step == "edit" and said[chosen] == "user":
+            turn = await asked(store, who, session_id=session_id, edit=chosen)
+            parent = tree.add(tree.parent[chosen])
+            said[parent] = "user"
+        elif step in ("say", "meanwhile"):
+            turn = await asked(store, who, session_id=session_id)
+            parent = tree.add(tree.head)
+            said[parent] = "user"
+        if turn is not None and turn.turn is not None:
+            queued = None
+            if step == "meanwhile":
+                await asked(store, who, session_id=session_id)
+                queued = tree.add(parent)
+                said[queued] = "user"
+            done = await written(store, turn)
+            answer = tree.add(parent)
+            said[answer] = "assistant"
+            if queued is not None and done.turn is not None:
+                tree.parent[queued] = answer
+                await finished(store, session_id, turn.session.epoch, done.turn.message_id)
+                said[tree.add(queued)] = "assistant"
+        messages = await shown(store, who, session_id)
+        assert [message.seq for message in messages] == tree.path
+        assert [message.role for message in messages] == [said[seq] for seq in tree.path]
+        if messages[0].siblings is not None:
+            assert [message.siblings for message in messages] == [tree.siblings(seq) for seq in tree.path]
+        page = await store.turns.branch(who, session_id, 3, None)
+        assert [message.seq for message in page.messages] == tree.path[-3:] and page.total == len(tree.path)
